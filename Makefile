@@ -1,0 +1,37 @@
+# `make run` and `make test` set themselves up on a fresh machine with Python 3.11+ and make.
+SHELL := /bin/bash
+PYTHON ?= python3
+# torch's CPU build is 5 GB smaller than the registry's; where its index cannot be reached, pip takes the registry's.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+BIN := .venv/bin
+# What changes the environment: the pins and the interpreter, not the settings of the tools.
+GROUPS := classifier directory export gateway frontend deploy test check
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+install: .venv/.installed ## everything Python needs, into .venv
+
+.venv/.installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the dependencies into .venv (a few minutes the first time) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@$(BIN)/python -m pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(GROUPS:%=--group %)
+	@touch $@
+
+test: install ## unit, contract and end-to-end tests
+	@$(BIN)/python -m pytest
+
+check: install ## format, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: install ## put the code into its format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean: ## remove the environment and the exported models
+	rm -rf .venv .models
