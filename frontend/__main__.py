@@ -1,0 +1,33 @@
+"""Serves the page: `python -m frontend`, from the repository's root.
+
+The environment is the command line: API_GATEWAY, API_KEY_FILE (or API_KEY), HOST, PORT, SHOWN_API_KEY; see
+`frontend.settings.read_settings`. GET /_stcore/health answers `ok` once the page is up. SIGTERM and Ctrl-C end it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from frontend.settings import SettingsError, settings
+
+
+def main() -> int:
+    """The page in this process until it is told to stop; 1 and one line where the settings make no sense."""
+    try:
+        wanted = settings()
+    except SettingsError as err:
+        print(f"frontend: {err}", file=sys.stderr)
+        return 1
+
+    # Only now: importing Streamlit takes most of a second.
+    import streamlit
+
+    from frontend.server import options
+
+    streamlit.App(Path(__file__).with_name("app.py")).run(config=options(wanted))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
