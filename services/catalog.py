@@ -74,7 +74,7 @@ class LocalFile(Entry):
 def _weights_kind(value: Any) -> str:
     if isinstance(value, str):
         return "torchvision"
-    keys = value if isinstance(value, dict) else {}
+    keys = vars(value) if isinstance(value, Entry) else value if isinstance(value, dict) else {}
     return "package" if "package" in keys else "url" if "url" in keys else "file"
 
 

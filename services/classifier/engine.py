@@ -1,0 +1,49 @@
+"""The network at work: OpenVINO, one inference request per stream, shared by all threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from services.classifier.pixels import Pixels
+
+Logits = NDArray[np.float32]
+
+
+def available_cpus() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Engine:
+    """A compiled network. `logits` may be called from any thread; calls beyond `streams` wait for one another."""
+
+    def __init__(self, model_xml: Path, *, streams: int, properties: dict[str, str] | None = None) -> None:
+        core = ov.Core()
+        settings = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": str(streams)}
+        compiled = core.compile_model(core.read_model(model_xml), "CPU", settings | (properties or {}))
+        self.outputs = int(compiled.output(0).shape[1])
+        self._idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
+        for _ in range(streams):
+            self._idle.put(compiled.create_infer_request())
+
+    def logits(self, pixels: Pixels) -> Logits:
+        """float32 [labels] for uint8 [side, side, 3]."""
+        with self._request() as request:
+            request.infer([pixels[np.newaxis]], share_inputs=True)
+            return np.array(request.get_output_tensor(0).data[0])
+
+    @contextmanager
+    def _request(self) -> Iterator[ov.InferRequest]:
+        request = self._idle.get()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)

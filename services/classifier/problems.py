@@ -1,0 +1,118 @@
+"""What can be wrong with a prediction request, sorted by whose fault it is: the table of the API's error codes."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from services.web.problems import Problem
+
+# The request cannot be understood.
+
+
+class InputAmbiguous(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "input_ambiguous"
+
+
+class JsonInvalid(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "json_invalid"
+
+
+class MultipartInvalid(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "multipart_invalid"
+
+
+class ParameterInvalid(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "parameter_invalid"
+
+
+class MediaTypeUnsupported(Problem):
+    status, code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"
+
+
+class BodyMalformed(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "body_malformed"
+
+
+class BodyTooLarge(Problem):
+    status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"
+
+
+class BodyTimeout(Problem):
+    status, code = HTTPStatus.REQUEST_TIMEOUT, "body_timeout"
+
+
+# The picture is not one that this service reads.
+
+
+class ImageUnsupported(Problem):
+    status, code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "image_unsupported"
+
+
+class ImageCorrupt(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "image_corrupt"
+
+
+class ImageTooManyPixels(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "image_too_many_pixels"
+
+
+class ImageTooComplex(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "image_too_complex"
+
+
+# The address leads nowhere, or nowhere that this service goes.
+
+
+class UrlInvalid(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "url_invalid"
+
+
+class UrlBlocked(Problem):
+    status, code = HTTPStatus.BAD_REQUEST, "url_blocked"
+
+
+class UrlDisabled(Problem):
+    status, code = HTTPStatus.FORBIDDEN, "url_disabled"
+
+
+class FetchFailed(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "fetch_failed"
+
+
+class FetchTimeout(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "fetch_timeout"
+
+
+class FetchTruncated(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "fetch_truncated"
+
+
+class FetchType(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "fetch_type"
+
+
+class FetchEncoding(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "fetch_encoding"
+
+
+class FetchRedirects(Problem):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "fetch_redirects"
+
+
+class FetchTooLarge(Problem):
+    status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "fetch_too_large"
+
+
+# The service cannot answer now.
+
+
+class Overloaded(Problem):
+    status, code, retry_after = HTTPStatus.TOO_MANY_REQUESTS, "overloaded", 1
+
+
+class NotReady(Problem):
+    status, code, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", 1
+
+
+class ModelOutputInvalid(Problem):
+    status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "model_output_invalid"

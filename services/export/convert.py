@@ -1,0 +1,65 @@
+"""A torch network -> an OpenVINO model that takes plain pixels."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import torch
+from openvino.preprocess import PrePostProcessor
+
+from services.artifact import Preprocess
+from services.classifier.engine import Logits
+from services.classifier.pixels import Pixels
+from services.export.network import Network
+
+
+def openvino_model(network: Network, name: str) -> ov.Model:
+    """uint8 [1, side, side, 3] -> logits: the mean and std are folded into the graph, and every name is derived.
+
+    Names and numbering depend on nothing but the network, so that one network gives one file.
+    """
+    side = network.preprocess.crop
+    with warnings.catch_warnings():
+        # Tracing warns of constants that depend on the input's size, which is fixed here.
+        warnings.simplefilter("ignore")
+        model = ov.convert_model(network.module, example_input=torch.zeros(1, 3, side, side), input=[1, 3, side, side])
+    model = _with_pixels_in(model, network.preprocess)
+    model.set_friendly_name(name)
+    for number, operation in enumerate(model.get_ordered_ops()):
+        operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+    return model
+
+
+def _with_pixels_in(model: ov.Model, preprocess: Preprocess) -> ov.Model:
+    steps = PrePostProcessor(model)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    steps.input().preprocess().convert_element_type(ov.Type.f32).mean([255 * value for value in preprocess.mean]).scale(
+        [255 * value for value in preprocess.std]
+    )
+    return steps.build()
+
+
+def quantised(model: ov.Model, photos: list[Pixels]) -> ov.Model:
+    """The same model with int8 weights and activations, their ranges taken from `photos`, uint8 [side, side, 3]."""
+    import nncf  # slow to import, and needed for int8 only
+
+    batches = nncf.Dataset([pixels[np.newaxis] for pixels in photos])
+    return nncf.quantize(model, batches, subset_size=len(photos), preset=nncf.QuantizationPreset.MIXED)
+
+
+def save(model: ov.Model, folder: Path) -> None:
+    """Write model.xml and model.bin, weights in half precision."""
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=True)
+
+
+def torch_logits(network: Network, pixels: Pixels) -> Logits:
+    """float32 [labels] from torch itself, for uint8 [side, side, 3]."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (network.preprocess.mean, network.preprocess.std))
+    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+    with torch.inference_mode():
+        logits: Logits = network.module(((image - mean) / std).unsqueeze(0))[0].numpy()
+    return logits
