@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from services.artifact import Preprocess
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
+IMAGENET_LABELS = 1000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
@@ -139,8 +140,8 @@ class Model(Entry):
         """What its service must be told, wherever it runs, so that the catalog's bounds hold there."""
         return {
             "MODEL_NAME": self.name,
-            "CONCURRENCY": str(self.concurrency),
-            "DEADLINE": f"{self.deadline:g}",
+            "GUICHET_CONCURRENCY": str(self.concurrency),
+            "GUICHET_DEADLINE": f"{self.deadline:g}",
         }
 
 
@@ -176,6 +177,16 @@ class Catalog:
     def labels_file(self, model: Model) -> Path | None:
         """The file with the model's own labels, or None for ImageNet's."""
         return None if model.labels == "imagenet" else self.path.parent / model.labels
+
+    def label_count(self, model: Model) -> int:
+        """How many labels the model tells apart; CatalogError if its file of labels cannot be read."""
+        path = self.labels_file(model)
+        if path is None:
+            return IMAGENET_LABELS
+        try:
+            return len(path.read_text(encoding="utf-8-sig").splitlines())
+        except (OSError, UnicodeDecodeError) as err:
+            raise CatalogError(f"{self.path}: {model.name}/labels: {path} cannot be read as UTF-8 text") from err
 
 
 def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:

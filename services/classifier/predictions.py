@@ -14,7 +14,8 @@ Scores = NDArray[np.float32]
 def softmax(logits: Scores) -> Scores:
     """Scores that add up to one."""
     powers: Scores = np.exp(logits - logits.max())
-    return powers / powers.sum(dtype=np.float32)
+    scores: Scores = powers / powers.sum()
+    return scores
 
 
 def sigmoid(logits: Scores) -> Scores:

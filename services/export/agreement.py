@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from services.artifact import Preprocess
-from services.classifier.engine import Engine, available_cpus
+from services.classifier.engine import Engine
 from services.classifier.pixels import Pixels, decoded_pixels
 from services.classifier.predictions import softmax
+from services.classifier.settings import available_cpus
 from services.export.convert import torch_logits
 from services.export.network import Network
 from services.web.problems import Problem

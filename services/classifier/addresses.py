@@ -1,0 +1,60 @@
+"""Which addresses the service may connect to: public ones only, by one table with a reason per row."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# The metadata server of the cloud, which hands out credentials, is 169.254.169.254 and fd20:ce::254.
+DENIED: Final = {
+    "0.0.0.0/8": "this network",
+    "10.0.0.0/8": "private",
+    "100.64.0.0/10": "carrier-grade NAT",
+    "127.0.0.0/8": "loopback",
+    "168.63.129.16/32": "a cloud's platform services",
+    "169.254.0.0/16": "link-local, with the metadata server",
+    "172.16.0.0/12": "private",
+    "192.0.0.0/24": "protocol assignments",
+    "192.0.2.0/24": "documentation",
+    "192.88.99.0/24": "6to4 relays",
+    "192.168.0.0/16": "private",
+    "198.18.0.0/15": "benchmarks",
+    "198.51.100.0/24": "documentation",
+    "199.36.153.4/30": "Google's restricted API address",
+    "199.36.153.8/30": "Google's private API address",
+    "203.0.113.0/24": "documentation",
+    "224.0.0.0/4": "multicast",
+    "240.0.0.0/4": "reserved, with the broadcast address",
+    "2001::/23": "protocol assignments, Teredo tunnels among them",
+    "2001:db8::/32": "documentation",
+    "2002::/16": "6to4 tunnels, which hold an IPv4 address",
+    "3fff::/20": "documentation",
+}
+# All of public IPv6. Outside lie loopback, link-local, private, multicast, and every form that embeds an IPv4 address.
+PUBLIC_IPV6: Final = ipaddress.IPv6Network("2000::/3")
+NETWORKS: Final = tuple(ipaddress.ip_network(row) for row in DENIED)
+
+# Names of the metadata server and of this machine and its neighbours; refused before anyone is asked for them.
+DENIED_NAMES: Final = ("localhost", "metadata", "metadata.goog")
+DENIED_SUFFIXES: Final = (".internal", ".local", ".localhost", ".home.arpa")
+
+
+def is_public(address: Address, *, loopback: bool = False) -> bool:
+    """Whether the service may connect there; `loopback` allows this machine itself, for tests."""
+    if address.is_loopback:
+        return loopback
+    if address.version == 6 and (address not in PUBLIC_IPV6 or _is_isatap(address)):
+        return False
+    return not any(address in network for network in NETWORKS if network.version == address.version)
+
+
+def is_denied_name(host: str) -> bool:
+    """Whether a name (lower case, no final dot) belongs to this machine's own surroundings."""
+    return "." not in host or host in DENIED_NAMES or host.endswith(DENIED_SUFFIXES)
+
+
+def _is_isatap(address: ipaddress.IPv6Address) -> bool:
+    """…:0:5efe:a.b.c.d, a tunnel to the IPv4 address it ends with."""
+    return (int(address) >> 32) & 0xFDFFFFFF == 0x00005EFE

@@ -1,0 +1,105 @@
+"""The HTTP face of one model."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import Any
+
+from flask import Flask, Response, request
+from prometheus_client import Histogram
+
+from services.classifier.admission import Admission
+from services.classifier.body import read_body
+from services.classifier.classifier import Classifier, Times
+from services.classifier.inputs import Question, question, refuse_media_type
+from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
+from services.classifier.settings import Settings
+from services.web.envelope import wrap_answers
+from services.web.metrics import metrics_page
+from services.web.problems import handle_problems
+
+FORMATS = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]
+STEPS = Histogram(
+    "guichet_step_seconds",
+    "Seconds that the steps of a prediction took.",
+    ["step"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+
+
+def create_app(settings: Settings, classifier: Classifier) -> Flask:
+    """The WSGI application that answers for `classifier`."""
+    app = Flask(__name__, static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
+    admission = Admission(settings.concurrency, settings.streams)
+    handle_problems(app)
+    wrap_answers(app, settings.origins)
+
+    @app.post("/predict")
+    def predict() -> Response:
+        until = time.monotonic() + settings.deadline
+        times = Times()
+        with admission.place():
+            body = read_body(request.environ, settings.max_body, settings.body_seconds)
+            asked = question(request.content_type or "", body, request.args, len(classifier.labels))
+            started = time.perf_counter()
+            image = _fetched(settings, asked) if asked.image is None else asked.image
+            times.fetch = time.perf_counter() - started
+            with admission.turn(until) as times.queue:
+                try:
+                    answer = classifier.predictions(image, asked.parameters, times)
+                except ImageUnsupported as problem:
+                    if asked.image is None:
+                        raise FetchType("The address does not answer with an image.") from problem
+                    refuse_media_type(request.content_type or "", problem)
+        for step, seconds in vars(times).items():
+            STEPS.labels(step).observe(seconds)
+        response = Response(json.dumps(answer), content_type="application/json")
+        response.headers["Server-Timing"] = times.server_timing
+        response.headers["X-Model"] = classifier.receipt.model
+        response.headers["X-Model-Version"] = classifier.receipt.version
+        return response
+
+    @app.get("/model")
+    def model() -> dict[str, Any]:
+        return model_card(settings, classifier)
+
+    @app.get("/live")
+    def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/ready")
+    def ready() -> dict[str, str]:
+        if not classifier.healthy:
+            raise NotReady("The model gives no valid scores.")
+        return {"status": "ready", "model": classifier.receipt.model, "version": classifier.receipt.version}
+
+    app.add_url_rule("/metrics", "metrics", metrics_page)
+    return app
+
+
+def model_card(settings: Settings, classifier: Classifier) -> dict[str, Any]:
+    """What there is to know about the model, its export receipt included."""
+    receipt = classifier.receipt
+    side = receipt.preprocess.crop
+    return {
+        "name": receipt.model,
+        "title": receipt.title,
+        "architecture": receipt.architecture,
+        "input": {"width": side, "height": side, "formats": FORMATS, "max_bytes": settings.max_body},
+        "labels": receipt.labels,
+        "precision": receipt.precision,
+        "version": receipt.version,
+        "receipt": asdict(receipt),
+    }
+
+
+def _fetched(settings: Settings, asked: Question) -> bytes:
+    if not settings.url_fetch:
+        raise UrlDisabled("This service does not fetch images by address; send the image itself.")
+    # requests takes a while to import, and many services never need it.
+    from services.classifier.fetch import Fetcher
+
+    return Fetcher(settings.max_body, settings.url_seconds, settings.url_loopback).image(asked.url or "")

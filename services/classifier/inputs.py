@@ -1,0 +1,183 @@
+"""What a caller sent -> what is asked: the four forms of a prediction request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from services.classifier.predictions import FUNCTIONS
+from services.classifier.problems import (
+    ImageUnsupported,
+    InputAmbiguous,
+    JsonInvalid,
+    MediaTypeUnsupported,
+    MultipartInvalid,
+    ParameterInvalid,
+)
+
+DEFAULT_TOP_K = 5
+# The gateway passes on the query it got, credentials included.
+CREDENTIALS = {"key", "api_key", "access_token"}
+MAX_PARTS = 20
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How many labels are wanted, and what makes scores of the logits."""
+
+    top_k: int
+    function: str = "softmax"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of `image` (its bytes) and `url` is there."""
+
+    parameters: Parameters
+    image: bytes | None = None
+    url: str | None = None
+
+
+def question(content_type: str, body: bytes, query: MultiDict[str, str], labels: int) -> Question:
+    """What the request asks of a model with `labels` labels; raises a Problem that names what is wrong."""
+    parameters = _query_parameters(query, labels)
+    media_type, options = parse_options_header(content_type)
+    if media_type == "multipart/form-data":
+        return Question(parameters, image=_image_part(body, options.get("boundary", "")))
+    if media_type == "application/json" or media_type.endswith("+json"):
+        if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+            raise MediaTypeUnsupported("JSON is read as UTF-8 only.")
+        return _from_json(body, parameters, labels)
+    return Question(parameters, image=body)
+
+
+def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
+    """A body that is no image: blame its media type where that promised none, else the bytes."""
+    media_type = parse_options_header(content_type)[0]
+    if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
+        raise MediaTypeUnsupported(
+            "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
+        ) from problem
+    raise problem
+
+
+def _query_parameters(query: MultiDict[str, str], labels: int) -> Parameters:
+    unknown = sorted(set(query) - CREDENTIALS - {"top_k"})
+    if unknown:
+        raise ParameterInvalid(f"The query has `{_shown(unknown[0])}`; it may have `top_k`.")
+    values = query.getlist("top_k")
+    if not values:
+        return Parameters(_top_k(None, labels))
+    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
+        raise _wrong_top_k(labels)
+    return Parameters(_top_k(int(values[0]), labels))
+
+
+def _top_k(value: Any, labels: int) -> int:
+    if value is None:
+        return min(DEFAULT_TOP_K, labels)
+    if type(value) is not int or not 1 <= value <= labels:
+        raise _wrong_top_k(labels)
+    return value
+
+
+def _wrong_top_k(labels: int) -> ParameterInvalid:
+    return ParameterInvalid(f"`top_k` should be one whole number from 1 to {labels}.")
+
+
+def _image_part(body: bytes, boundary: str) -> bytes:
+    if not boundary:
+        raise MediaTypeUnsupported("multipart/form-data needs its boundary in the Content-Type.")
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
+    images: list[bytearray] = []
+    current: bytearray | None = None
+    try:
+        decoder.receive_data(body)
+        decoder.receive_data(None)
+        while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
+            if isinstance(event, (Field, File)):
+                if event.name != "image":
+                    raise MultipartInvalid("The one part should be named `image`.")
+                current = bytearray()
+                images.append(current)
+            elif isinstance(event, Data) and current is not None:
+                current += event.data
+    except (ValueError, LookupError) as err:
+        raise MultipartInvalid("The multipart body is not well-formed.") from err
+    except HTTPException as err:
+        raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts, or too large a header.") from err
+    if not isinstance(event, Epilogue):
+        raise MultipartInvalid("The multipart body ends without its closing boundary.")
+    if len(images) != 1:
+        raise MultipartInvalid(f"There should be one part named `image`, not {len(images)}.")
+    return bytes(images[0])
+
+
+def _from_json(body: bytes, parameters: Parameters, labels: int) -> Question:
+    document = _json_object(body)
+    if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
+        raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; there are `url`, `inputs` and `parameters`.")
+    if ("url" in document) == ("inputs" in document):
+        raise InputAmbiguous("Send either `url` or `inputs`.")
+    parameters = _json_parameters(document.get("parameters"), parameters, labels)
+    if "url" in document:
+        # What kind of value it is, the fetching module judges.
+        return Question(parameters, url=document["url"] if isinstance(document["url"], str) else "")
+    if not isinstance(document["inputs"], str):
+        raise JsonInvalid("`inputs` should be the image as a base64 string.")
+    try:
+        return Question(parameters, image=base64.b64decode(document["inputs"], validate=True))
+    except (binascii.Error, ValueError) as err:
+        raise JsonInvalid("`inputs` is not base64.") from err
+
+
+def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
+    if given is None:
+        return parameters
+    if not isinstance(given, dict):
+        raise ParameterInvalid("`parameters` should be an object.")
+    if unknown := sorted(given.keys() - {"top_k", "function_to_apply"}):
+        raise ParameterInvalid(f"`{_shown(unknown[0])}` is not a parameter; there are `top_k` and `function_to_apply`.")
+    function = given.get("function_to_apply") or "softmax"
+    if function not in FUNCTIONS:
+        raise ParameterInvalid(f"`function_to_apply` should be one of {', '.join(FUNCTIONS)}.")
+    top_k = _top_k(given["top_k"], labels) if given.get("top_k") is not None else parameters.top_k
+    return Parameters(top_k, function)
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except RecursionError as err:
+        raise JsonInvalid("The JSON is nested too deeply.") from err
+    except ValueError as err:
+        raise JsonInvalid("The body is not JSON in UTF-8, or has a key twice.") from err
+    if not isinstance(document, dict):
+        raise JsonInvalid("The JSON should be an object with `url` or `inputs`.")
+    return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _shown(name: str) -> str:
+    """A stranger's word, short and harmless."""
+    return re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]

@@ -1,0 +1,63 @@
+"""What the service is told by its environment, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.web.environment import Environment
+
+MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All times in seconds, all sizes in bytes."""
+
+    model_name: str
+    model_dir: Path
+    host: str
+    port: int
+    concurrency: int
+    deadline: float
+    streams: int
+    max_body: int
+    body_seconds: float
+    url_fetch: bool
+    url_seconds: float
+    url_loopback: bool
+    origins: str
+
+    @property
+    def artifact(self) -> Path:
+        """The folder of the model's artifact."""
+        return self.model_dir / self.model_name
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str], cpus: int) -> Settings:
+        """The settings; raises SettingsError with a line for each variable that is wrong."""
+        env = Environment(variables)
+        settings = cls(
+            model_name=env.text("MODEL_NAME", pattern=MODEL_NAME, meaning="the name of a model in the catalog"),
+            model_dir=Path(env.text("MODEL_DIR", ".models", meaning="the folder that holds the artifacts")),
+            host=env.text("HOST", "0.0.0.0", meaning="the address to listen on"),  # noqa: S104  # a container's own
+            port=env.integer("PORT", 8000, least=1, most=65535),
+            concurrency=env.integer("GUICHET_CONCURRENCY", 8, least=1, most=1000),
+            deadline=env.number("GUICHET_DEADLINE", 60, least=0.1, most=3600),
+            streams=env.integer("GUICHET_STREAMS", cpus, least=1, most=256),
+            max_body=env.integer("GUICHET_MAX_BODY", 10 * 2**20, least=1, most=32 * 2**20),
+            body_seconds=env.number("GUICHET_BODY_SECONDS", 10, least=0.1, most=600),
+            url_fetch=env.switch("GUICHET_URL_FETCH", True),
+            url_seconds=env.number("GUICHET_URL_SECONDS", 10, least=0.1, most=600),
+            url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),
+            origins=env.text("GUICHET_ORIGINS", "*", pattern=r"\*|https?://[^\s,]+", meaning="* or one origin"),
+        )
+        env.finish()
+        return settings
+
+
+def available_cpus() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

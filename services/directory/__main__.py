@@ -1,0 +1,38 @@
+"""`python -m services.directory`: serve the list of models and the API's document."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from services.catalog import CatalogError, load_catalog
+from services.directory.app import create_app
+from services.directory.settings import Settings
+from services.web.environment import SettingsError
+from services.web.logs import log_fatal
+from services.web.server import PortTaken, listening_socket, serve
+
+THREADS = 8
+
+
+def main() -> int:
+    """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    try:
+        settings = Settings.read(os.environ)
+        app = create_app(settings, load_catalog(settings.catalog), settings.document.read_bytes())
+        listener = listening_socket(settings.host, settings.port)
+    except (SettingsError, CatalogError, PortTaken) as err:
+        for line in str(err).splitlines():
+            log_fatal(line)
+        return 1
+    except OSError as err:
+        log_fatal(
+            f"GUICHET_DOCUMENT: {err.filename} cannot be read: {err.strerror}; `python -m gateway render` makes it"
+        )
+        return 1
+    serve(lambda: app, listener, THREADS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

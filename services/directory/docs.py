@@ -1,0 +1,47 @@
+"""`/docs`: the API's document as a page to read and try, in one file, with no other host asked for anything."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+
+START = """
+window.ui = SwaggerUIBundle({
+  url: "v1/openapi.json", dom_id: "#docs", deepLinking: true, tryItOutEnabled: true,
+  persistAuthorization: true, displayRequestDuration: true, validatorUrl: null,
+});
+"""
+STYLE = "body { margin: 0 } .swagger-ui .topbar { display: none }"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of HTML, compressed with gzip, and the policy that lets a browser run its own scripts and no others."""
+
+    body: bytes
+    policy: str
+
+
+def docs_page() -> Page:
+    """Swagger UI over `/v1/openapi.json`."""
+    assets = files("flask_swagger_ui") / "dist"
+    script = (assets / "swagger-ui-bundle.js").read_text(encoding="utf-8").replace("</script", "<\\/script")
+    style = (assets / "swagger-ui.css").read_text(encoding="utf-8") + STYLE
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Guichet API</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><style>{style}</style></head>'
+        f'<body><main id="docs"></main><script>{script}</script><script>{START}</script></body></html>'
+    )
+    policy = (
+        "default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
+        f" frame-ancestors 'none'; form-action 'none'; script-src {_hash(script)} {_hash(START)}"
+    )
+    return Page(gzip.compress(html.encode(), 6, mtime=0), policy)
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

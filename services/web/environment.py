@@ -1,0 +1,69 @@
+"""Settings out of environment variables: typed, bounded, and all mistakes told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+PREFIX = "GUICHET_"
+
+
+class SettingsError(Exception):
+    """One line for each variable that is wrong."""
+
+
+class Environment:
+    """Reads variables one by one and remembers what is wrong with them; `finish` then says it all.
+
+    A variable that begins with GUICHET_ and was never asked for is a mistake too: most likely a typing error.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._asked: set[str] = set()
+        self._problems: list[str] = []
+
+    def text(self, name: str, default: str | None = None, *, pattern: str = r".+", meaning: str = "not empty") -> str:
+        """The variable's text, which must match `pattern`; without a default it must be set."""
+        value = self._value(name, default)
+        if value is None:
+            self._problems.append(f"{name}: is not set; it should be {meaning}")
+            return ""
+        if not re.fullmatch(pattern, value):
+            self._problems.append(f"{name}: should be {meaning}, not {value!r}")
+        return value
+
+    def number(self, name: str, default: float, *, least: float, most: float) -> float:
+        """A number from `least` to `most`."""
+        value = self._value(name, str(default)) or ""
+        try:
+            number = float(value)
+            if least <= number <= most:
+                return number
+        except ValueError:
+            pass
+        self._problems.append(f"{name}: should be a number from {least:g} to {most:g}, not {value!r}")
+        return default
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        """A whole number from `least` to `most`."""
+        value = self._value(name, str(default)) or ""
+        if re.fullmatch(r"-?[0-9]{1,12}", value) and least <= int(value) <= most:
+            return int(value)
+        self._problems.append(f"{name}: should be a whole number from {least} to {most}, not {value!r}")
+        return default
+
+    def switch(self, name: str, default: bool) -> bool:
+        """`on` or `off`."""
+        return self.text(name, "on" if default else "off", pattern="on|off", meaning="on or off") == "on"
+
+    def finish(self) -> None:
+        """Raises SettingsError if anything was wrong."""
+        unknown = {name for name in self._variables if name.startswith(PREFIX)} - self._asked
+        problems = self._problems + [f"{name}: is not a variable of this service" for name in sorted(unknown)]
+        if problems:
+            raise SettingsError("\n".join(problems))
+
+    def _value(self, name: str, default: str | None) -> str | None:
+        self._asked.add(name)
+        return self._variables.get(name, default)
