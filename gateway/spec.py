@@ -24,7 +24,7 @@ def openapi_document(
 ) -> dict[str, Any]:
     """The document that Google API Gateway takes and the local gateway runs on.
 
-    `addresses` maps each model's name to the root URL of its service, `directory` is the directory's root URL, and `host`
+    `addresses` maps each model's name to the root URL of its service, `directory` is the root URL of the directory, and `host`
     the name the API is reached under, where it is known.
     """
     pattern = _pattern()
