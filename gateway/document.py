@@ -61,7 +61,7 @@ def parse_document(text: str) -> Document:
         raise UnsupportedSpec(problems)
     data = _value(root, {})
     if not isinstance(data, dict):
-        raise _unreadable("is not a mapping", "begin with `swagger: \"2.0\"`", 1)
+        raise _unreadable("is not a mapping", 'begin with `swagger: "2.0"`', 1)
     return Document(data, root)
 
 
@@ -71,7 +71,7 @@ def _unreadable(message: str, remedy: str, line: int | None = None) -> Unsupport
 
 def _compose(text: str) -> yaml.Node | None:
     try:
-        # JSON may be indented with tabs, and strings in it may be escaped as YAML's may not: then only the lines are lost.
+        # JSON may hold tabs and escapes that YAML refuses: then it is read as JSON, and its lines are lost.
         return _composed(text)
     except yaml.YAMLError as err:
         try:

@@ -24,8 +24,8 @@ def openapi_document(
 ) -> dict[str, Any]:
     """The document that Google API Gateway takes and the local gateway runs on.
 
-    `addresses` maps each model's name to the root URL of its service, `directory` is the root URL of the directory, and `host`
-    the name the API is reached under, where it is known.
+    `addresses` maps each model's name to the root URL of its service, `directory` is the root URL of the directory, and
+    `host` is the name under which the API is reached, where it is known.
     """
     pattern = _pattern()
     directory = _root(directory, "the directory")
@@ -123,8 +123,8 @@ def _root(address: str, whose: str) -> str:
 
 
 def _pattern() -> dict[str, Any]:
-    pattern = YAML(typ="safe", pure=True).load(PATTERN)
+    pattern: dict[str, Any] = YAML(typ="safe", pure=True).load(PATTERN)
     for item in pattern["paths"].values():
         for operation in item.values():
             operation["responses"] = {str(code): response for code, response in operation["responses"].items()}
-    return copy.deepcopy(pattern)  # type: ignore[no-any-return]  # ruamel.yaml is untyped
+    return copy.deepcopy(pattern)
