@@ -8,7 +8,7 @@ BIN := .venv/bin
 GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock clean
+.PHONY: help install models run test check format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,7 +22,16 @@ install: .venv/.installed ## everything Python needs, into .venv
 	@$(BIN)/python -m pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(GROUPS:%=--group %)
 	@touch $@
 
-test: install ## unit, contract and end-to-end tests
+# A make that is killed takes its child along.
+TETHER := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM --)
+
+run: install ## everything on this machine: MODELS="a b" GATEWAY_PORT=8080 FRONTEND_PORT=8501 API_KEY=local
+	@$(TETHER) $(BIN)/python -m deploy local
+
+models: install ## export the default models into .models
+	@$(BIN)/python -m services.export
+
+test: models ## unit, contract and end-to-end tests
 	@$(BIN)/python -m pytest
 
 check: install ## format, lint, types

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typer
 
+from deploy.local.command import local
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -19,6 +21,8 @@ app = typer.Typer(
 def main() -> None:
     """Bring the catalog's models, their gateway and the page to one machine or to Google Cloud."""
 
+
+app.command("local")(local)
 
 if __name__ == "__main__":
     app(prog_name="python -m deploy")
