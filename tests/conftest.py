@@ -1,0 +1,84 @@
+"""What tests of several rooms share: photos, exported models, and real services."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.running import (
+    ARTIFACTS,
+    DEFAULT_MODELS,
+    ROOT,
+    START_SECONDS,
+    Photo,
+    Service,
+    StartService,
+    end_process,
+    environment,
+    free_port,
+    ready_or_dead,
+    wait_for,
+)
+
+
+@pytest.fixture(scope="session")
+def photos() -> list[Photo]:
+    """The 20 labelled ImageNet photos that foolbox's wheel carries."""
+    spec = importlib.util.find_spec("foolbox")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "data"
+    found = [Photo(path, int(path.stem.rpartition("_")[2])) for path in sorted(folder.glob("imagenet_*.jpg"))]
+    assert len(found) == 20
+    return found
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the default models' artifacts, exported if they are not there yet."""
+    with FileLock(tmp_path_factory.getbasetemp().parent / "export.lock"):
+        command = [sys.executable, "-m", "services.export", f"--output={ARTIFACTS}", *DEFAULT_MODELS]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+        assert run.returncode == 0, run.stderr
+    return ARTIFACTS
+
+
+@pytest.fixture(scope="session")
+def start_service(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[StartService]:
+    """Starts `python -m services.classifier` (or another module) and waits until it is ready."""
+    with contextlib.ExitStack() as started:
+
+        def start(module: str = "services.classifier", **variables: str) -> Service:
+            port = free_port()
+            log = tmp_path_factory.mktemp("service") / "log"
+            variables = {"MODEL_DIR": str(artifacts), "HOST": "127.0.0.1", "PORT": str(port)} | variables
+            with log.open("w") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", module],
+                    cwd=ROOT,
+                    env=environment(**variables),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            started.callback(end_process, process)
+            service = Service(f"http://127.0.0.1:{port}", process, log)
+            wait_for(lambda: ready_or_dead(service), START_SECONDS, f"{module} to be ready")
+            assert process.poll() is None, log.read_text()
+            return service
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def lite0(start_service: StartService) -> Service:
+    """EfficientNet-Lite0's service."""
+    return start_service(MODEL_NAME="efficientnet-lite0")
