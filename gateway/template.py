@@ -102,7 +102,7 @@ def parse_template(text: str) -> Template:
     segments: list[str] = []
     found: list[tuple[str, int, int]] = []
     for part in _parts(body):
-        if part.startswith("{") and part.endswith("}"):
+        if part.startswith("{") and part.find("}") == len(part) - 1:
             name, _, inner = part[1:-1].partition("=")
             if not NAME.fullmatch(name):
                 raise TemplateError(f"has the variable {part}, which has no name", "write {name} or {name=**}")
