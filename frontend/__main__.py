@@ -7,7 +7,6 @@ The environment is the command line: API_GATEWAY, API_KEY_FILE (or API_KEY), HOS
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from frontend.settings import SettingsError, settings
 
@@ -21,11 +20,9 @@ def main() -> int:
         return 1
 
     # Only now: importing Streamlit takes most of a second.
-    import streamlit
+    from frontend.server import options, page
 
-    from frontend.server import options
-
-    streamlit.App(Path(__file__).with_name("app.py")).run(config=options(wanted))
+    page().run(config=options(wanted))
     return 0
 
 

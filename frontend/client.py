@@ -16,6 +16,8 @@ from requests.adapters import HTTPAdapter
 # Longer than the longest deadline the gateway allows a model would be a lie; its usual one is 60 s.
 PATIENCE = 75.0
 CONNECT_WITHIN = 5.0
+# The directory never sleeps, and a visitor is looking at an empty page meanwhile.
+DIRECTORY_PATIENCE = 10.0
 LARGEST_ANSWER = 4 * 1024 * 1024
 
 
@@ -85,7 +87,7 @@ class GatewayClient:
 
     def models(self) -> list[dict[str, Any]]:
         """The models there are, as the directory describes them: at least `name` and `title`."""
-        reply = self._ask("GET", "/v1/models")
+        reply = self._ask("GET", "/v1/models", patience=min(self._patience, DIRECTORY_PATIENCE))
         entries = reply.json.get("models") if isinstance(reply.json, dict) else None
         if not isinstance(entries, list):
             raise _not_understood(reply)
@@ -113,7 +115,8 @@ class GatewayClient:
             raise _not_understood(reply) from err
         return Answer(predictions, reply.timings, reply.request_id, reply.headers.get("X-Model-Version", ""))
 
-    def _ask(self, method: str, path: str, **options: Any) -> _Reply:
+    def _ask(self, method: str, path: str, *, patience: float | None = None, **options: Any) -> _Reply:
+        patience = patience or self._patience
         request_id = uuid.uuid4().hex
         started = time.perf_counter()
         try:
@@ -121,12 +124,12 @@ class GatewayClient:
                 method,
                 self._address + path,
                 headers={**self._headers, "X-Request-Id": request_id},
-                timeout=(CONNECT_WITHIN, self._patience),
+                timeout=(CONNECT_WITHIN, patience),
                 allow_redirects=False,
                 stream=True,
                 **options,
             ) as response:
-                body = _bounded(response, started + self._patience)
+                body = _bounded(response, started + patience)
                 status, headers = response.status_code, response.headers
         except (requests.Timeout, TimeoutError) as err:
             waited = time.perf_counter() - started

@@ -1,0 +1,53 @@
+"""The page's own pieces of browser: the picture input, the table, and a voice for screen readers."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+ASSETS = Path(__file__).with_name("assets")
+
+# A live region must stay in the document while its text changes, which an element that is drawn anew does not.
+VOICE_HTML = '<p role="status" data-at="voice"></p>'
+VOICE_CSS = "p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }"
+VOICE_JS = """
+export default function ({ parentElement, data }) {
+  const voice = parentElement.querySelector('[data-at="voice"]');
+  if (voice.textContent !== data.text) voice.textContent = data.text;
+}
+"""
+
+
+@cache
+def picture_input() -> ComponentRenderer:
+    """Triggers: `pictures` (a batch, see Visit.take_uploads), `sample` (its name), `address` (pasted), `cleared`."""
+    return _from_assets("picture_input")
+
+
+@cache
+def matrix() -> ComponentRenderer:
+    """Triggers: `opened` (the id of the picture whose answers are wanted in full)."""
+    return _from_assets("matrix")
+
+
+@cache
+def voice() -> ComponentRenderer:
+    """Says `data["text"]` to screen readers when it changes."""
+    return st.components.v2.component("guichet_voice", html=VOICE_HTML, css=VOICE_CSS, js=VOICE_JS)
+
+
+@cache
+def stylesheet() -> str:
+    """The page's own style, as a <style> element."""
+    return f"<style>{(ASSETS / 'page.css').read_text(encoding='utf-8')}</style>"
+
+
+def _from_assets(name: str) -> ComponentRenderer:
+    html, css, js = ((ASSETS / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+    return st.components.v2.component(f"guichet_{name}", html=html, css=css, js=js)

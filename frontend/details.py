@@ -1,0 +1,90 @@
+"""What stands behind an answer, on demand: the model's card, and the same question from a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from frontend import markup, snippets
+from frontend.asking import Wishes
+from frontend.client import GatewayError
+from frontend.jobs import Job
+from frontend.pictures import Picture
+from frontend.session import office
+from frontend.texts import Texts
+
+
+def show_about(model: str, say: Texts) -> None:
+    """A popover with the model's card; it is asked for when it is opened."""
+    popover = st.popover(say("about"), type="tertiary", icon=":material/info:", on_change="rerun", key=f"about-{model}")
+    if not popover.open:
+        return
+    with popover:
+        try:
+            card = office().card(model)
+        except GatewayError as err:
+            st.html(f'<p class="g-error">{markup.escape(say("about_failed", reason=markup.reason(err, say)))}</p>')
+            return
+        show_card(card, say)
+
+
+def show_card(card: dict[str, Any], say: Texts) -> None:
+    """A model's card: what it is, what it was trained on, how it was made."""
+    st.html(f'<p class="g-note">{markup.escape(say("trained_on", labels=_labels(card)))}</p>')
+    st.html(markup.facts(card_facts(card, say)))
+    if isinstance(card.get("receipt"), dict):
+        with st.expander(say("card_receipt")):
+            st.json(card["receipt"])
+
+
+def card_facts(card: dict[str, Any], say: Texts) -> list[tuple[str, str]]:
+    """The card's plain facts, as far as it states them."""
+    names = ("architecture", "input", "labels", "precision", "version")
+    return [(say(f"card_{name}"), _fact(card[name])) for name in names if card.get(name) not in (None, "", [], {})]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, dict):
+        if {"width", "height"} <= value.keys():
+            return f"{value['width']} × {value['height']}"
+        return ", ".join(f"{key} {_fact(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        # A model's input is often stated as its shape.
+        return " × ".join(_fact(entry) for entry in value) if len(value) <= 4 else str(len(value))
+    return str(value)
+
+
+def _labels(card: dict[str, Any]) -> str:
+    labels = card.get("labels")
+    return str(len(labels) if isinstance(labels, list) else labels or 1000)
+
+
+def show_code(job: Job, picture: Picture, wishes: Wishes) -> None:
+    """A popover with the same question as curl, Python and Hugging Face's client would ask it."""
+    say, settings = wishes.say, office().settings
+    request = snippets.Request(settings.gateway, job.model, picture, wishes.top, settings.shown_key)
+    with st.popover(say("code"), type="tertiary", icon=":material/code:", key=f"code-{job.model}"):
+        if settings.shown_key is None:
+            st.caption(say("code_key"))
+        if not picture.url:
+            st.caption(markup.inert(say("code_file", name=picture.name)))
+        for title, code, language in (
+            ("curl", snippets.curl(request), "bash"),
+            ("Python", snippets.python(request), "python"),
+            (say("hugging_face"), snippets.hugging_face(request), "python"),
+        ):
+            st.html(f'<p class="g-code-title">{markup.escape(title)}</p>')
+            st.code(code, language=language)
+        if not picture.url:
+            st.download_button(
+                say("save_picture"),
+                picture.data,
+                picture.name,
+                picture.sent_as,
+                key=f"save-{job.model}-{picture.id[:8]}",
+                on_click="ignore",
+            )
+        request_id = job.answer.request_id if job.answer else job.error.request_id if job.error else ""
+        if request_id:
+            st.html(f'<p class="g-request">{markup.escape(say("request_id", id=request_id))}</p>')
