@@ -78,7 +78,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Route:
-    """One operation. `tokens` are alternatives, each the issuers all of whose tokens are asked for; () asks for none."""
+    """One operation. `tokens` are alternatives: of each, all its issuers' tokens are asked for; () asks for none."""
 
     name: str
     method: str
@@ -102,7 +102,7 @@ class Api:
 def read_api(document: Mapping[str, Any], service: str | None = None) -> Api:
     """The API that the document defines; UnsupportedSpec names everything in it that cannot be run.
 
-    `service` is the name of the managed service, which some of Google's messages contain; by default the document's host.
+    `service` is the managed service's name, which stands in some of Google's messages; by default the document's host.
     """
     fatal = [problem for problem in problems(document) if problem.fatal]
     if fatal:

@@ -1,0 +1,44 @@
+"""Envoy's configuration as plain values: messages are dicts, typed ones name their type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Message = dict[str, Any]
+
+BODY_SIZE_LIMIT = "envoy.filters.http.body_size_limit"
+API_KEY = "envoy.filters.http.api_key_auth"
+JWT = "envoy.filters.http.jwt_authn"
+QUOTA = "envoy.filters.http.local_ratelimit"
+LUA = "envoy.filters.http.lua"
+ROUTER = "envoy.filters.http.router"
+
+CONSUMER_NUMBER = "x-apigateway-api-consumer-number"
+CONSUMER_TYPE = "x-apigateway-api-consumer-type"
+USERINFO = "x-apigateway-api-userinfo"
+ORIGINAL_PATH = "x-envoy-original-path"
+FORWARDED_AUTHORIZATION = "x-forwarded-authorization"
+
+
+def typed(name: str, /, **fields: Any) -> Message:
+    """An `Any` of the message type `name`, without its leading `envoy.`."""
+    return {"@type": f"type.googleapis.com/envoy.{name}", **fields}
+
+
+def named(name: str, message: Message) -> Message:
+    """An extension: a name and its typed configuration."""
+    return {"name": name, "typed_config": message}
+
+
+def header(name: str, value: str) -> Message:
+    """A header to set, whatever was there before; it is left out where its value turns out empty."""
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def socket(host: str, port: int) -> Message:
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def seconds(milliseconds: int) -> str:
+    """A protobuf duration."""
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}s"

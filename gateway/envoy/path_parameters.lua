@@ -1,0 +1,38 @@
+-- CONSTANT_ADDRESS: the address's path, the client's query, then the path parameters in the order of the template, all
+-- as the client wrote them. The route says which segments are which parameter; a negative `stop` counts from the end.
+function envoy_on_request(request)
+  local route = request:filterContext()
+  local headers = request:headers()
+  local whole = headers:get(":path")
+  local path, query = whole, nil
+  local mark = string.find(whole, "?", 1, true)
+  if mark then
+    path, query = string.sub(whole, 1, mark - 1), string.sub(whole, mark + 1)
+  end
+  if route["verb"] then
+    path = string.sub(path, 1, #path - #route["verb"] - 1)
+  end
+
+  local segments = {}
+  for segment in string.gmatch(string.sub(path, 2) .. "/", "([^/]*)/") do
+    segments[#segments + 1] = segment
+  end
+  while #segments > 0 and segments[#segments] == "" do
+    segments[#segments] = nil
+  end
+
+  local query_parts = {}
+  if query then
+    query_parts[1] = query
+  end
+  for _, variable in ipairs(route["variables"]) do
+    local stop = variable["stop"]
+    if stop < 0 then
+      stop = #segments + stop + 1
+    end
+    query_parts[#query_parts + 1] = variable["name"] .. "=" .. table.concat(segments, "/", variable["start"] + 1, stop)
+  end
+
+  headers:replace(":path", route["path"] .. "?" .. table.concat(query_parts, "&"))
+  headers:replace("x-envoy-original-path", whole)
+end
