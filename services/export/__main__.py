@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
+from services.export.errors import ExportError
 from services.export.recipe import Recipe, is_current
+from services.export.weights import fetched_weights
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -41,7 +43,7 @@ def export(
         catalog = load_catalog(catalog_path)
         models = list(catalog) if everything else catalog.select(names) if names else catalog.default
     except CatalogError as err:
-        console.print(str(err), style="red")
+        console.print(str(err), style="red", markup=False)
         raise typer.Exit(1) from err
     if precision not in (None, "fp16", "int8"):
         raise typer.BadParameter("should be fp16 or int8", param_hint="--precision")
@@ -65,21 +67,34 @@ def _exported(catalog: Catalog, model: Model, recipe: Recipe, output: Path) -> b
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task(f"{model.name}: loading torch", total=None)
-        from services.export.exporter import ExportError, exported
+        task = progress.add_task("", total=None)
+
+        def step(text: str) -> None:
+            progress.update(task, description=f"{model.name}: {text}", completed=0, total=None)
 
         try:
-            receipt = exported(
+            if recipe.precision == "int8" and recipe.calibration is None:
+                raise ExportError(f"{model.name}: int8 takes its ranges from photos: name a folder with --calibration")
+            step("fetching the weights")
+            weights = fetched_weights(
                 catalog,
                 model,
-                recipe,
-                output,
-                step=lambda text: progress.update(task, description=f"{model.name}: {text}", completed=0, total=None),
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
+                output / ".weights",
+                lambda done, size: progress.update(task, completed=done, total=size),
             )
+            step("loading torch")
+            from services.export.exporter import exported
+
+            receipt = exported(catalog, model, weights, recipe, output, step)
         except ExportError as err:
-            progress.console.print(str(err), style="red")
+            progress.console.print(str(err), style="red", markup=False)
+            return False
+        except OSError as err:
+            progress.console.print(
+                f"{model.name}: {output} cannot be written: {err.strerror}", style="red", markup=False
+            )
             return False
     measured = receipt.agreement
     console.print(

@@ -15,6 +15,7 @@ from services.classifier.pixels import Pixels, decoded_pixels
 from services.classifier.predictions import softmax
 from services.classifier.settings import available_cpus
 from services.export.convert import torch_logits
+from services.export.errors import Disagreement
 from services.export.network import Network
 from services.web.problems import Problem
 
@@ -24,10 +25,6 @@ LEAST_AGREEMENT = {"fp16": 0.98, "int8": 0.90}
 TIE = 0.02
 """Two labels whose scores in torch differ by less are both right: rounding may swap them."""
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
-
-
-class Disagreement(Exception):
-    """The converted model does not answer like the torch network; the message gives the figures."""
 
 
 @dataclass(frozen=True)

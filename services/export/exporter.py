@@ -8,74 +8,61 @@ from pathlib import Path
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
 from services.catalog import Callable as DottedCallable
 from services.catalog import Catalog, LocalFile, Model, PackageFile, RemoteFile
+from services.classifier.pixels import Pixels
 from services.export import agreement, convert
-from services.export.network import NetworkError, built_network
+from services.export.errors import ExportError
+from services.export.network import Network, built_network
 from services.export.recipe import Recipe
-from services.export.weights import Progress, WeightsUnavailable, fetched_weights, torchvision_url
+from services.export.weights import torchvision_url
 
 CALIBRATION_PHOTOS = 200
 
 
-class ExportError(Exception):
-    """The artifact was not made; the message says why, in one sentence."""
-
-
 def exported(
-    catalog: Catalog,
-    model: Model,
-    recipe: Recipe,
-    output: Path,
-    *,
-    step: Callable[[str], None],
-    progress: Progress,
+    catalog: Catalog, model: Model, weights: Path, recipe: Recipe, output: Path, step: Callable[[str], None]
 ) -> Receipt:
-    """Write `output/NAME` and return its receipt; `step` hears what is being done, `progress` of bytes that come in.
+    """Write `output/NAME` from the file `weights` and return its receipt; `step` hears what is being done.
 
     Raises ExportError, and then leaves what was there before.
     """
-    try:
-        step("fetching the weights")
-        weights = fetched_weights(catalog, model, output / ".weights", progress)
-        step("building the torch model")
-        network = built_network(catalog, model, weights)
-        photos = (
-            agreement.photo_pixels(recipe.calibration, network.preprocess, CALIBRATION_PHOTOS)
-            if recipe.calibration
-            else []
+    step("building the torch model")
+    network = built_network(catalog, model, weights)
+    photos = _photos(recipe, network)
+    if recipe.precision == "int8" and not photos:
+        raise ExportError(f"{model.name}: int8 takes its ranges from photos, and {recipe.calibration} has none")
+    step("converting")
+    converted = convert.openvino_model(network, model.name)
+    if recipe.precision == "int8":
+        step(f"quantising with {len(photos)} photos")
+        converted = convert.quantised(converted, photos)
+    with replacing(output / model.name) as folder:
+        convert.save(converted, folder)
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in network.labels), encoding="utf-8")
+        step("comparing with torch")
+        pictures = photos or agreement.generated_pixels(network.preprocess)
+        measured = agreement.measured_agreement(network, folder / "model.xml", pictures, photos=bool(photos))
+        agreement.require_agreement(model.name, recipe.precision, measured)
+        receipt = Receipt(
+            model=model.name,
+            title=model.title,
+            architecture=_architecture(model),
+            source=_source(model, stored_file(weights).sha256),
+            recipe=recipe.digest,
+            preprocess=network.preprocess,
+            precision=recipe.precision,
+            labels=len(network.labels),
+            agreement=measured.as_dict(),
+            versions=recipe.versions,
+            files={name: stored_file(folder / name) for name in FILES},
         )
-        if recipe.precision == "int8" and not photos:
-            raise ExportError(f"{model.name}: int8 takes its ranges from photos: name a folder with --calibration")
-        step("converting")
-        converted = convert.openvino_model(network, model.name)
-        if recipe.precision == "int8":
-            step(f"quantising with {len(photos)} photos")
-            converted = convert.quantised(converted, photos)
-        with replacing(output / model.name) as folder:
-            convert.save(converted, folder)
-            (folder / "labels.txt").write_text("".join(f"{label}\n" for label in network.labels), encoding="utf-8")
-            step("comparing with torch")
-            pictures = photos or agreement.generated_pixels(network.preprocess)
-            measured = agreement.measured_agreement(network, folder / "model.xml", pictures, photos=bool(photos))
-            agreement.require_agreement(model.name, recipe.precision, measured)
-            receipt = Receipt(
-                model=model.name,
-                title=model.title,
-                architecture=_architecture(model),
-                source=_source(model, stored_file(weights).sha256),
-                recipe=recipe.digest,
-                preprocess=network.preprocess,
-                precision=recipe.precision,
-                labels=len(network.labels),
-                agreement=measured.as_dict(),
-                versions=recipe.versions,
-                files={name: stored_file(folder / name) for name in FILES},
-            )
-            write_receipt(folder, receipt)
-    except (WeightsUnavailable, NetworkError, agreement.Disagreement) as err:
-        raise ExportError(str(err)) from err
-    except OSError as err:
-        raise ExportError(f"{model.name}: {output} cannot be written: {err.strerror}") from err
+        write_receipt(folder, receipt)
     return receipt
+
+
+def _photos(recipe: Recipe, network: Network) -> list[Pixels]:
+    if recipe.calibration is None:
+        return []
+    return agreement.photo_pixels(recipe.calibration, network.preprocess, CALIBRATION_PHOTOS)
 
 
 def _architecture(model: Model) -> str:

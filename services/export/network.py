@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,7 @@ import torchvision
 from services.artifact import Preprocess
 from services.catalog import Callable as DottedCallable
 from services.catalog import Catalog, Model
-
-
-class NetworkError(Exception):
-    """The entry, its weights and its labels do not make a network; the message says where."""
+from services.export.errors import NetworkError
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def _resolved(model: Model, architecture: DottedCallable) -> Callable[..., Any]:
 def _load(model: Model, module: torch.nn.Module, weights: Path) -> None:
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as err:
+    except Exception as err:  # whatever the unpickler stumbles over in a file that is none
         raise NetworkError(f"{model.name}: the weights are not a torch state_dict of plain tensors") from err
     try:
         module.load_state_dict(state)

@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 
 from services.catalog import Catalog, LocalFile, Model, PackageFile, RemoteFile
+from services.export.errors import WeightsUnavailable
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that have come so far, and how many are expected if that is known."""
@@ -21,10 +22,6 @@ Progress = Callable[[int, int | None], None]
 TORCHVISION_HOST = "https://download.pytorch.org"
 CONNECT_AND_READ_SECONDS = (10, 60)
 CHUNK = 1 << 20
-
-
-class WeightsUnavailable(Exception):
-    """The weights could not be had; the message says what, from where and why."""
 
 
 def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progress) -> Path:
