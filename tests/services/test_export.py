@@ -39,12 +39,13 @@ def sha256(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state_dict of torchvision's smallest ShuffleNet with four outputs, far enough from ties."""
+    """A state_dict of torchvision's smallest ShuffleNet with four outputs."""
     torch.manual_seed(0)
     module = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=len(LABELS))
     with torch.no_grad():
         for _ in range(10):  # so that the normalisation layers have seen pictures
             module(torch.rand(16, 3, 64, 64))
+        module.fc.weight.mul_(200)  # and that its scores are far from ties
     path = tmp_path_factory.mktemp("weights") / "own.pth"
     torch.save(module.state_dict(), path)
     return path
