@@ -33,6 +33,7 @@ class Local:
     """
 
     port: int
+    address: str = "127.0.0.1"
     keys: tuple[Key, ...] = ()
     elsewhere: Mapping[Origin, Origin] = field(default_factory=dict)
     jwks: Mapping[str, str] = field(default_factory=dict)

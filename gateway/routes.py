@@ -107,6 +107,11 @@ def read_api(document: Mapping[str, Any], service: str | None = None) -> Api:
     fatal = [problem for problem in problems(document) if problem.fatal]
     if fatal:
         raise UnsupportedSpec(fatal)
+    return built(document, service)
+
+
+def built(document: Mapping[str, Any], service: str | None = None) -> Api:
+    """The API of a document in which no rule has found a fatal problem."""
     service = service or document.get("host") or "localhost"
     routes = sorted((_route(document, operation) for operation in operations(document)), key=_precedence)
     used = {name for route in routes for alternative in route.tokens for name in alternative}

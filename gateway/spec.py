@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import LiteralScalarString
 
 from services.catalog import Model
 
@@ -76,6 +78,24 @@ def public_document(document: Mapping[str, Any]) -> dict[str, Any]:
     public: dict[str, Any] = without_extensions(document)
     # Without schemes and host, a page that shows the document calls the host that it came from.
     return {key: value for key, value in public.items() if key not in ("schemes", "host")}
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """The document as YAML that a person likes to read: no aliases, and paragraphs as paragraphs."""
+
+    def readable(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            return {key: readable(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [readable(item) for item in node]
+        return LiteralScalarString(node) if isinstance(node, str) and "\n" in node else node
+
+    yaml = YAML()
+    yaml.width = 110
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    text = StringIO()
+    yaml.dump(readable(document), text)
+    return text.getvalue()
 
 
 def _words(model: Model, service: str, directory: str) -> dict[str, Any]:

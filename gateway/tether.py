@@ -1,11 +1,24 @@
-"""A process that does not outlive the one that started it."""
+"""Child processes that never outlive their parent, not even one that is killed with -9."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import lru_cache
 
 
-def tethered(command: list[str]) -> list[str]:
-    """`command`, killed by the kernel when the process that starts it ends, where util-linux's setpriv is at hand."""
+def tethered(argv: Sequence[str]) -> list[str]:
+    """The command, wrapped so that the kernel kills it when the thread that started it ends, where the system can do so."""
+    return [*_tether(), *argv]
+
+
+@lru_cache(maxsize=1)
+def _tether() -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else command
+    if setpriv is None:
+        return ()
+    command = (setpriv, "--pdeathsig", "KILL", "--")
+    # BusyBox has a setpriv without --pdeathsig.
+    works = subprocess.run([*command, setpriv, "--version"], capture_output=True, check=False).returncode == 0
+    return command if works else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.envoy.admin import admin_cluster
 from gateway.envoy.clusters import clusters
 from gateway.envoy.listener import listener
 from gateway.envoy.messages import Message, socket
@@ -47,3 +48,19 @@ def watched_file(path: Path) -> Message:
 
 def _plain(message: Message) -> Message:
     return {key: value for key, value in message.items() if key != "@type"}
+
+
+def dynamic_bootstrap(folder: Path, admin_socket: Path, admin: Message | None = None) -> Message:
+    """A bootstrap that reads listeners and clusters from files in `folder`; `admin` is one more listener, if any."""
+    static: Message = {}
+    if admin is not None:
+        static = {"listeners": [_plain(admin)], "clusters": [admin_cluster(admin_socket)]}
+    return {
+        "node": NODE,
+        "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},
+        "static_resources": static,
+        "dynamic_resources": {
+            "lds_config": watched_file(folder / "listeners.json"),
+            "cds_config": watched_file(folder / "clusters.json"),
+        },
+    }

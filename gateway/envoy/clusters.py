@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 from gateway.envoy.messages import Message, named, socket, typed
@@ -44,6 +45,8 @@ def _cluster(name: str, written: Origin, target: Origin, local: Local, http2: bo
     cluster: Message = {
         "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
         "name": name,
+        # Dots would end the name where statistics are labelled.
+        "alt_stat_name": re.sub(r"[^A-Za-z0-9-]+", "_", name),
         "connect_timeout": CONNECT_TIMEOUT,
         **_discovery(target),
         "load_assignment": {

@@ -33,13 +33,11 @@ def http_filters(api: Api, local: Local) -> list[Message]:
     filters = [method_override(), body_size_limit()]
     if api.issuers:
         filters.append(jwt(api, local))
-    if any(route.needs_key for route in api.routes):
-        filters.append(api_key(local))
+    filters.append(api_key(local))
     if api.limits:
         filters.append(quota(api, local))
-    if any(binds_path_parameters(route) for route in api.routes):
-        filters.append(path_parameters())
-    return [*filters, router()]
+    # Filters that only routes turn on are always there: then a change of routes alone leaves the listener as it is.
+    return [*filters, path_parameters(), router()]
 
 
 def per_route(route: Route, local: Local) -> Message:

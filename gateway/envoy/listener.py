@@ -28,7 +28,7 @@ def listener(api: Api, local: Local, routes: Message) -> Message:
     return typed(
         "config.listener.v3.Listener",
         name="gateway",
-        address=socket("127.0.0.1", local.port),
+        address=socket(local.address, local.port),
         # A second gateway on the same port must fail, not share it.
         enable_reuse_port=False,
         filter_chains=[{"filters": [named("envoy.filters.network.http_connection_manager", manager)]}],
