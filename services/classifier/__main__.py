@@ -19,7 +19,7 @@ SPARE_THREADS = 8
 
 
 def main() -> int:
-    """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    """0 after a clean stop; not 0, and one line for each mistake, where the service cannot start."""
     try:
         settings = Settings.read(os.environ, available_cpus())
         verified_receipt(settings.artifact, settings.model_name)
@@ -42,7 +42,7 @@ def _loaded_app(settings: Settings) -> Flask:
     except ArtifactError as err:
         log_fatal(str(err))
         # What gunicorn's arbiter takes for "do not try again".
-        raise SystemExit(Arbiter.APP_LOAD_ERROR) from err
+        sys.exit(Arbiter.APP_LOAD_ERROR)
 
 
 if __name__ == "__main__":

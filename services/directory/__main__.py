@@ -6,7 +6,7 @@ import os
 import sys
 
 from services.catalog import CatalogError, load_catalog
-from services.directory.app import create_app
+from services.directory.app import create_app, listed_model
 from services.directory.settings import Settings
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
@@ -19,7 +19,9 @@ def main() -> int:
     """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
     try:
         settings = Settings.read(os.environ)
-        app = create_app(settings, load_catalog(settings.catalog), settings.document.read_bytes())
+        catalog = load_catalog(settings.catalog)
+        models = [listed_model(catalog, model) for model in catalog.select(settings.models)]
+        app = create_app(settings, models, settings.document.read_bytes())
         listener = listening_socket(settings.host, settings.port)
     except (SettingsError, CatalogError, PortTaken) as err:
         for line in str(err).splitlines():

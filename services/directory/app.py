@@ -16,18 +16,17 @@ from services.web.metrics import metrics_page
 from services.web.problems import handle_problems
 
 
-def create_app(settings: Settings, catalog: Catalog, document: bytes) -> Flask:
-    """The WSGI application; `document` is the public OpenAPI document as JSON."""
+def create_app(settings: Settings, models: list[dict[str, Any]], document: bytes) -> Flask:
+    """The WSGI application for the listed `models`; `document` is the public OpenAPI document as JSON."""
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     handle_problems(app)
     wrap_answers(app, settings.origins)
-    listing = {"models": [listed_model(catalog, model) for model in catalog.select(settings.models)]}
     page = cache(docs_page)
 
     @app.get("/v1/models")
-    def models() -> dict[str, Any]:
-        return listing
+    def listing() -> dict[str, Any]:
+        return {"models": models}
 
     @app.get("/v1/openapi.json")
     def openapi() -> Response:

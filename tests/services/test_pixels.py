@@ -1,0 +1,200 @@
+"""From bytes to pixels: every kind of picture comes out upright, in RGB, and as the reference recipe has it."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.artifact import Preprocess
+from services.classifier.pixels import Pixels, decoded_pixels
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
+from tests.running import Photo
+
+RECIPE = Preprocess(resize=256, crop=224, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+# Pixels may differ by so much on average, of 255: JPEG and reduced decoding round.
+CLOSE = 3.0
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def gradient(width: int = 320, height: int = 300) -> Image.Image:
+    """Red grows to the right, green downwards; no symmetry."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return Image.fromarray(np.dstack([x, y, np.full_like(x, 60)]).astype(np.uint8))
+
+
+def difference(one: Pixels, other: Pixels) -> float:
+    assert one.shape == other.shape == (224, 224, 3)
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+def test_the_result_is_torchvisions_resize_and_centre_crop(photos: list[Photo]) -> None:
+    from torchvision.transforms import v2
+
+    recipe = v2.Compose([v2.Resize(256, v2.InterpolationMode.BICUBIC), v2.CenterCrop(224)])
+    for photo in photos[:6]:
+        expected = np.asarray(recipe(Image.open(photo.path).convert("RGB")))
+        assert difference(decoded_pixels(photo.data, RECIPE), expected) < CLOSE
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_exif_orientation_is_applied(orientation: int) -> None:
+    upright = gradient()
+    stored = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = upright.transpose(stored[orientation]) if orientation in stored else upright
+    for kind in ("JPEG", "PNG", "WEBP"):
+        data = encoded(picture, kind, exif=exif, quality=95)
+        assert difference(decoded_pixels(data, RECIPE), decoded_pixels(encoded(upright), RECIPE)) < CLOSE, kind
+
+
+def sixteen_bit_grey(value: int) -> bytes:
+    return encoded(Image.fromarray(np.full((300, 300), value, np.uint16)))
+
+
+def sixteen_bit_rgb(red: int, green: int, blue: int) -> bytes:
+    """A PNG with 16 bits per channel, which Pillow reads but does not write."""
+    row = b"\x00" + struct.pack(">3H", red, green, blue) * 300
+    chunks = [
+        (b"IHDR", struct.pack(">2I5B", 300, 300, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(row * 300)),
+        (b"IEND", b""),
+    ]
+    body = b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def palette_with_transparency() -> bytes:
+    image = Image.new("P", (300, 300), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    return encoded(image, transparency=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "colour"),
+    [
+        pytest.param(encoded(Image.new("L", (300, 300), 90)), (90, 90, 90), id="grey"),
+        pytest.param(encoded(Image.new("1", (300, 300), 1)), (255, 255, 255), id="bilevel"),
+        pytest.param(encoded(Image.new("LA", (300, 300), (90, 255))), (90, 90, 90), id="grey-with-alpha"),
+        pytest.param(
+            encoded(Image.new("RGBA", (300, 300), (10, 20, 30, 0))), (255, 255, 255), id="transparent-on-white"
+        ),
+        pytest.param(encoded(Image.new("RGBA", (300, 300), (0, 0, 0, 128))), (127, 127, 127), id="half-transparent"),
+        pytest.param(encoded(Image.new("P", (300, 300), 7).convert("P")), None, id="palette"),
+        pytest.param(palette_with_transparency(), (255, 255, 255), id="palette-with-transparency"),
+        pytest.param(sixteen_bit_grey(40000), (156, 156, 156), id="sixteen-bit-grey"),
+        pytest.param(sixteen_bit_rgb(40000, 256, 65535), (156, 1, 255), id="sixteen-bit-rgb"),
+        pytest.param(encoded(Image.new("CMYK", (300, 300), (0, 255, 255, 0)), "JPEG"), (254, 0, 0), id="cmyk"),
+        pytest.param(encoded(Image.new("RGB", (300, 300), (1, 2, 3)), "GIF"), (1, 2, 3), id="gif"),
+        pytest.param(encoded(Image.new("RGB", (300, 300), (1, 2, 3)), "BMP"), (1, 2, 3), id="bmp"),
+        pytest.param(encoded(Image.new("RGB", (300, 300), (1, 2, 3)), "WEBP", lossless=True), (1, 2, 3), id="webp"),
+    ],
+)
+def test_every_colour_mode_comes_out_as_rgb(data: bytes, colour: tuple[int, int, int] | None) -> None:
+    pixels = decoded_pixels(data, RECIPE)
+    assert (pixels.shape, pixels.dtype) == ((224, 224, 3), np.uint8)
+    if colour is not None:
+        assert np.abs(pixels[100, 100].astype(int) - colour).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"G", id="one-byte"),
+        pytest.param(bytes(range(256)) * 256, id="noise"),
+        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", id="svg"),
+        pytest.param(b"%PDF-1.7", id="pdf"),
+        pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0", id="eps"),
+        pytest.param(b"\x7fELF", id="elf"),
+        pytest.param(b"PK\x03\x04", id="zip"),
+        pytest.param(b"RIFF\x00\x00\x00\x00AVI ", id="avi"),
+        pytest.param(encoded(Image.new("RGB", (9, 9)), "TIFF"), id="tiff"),
+        pytest.param(encoded(Image.new("RGB", (16, 16)), "ICO"), id="ico"),
+    ],
+)
+def test_what_is_no_image_of_ours_is_unsupported(data: bytes) -> None:
+    with pytest.raises(ImageUnsupported, match="JPEG, PNG, WebP, GIF or BMP"):
+        decoded_pixels(data, RECIPE)
+
+
+PHOTO = encoded(gradient(600, 500), "JPEG", quality=90)
+DRAWING = encoded(gradient(600, 500))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PHOTO[: len(PHOTO) // 2], id="half-a-jpeg"),
+        pytest.param(PHOTO[:30], id="jpeg-head-only"),
+        pytest.param(DRAWING[: len(DRAWING) // 2], id="half-a-png"),
+        pytest.param(DRAWING[:20], id="png-head-only"),
+        pytest.param(DRAWING[:-30] + b"xxxx" + DRAWING[-26:], id="png-with-a-bad-checksum"),
+        pytest.param(b"BM" + bytes(60), id="bmp-of-zeros"),
+        pytest.param(b"GIF89a" + bytes(20), id="gif-of-zeros"),
+        pytest.param(b"RIFF\x10\x00\x00\x00WEBPVP8 " + bytes(20), id="webp-of-zeros"),
+    ],
+)
+def test_a_damaged_image_is_corrupt(data: bytes) -> None:
+    with pytest.raises(ImageCorrupt):
+        decoded_pixels(data, RECIPE)
+
+
+def png_header(width: int, height: int) -> bytes:
+    body = b"IHDR" + struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [
+        pytest.param(5000, 5001, id="one-row-too-many"),
+        pytest.param(10_001, 1, id="one-column-too-many"),
+        pytest.param(65_535, 65_535, id="bomb"),
+        pytest.param(2**31 - 1, 2**31 - 1, id="largest-header"),
+    ],
+)
+def test_too_many_pixels_are_refused_by_the_header_alone(width: int, height: int) -> None:
+    with pytest.raises(ImageTooManyPixels, match="at most 10,000 a side and 25,000,000 in all"):
+        decoded_pixels(png_header(width, height) + b"\x00\x00\x00\x00IDAT", RECIPE)
+
+
+@pytest.mark.parametrize("size", [(5000, 5000), (10_000, 1), (1, 10_000), (1, 1), (2, 2), (3, 1)])
+def test_the_largest_and_the_smallest_pictures_are_read(size: tuple[int, int]) -> None:
+    assert decoded_pixels(encoded(Image.new("L", size, 77)), RECIPE)[0, 0].tolist() == [77, 77, 77]
+
+
+def test_a_jpeg_with_more_scans_than_any_photo_is_refused_before_it_is_decoded() -> None:
+    data = encoded(gradient(), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert decoded_pixels(data, RECIPE).shape == (224, 224, 3)
+    with pytest.raises(ImageTooComplex):
+        decoded_pixels(data[:-2] + scan * 100 + data[-2:], RECIPE)
+
+
+def test_only_the_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.new("RGB", (300, 300), colour) for colour in ("red", "green", "blue")]
+    for kind in ("GIF", "PNG", "WEBP"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
+        assert decoded_pixels(data, RECIPE)[9, 9].tolist() == [255, 0, 0], kind
+
+
+def test_what_follows_the_image_is_ignored(photos: list[Photo]) -> None:
+    plain = decoded_pixels(photos[0].data, RECIPE)
+    assert difference(decoded_pixels(photos[0].data + b"PK\x03\x04<?php" + bytes(1 << 20), RECIPE), plain) == 0
