@@ -7,27 +7,33 @@ from pathlib import Path
 import streamlit as st
 
 from frontend import components, markup
-from frontend.session import choose_language, office
+from frontend.session import choose_language, office, words
 
 VIEWS = Path(__file__).with_name("views")
 
 
 def main() -> None:
-    st.set_page_config(page_title="Guichet", page_icon=":material/confirmation_number:", layout="wide")
-    st.html(components.stylesheet())
-    with st.container(key="frame", horizontal=True, vertical_alignment="center"):
-        brand = st.container(key="brand")
-        say = choose_language()
-    brand.html(markup.header(say))
-    view = st.navigation(
-        [
-            st.Page(VIEWS / "classify.py", title=say("classify"), default=True),
-            st.Page(VIEWS / "status.py", title=say("status"), url_path="status"),
-        ],
-        position="top",
+    say = words()
+    st.set_page_config(
+        page_title="Guichet",
+        page_icon=components.ASSETS / "icon.svg",
+        layout="wide",
+        # An entry of its own is what makes Streamlit show its menu, and with it the choice between light and dark.
+        menu_items={"About": f"**Guichet**. {say('tagline')}"},
     )
+    st.html(components.stylesheet())
+    views = [
+        st.Page(VIEWS / "classify.py", title=say("classify"), default=True),
+        st.Page(VIEWS / "status.py", title=say("status"), url_path="status"),
+    ]
+    view = st.navigation(views, position="hidden")
+    with st.container(key="frame", horizontal=True, vertical_alignment="center"):
+        st.html(markup.header(say), width="content")
+        for page in views:
+            st.page_link(page, label=page.title)
+        choose_language(say)
     view.run()
-    st.html(f'<p class="g-foot"><a href="{office().settings.gateway}/docs" target="_blank">{say("docs")}</a></p>')
+    st.html(markup.footer(office().settings.gateway, say))
 
 
 main()

@@ -47,6 +47,7 @@ def choose_models(models: list[Model], say: Texts) -> list[str]:
         format_func=lambda name: markup.inert(titles[name]),
         key="chosen",
         help=say("models_help"),
+        wrap=True,
         persist_state="session",
     )
     return [name for name in titles if name in chosen]
@@ -112,6 +113,16 @@ def give_pictures(here: Visit, say: Texts) -> None:
         on_address_change=pasted,
         on_cleared_change=cleared,
     )
+    with st.container(key="address"):
+        _ask_address(here, say)
+    if here.pictures:
+        st.html('<span class="g-given"></span>')
+    for refusal in here.refused[:5]:
+        name = f"{refusal.name}: " if refusal.name else ""
+        st.html(f'<p class="g-error" role="alert">{markup.escape(name + say(refusal.reason))}</p>')
+
+
+def _ask_address(here: Visit, say: Texts) -> None:
     st.text_input(
         say("address"),
         key="url",
@@ -120,9 +131,6 @@ def give_pictures(here: Visit, say: Texts) -> None:
         bind="query-params",
         on_change=lambda: here.take_address(st.session_state["url"]),
     )
-    for refusal in here.refused[:5]:
-        name = f"{refusal.name}: " if refusal.name else ""
-        st.html(f'<p class="g-error" role="alert">{markup.escape(name + say(refusal.reason))}</p>')
 
 
 def _without_address() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 # Longer than the longest deadline the gateway allows a model would be a lie; its usual one is 60 s.
@@ -83,7 +85,7 @@ class GatewayClient:
         self._address = address.rstrip("/")
         self._patience = patience
         self._session = session or plain_session()
-        self._headers = {"x-api-key": api_key, "Accept": "application/json"}
+        self._headers = {"x-api-key": api_key, "Accept": "application/json", "Accept-Encoding": "identity"}
 
     def models(self) -> list[dict[str, Any]]:
         """The models there are, as the directory describes them: at least `name` and `title`."""
@@ -110,7 +112,7 @@ class GatewayClient:
         body: dict[str, Any] = {"json": {"url": picture}} if isinstance(picture, str) else {"data": picture}
         reply = self._ask("POST", f"/v1/models/{quote(model, safe='')}/predict", params={"top_k": top_k}, **body)
         try:
-            predictions = tuple(Prediction(str(one["label"]), float(one["score"])) for one in reply.json)
+            predictions = tuple(_prediction(one) for one in reply.json)
         except (TypeError, KeyError, ValueError) as err:
             raise _not_understood(reply) from err
         return Answer(predictions, reply.timings, reply.request_id, reply.headers.get("X-Model-Version", ""))
@@ -131,10 +133,10 @@ class GatewayClient:
             ) as response:
                 body = _bounded(response, started + patience)
                 status, headers = response.status_code, response.headers
-        except (requests.Timeout, TimeoutError) as err:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as err:
             waited = time.perf_counter() - started
             raise GatewayError("too_slow", f"No answer came within {waited:.0f} s.", request_id=request_id) from err
-        except requests.RequestException as err:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as err:
             detail = "The gateway cannot be reached, or closed the connection without an answer."
             raise GatewayError("unreachable", detail, request_id=request_id) from err
         total = (time.perf_counter() - started) * 1000
@@ -175,7 +177,7 @@ def server_timing(header: str) -> dict[str, float]:
         name, *parameters = (piece.strip() for piece in metric.split(";"))
         for parameter in parameters:
             key, _, value = parameter.partition("=")
-            if name and key.strip().lower() == "dur":
+            if name.isidentifier() and key.strip().lower() == "dur":
                 try:
                     milliseconds = float(value.strip().strip('"'))
                 except ValueError:
@@ -185,10 +187,18 @@ def server_timing(header: str) -> dict[str, float]:
     return parts
 
 
+def _prediction(entry: Any) -> Prediction:
+    label, score = entry["label"], float(entry["score"])
+    if not isinstance(label, str) or not math.isfinite(score):
+        raise ValueError("a label without a score")
+    return Prediction(label, score)
+
+
 def _bounded(response: requests.Response, deadline: float) -> bytes:
     """The body, at most LARGEST_ANSWER bytes of it, and none of it past the deadline."""
     body = bytearray()
-    for chunk in response.iter_content(64 * 1024):
+    # read1 returns what is there; requests' own iterator waits for whole blocks, however slowly they come.
+    while chunk := response.raw.read1(64 * 1024):
         body += chunk
         if len(body) > LARGEST_ANSWER:
             return b""

@@ -37,6 +37,12 @@ def matrix() -> ComponentRenderer:
 
 
 @cache
+def snippet() -> ComponentRenderer:
+    """Code to copy; nothing comes back."""
+    return _from_assets("snippet")
+
+
+@cache
 def voice() -> ComponentRenderer:
     """Says `data["text"]` to screen readers when it changes."""
     return st.components.v2.component("guichet_voice", html=VOICE_HTML, css=VOICE_CSS, js=VOICE_JS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from frontend import markup, snippets
+from frontend import components, markup, snippets
 from frontend.asking import Wishes
 from frontend.client import GatewayError
 from frontend.jobs import Job
@@ -69,13 +69,15 @@ def show_code(job: Job, picture: Picture, wishes: Wishes) -> None:
             st.caption(say("code_key"))
         if not picture.url:
             st.caption(markup.inert(say("code_file", name=picture.name)))
-        for title, code, language in (
-            ("curl", snippets.curl(request), "bash"),
-            ("Python", snippets.python(request), "python"),
-            (say("hugging_face"), snippets.hugging_face(request), "python"),
+        for kind, title, code in (
+            ("curl", "curl", snippets.curl(request)),
+            ("python", "Python", snippets.python(request)),
+            ("hugging-face", say("hugging_face"), snippets.hugging_face(request)),
         ):
-            st.html(f'<p class="g-code-title">{markup.escape(title)}</p>')
-            st.code(code, language=language)
+            components.snippet()(
+                key=f"{kind}-{job.model}",
+                data={"title": title, "code": code, "copy": say("copy"), "copied": say("copied")},
+            )
         if not picture.url:
             st.download_button(
                 say("save_picture"),

@@ -25,13 +25,19 @@ def header(say: Texts) -> str:
     )
 
 
+def footer(gateway: str, say: Texts) -> str:
+    return (
+        f'<p class="g-foot"><a href="{escape(gateway)}/docs" target="_blank">{escape(say("docs"))}</a>'
+        f"<span>{escape(say('private'))}</span></p>"
+    )
+
+
 def welcome(say: Texts, labels: int) -> str:
     """What stands where the answers will be."""
     return (
         f'<section class="g-welcome"><h1>{escape(say("welcome_title"))}</h1>'
         f'<p class="g-lead">{escape(say("welcome"))}</p>'
-        f"<p>{escape(say('honest', labels=_thousands(labels, say)))}</p>"
-        f"<p>{escape(say('private'))}</p></section>"
+        f"<p>{escape(say('honest', labels=_thousands(labels, say)))}</p></section>"
     )
 
 

@@ -72,11 +72,11 @@ def _cards(picture: Picture, wishes: Wishes, jobs: Mapping[Key, Job], here: Visi
     row = markup.agreement_row(agreement(best), wishes.titles, pending, wishes.say)
     if row:
         st.html(row)
-    _announce(mine, wishes)
-    with st.grid(3, min_column_width=250, gap="small"):
+    with st.grid(min_column_width=240, gap="small"):
         for model, job in mine.items():
             with st.container(border=True, key=f"card-{model}"):
                 _card(job, picture, wishes, here)
+    _announce(mine, wishes)
 
 
 def _card(job: Job, picture: Picture, wishes: Wishes, here: Visit) -> None:

@@ -27,22 +27,22 @@ def visit() -> Visit:
     return kept
 
 
-def choose_language() -> Texts:
-    """Asks for the language, which begins as the browser's; the words in it."""
-    say = Texts(language_of(st.context.locale))
-    chosen = st.segmented_control(
+def words() -> Texts:
+    """The page's words: in the language that was chosen, or linked to, or else the browser's."""
+    for wanted in (st.session_state.get("lang"), st.query_params.get("lang")):
+        if wanted in LANGUAGES:
+            return Texts(wanted)
+    return Texts(language_of(st.context.locale))
+
+
+def choose_language(say: Texts) -> None:
+    """Asks for the language; `words` knows the answer from the next run on."""
+    st.segmented_control(
         say("language"),
         LANGUAGES,
-        default=say.language,
+        default=language_of(st.context.locale),
         required=True,
         key="lang",
         bind="query-params",
         label_visibility="collapsed",
     )
-    return Texts(chosen or say.language)
-
-
-def words() -> Texts:
-    """The words in the language that was chosen."""
-    chosen = st.session_state.get("lang")
-    return Texts(chosen if chosen in LANGUAGES else language_of(st.context.locale))

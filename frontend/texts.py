@@ -116,7 +116,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "again": ("Try again", "Réessayer"),
     "request_id": ("Request {id}", "Requête {id}"),
     # The model's card
-    "about": ("About this model", "À propos de ce modèle"),
+    "about": ("About", "À propos"),
     "about_failed": (
         "The model’s card cannot be shown: {reason}",
         "La fiche du modèle ne peut être affichée : {reason}",
@@ -136,7 +136,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         " même si aucune n’est juste ; le score dit combien il est sûr, non combien il a raison.",
     ),
     # For developers
-    "code": ("Use from code", "Depuis un programme"),
+    "code": ("Use from code", "Par programme"),
     "code_key": (
         "Put your API key into the environment variable API_KEY first.",
         "Mettez d’abord votre clé d’API dans la variable d’environnement API_KEY.",
@@ -145,6 +145,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The file {name} should lie in the folder where you run this.",
         "Le fichier {name} doit se trouver dans le dossier où vous l’exécutez.",
     ),
+    "copy": ("Copy", "Copier"),
+    "copied": ("Copied", "Copié"),
     "save_picture": ("Save the picture", "Enregistrer l’image"),
     "hugging_face": ("Hugging Face client", "Client Hugging Face"),
     # Many pictures

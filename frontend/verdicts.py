@@ -19,7 +19,8 @@ from frontend.pictures import Picture
 class Agreement:
     """Whether the models that answered name the same thing first.
 
-    `label` is what most of them say, `votes` how many; `others` what each of the rest says instead.
+    `label` is what most of them say, `votes` how many; `others` what each of the rest says instead, or everybody where
+    there is no majority.
     """
 
     kind: Literal["none", "one", "all", "most", "no"]
@@ -43,7 +44,7 @@ def agreement(answers: Mapping[str, str]) -> Agreement:
         kind = "all"
     else:
         kind = "most" if votes > len(answers) / 2 else "no"
-    return Agreement(kind, len(answers), label, votes, others)
+    return Agreement(kind, len(answers), label, votes, tuple(answers.items()) if kind == "no" else others)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def main() -> None:
         return
     titles = {model.name: model.title for model in models}
 
-    left, right = st.columns([5, 7], gap="medium")
+    left, right = st.columns([4, 9], gap="medium")
     with left:
         give_pictures(here, say)
     with right:
@@ -38,10 +38,8 @@ def main() -> None:
             st.html(f'<p class="g-hint">{say("no_models")}</p>')
         elif not here.pictures:
             st.html(markup.welcome(say, max((model.labels for model in models), default=1000)))
-        elif len(here.pictures) == 1:
+        else:
             show_results(here, wishes)
-    if chosen and len(here.pictures) > 1:
-        show_results(here, wishes)
 
 
 main()

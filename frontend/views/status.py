@@ -45,17 +45,17 @@ def _models(models: list[Model], say: Texts) -> None:
 def _model(model: Model, say: Texts) -> None:
     shared = office()
     known = shared.wakes.state(model.name)
-    st.html(
-        f'<div class="g-card-head"><h2>{markup.escape(model.title)}</h2>'
-        f"{markup.state_dot(known.state, say(f'state_{known.state}'))}</div>"
-    )
+    pieces = [
+        f'<div class="g-card-head"><h2>{markup.escape(model.title)}</h2>',
+        f"{markup.state_dot(known.state, say(f'state_{known.state}'))}</div>",
+    ]
     if known.state == "failed" and known.error is not None:
-        st.html(markup.error_body(known.error, say))
+        pieces.append(markup.error_body(known.error, say))
     usual = shared.wakes.usual(model.name)
     if usual is not None:
-        st.html(f'<p class="g-note">{markup.escape(say("wakes_in", seconds=say.number(usual)))}</p>')
-    times = shared.latencies(model.name)
-    st.html(f'<h3 class="g-small">{markup.escape(say("latency"))}</h3>{_latency(times, say)}')
+        pieces.append(f'<p class="g-note">{markup.escape(say("wakes_in", seconds=say.number(usual)))}</p>')
+    pieces.append(f'<h3 class="g-small">{markup.escape(say("latency"))}</h3>')
+    st.html("".join(pieces) + _latency(shared.latencies(model.name), say))
     if known.state != "awake":
         return
     try:

@@ -106,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: StubGateway
     protocol_version = "HTTP/1.1"
     timeout = 30
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         pass
