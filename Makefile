@@ -42,5 +42,21 @@ check: install ## format, lint, types
 format: install ## put the code into its format
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+# What an image is built from: one file per image, with the hash of every file that pip may install. What is locked
+# already stays as it is; remove a file first to move to the newest of everything that pyproject.toml does not pin.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --no-annotate --no-emit-index-url --generate-hashes \
+	--custom-compile-command "make lock" --python-version 3.11 --python-platform linux
+# Every index that torch may come from has its own files of it: pinned in torch.txt, but without hashes.
+FROM_TORCH := torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z-]+
+
+lock: install ## the hash-locked requirements of the images, from the pins in pyproject.toml
+	@$(COMPILE) --group classifier --output-file services/classifier.lock >/dev/null
+	@$(COMPILE) --group directory --output-file services/directory.lock >/dev/null
+	@$(COMPILE) --group frontend --output-file frontend/frontend.lock >/dev/null
+	@$(COMPILE) --group export --output-file services/export.lock >/dev/null
+	@awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept' services/export.lock >services/export.lock.new
+	@mv services/export.lock.new services/export.lock
+	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml >services/torch.txt
+
 clean: ## remove the environment and the exported models
 	rm -rf .venv .models
