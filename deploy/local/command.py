@@ -47,7 +47,7 @@ def local(
     state: Annotated[Path, typer.Option(help="Where logs and the rendered document go.")] = Path(".run"),
 ) -> None:
     """Run everything on this machine: a service per model, the directory, Envoy and the page."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     try:
         with _told_to_stop():
             _run(console, models, gateway_port, frontend_port, api_key, catalog_path, artifacts, state)

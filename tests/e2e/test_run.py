@@ -1,0 +1,129 @@
+"""`make run`, as a person meets it."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.e2e.conftest import Product, started_product, still_running
+from tests.running import ARTIFACTS, ROOT, Photo, wait_for
+
+
+def gone(processes: list[psutil.Process], seconds: float) -> None:
+    wait_for(lambda: not still_running(processes), seconds, "every process to end")
+
+
+def test_the_printed_curl_line_works_when_pasted(product: Product) -> None:
+    run = subprocess.run([*product.curl, "--silent"], cwd=ROOT, capture_output=True, timeout=30, check=True)
+    predictions = json.loads(run.stdout)
+    assert len(predictions) == 5
+    assert "cat" in predictions[0]["label"]
+    assert predictions[0]["score"] >= predictions[1]["score"]
+
+
+def test_every_default_model_answers_through_the_gateway(product: Product, photos: list[Photo]) -> None:
+    for model in product.models:
+        answer = product.predict(model, photos[0].data)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["X-Model"] == model
+        assert len(answer.json()) == 5
+
+
+def test_the_page_is_there(product: Product) -> None:
+    assert requests.get(f"{product.page}/_stcore/health", timeout=10).text == "ok"
+
+
+def test_ctrl_c_stops_every_process_within_ten_seconds(own_product: Product) -> None:
+    family = own_product.family()
+    assert (
+        len(family) >= 7
+    )  # the supervisor, a service and the directory with their workers, the gateway, Envoy, the page
+    own_product.process.send_signal(signal.SIGINT)
+    gone(family, 10)
+    assert own_product.process.wait(1) == 0
+    assert "Stopped." in own_product.printed
+
+
+def test_a_killed_parent_takes_every_process_along(own_product: Product) -> None:
+    family = own_product.family()
+    own_product.process.kill()
+    own_product.process.wait(5)
+    gone(family, 10)
+
+
+def test_a_dead_service_is_started_again_and_its_log_is_shown(own_product: Product, photos: list[Photo]) -> None:
+    (service,) = [
+        one for one in own_product.family() if "services.classifier" in one.cmdline() and own(one, own_product)
+    ]
+    service.kill()
+    wait_for(lambda: "efficientnet-lite0: killed by SIGKILL; starting it again" in own_product.printed, 10, "the news")
+    assert requests.get(f"{own_product.page}/_stcore/health", timeout=10).text == "ok"
+    wait_for(lambda: own_product.predict("efficientnet-lite0", photos[0].data).status_code == 200, 20, "its return")
+
+
+def own(process: psutil.Process, product: Product) -> bool:
+    """Whether the supervisor started it itself, and not gunicorn."""
+    return process.ppid() == product.process.pid
+
+
+def test_one_model_that_cannot_be_exported_does_not_keep_the_others_from_serving(
+    artifacts: Path, tmp_path: Path, photos: list[Photo]
+) -> None:
+    catalog = tmp_path / "models.yaml"
+    text = (ROOT / "services" / "models.yaml").read_text(encoding="utf-8")
+    broken = (
+        '  broken:\n    title: Broken\n    architecture: resnet18\n    weights: {file: absent.pth, sha256: "SHA"}\n'
+    )
+    recipe = "    preprocess: {resize: 9, crop: 9, interpolation: bilinear, mean: [0, 0, 0], std: [1, 1, 1]}\n"
+    catalog.write_text(text.replace("models:\n", "models:\n" + broken.replace("SHA", "a" * 64) + recipe, 1))
+    running = started_product(tmp_path, "--models=broken efficientnet-lite0", f"--catalog={catalog}")
+    try:
+        wait_for(lambda: "Ctrl-C stops everything" in running.printed, 60, "the others to be ready")
+        assert "broken: the weights" in running.printed
+        assert "Going on without broken." in running.printed
+        assert running.predict("efficientnet-lite0", photos[0].data).status_code == 200
+    finally:
+        running.process.terminate()
+        running.process.wait(12)
+
+
+def test_a_damaged_artifact_keeps_only_its_own_model_from_serving(
+    artifacts: Path, tmp_path: Path, photos: list[Photo]
+) -> None:
+    # Exported again, since the export looks at the digests too.
+    folder = tmp_path / "artifacts"
+    shutil.copytree(ARTIFACTS / "efficientnet-lite0", folder / "efficientnet-lite0")
+    (folder / "efficientnet-lite0" / "model.bin").write_bytes(b"")
+    shutil.copytree(ARTIFACTS / ".weights", folder / ".weights")
+    running = started_product(tmp_path, "--models=efficientnet-lite0", f"--artifacts={folder}")
+    try:
+        wait_for(lambda: "Ctrl-C stops everything" in running.printed, 90, "the model to be exported and ready")
+        assert "efficientnet-lite0: exported as fp16" in running.printed
+        assert running.predict("efficientnet-lite0", photos[0].data).status_code == 200
+    finally:
+        running.process.terminate()
+        running.process.wait(12)
+
+
+@pytest.mark.parametrize("variable", ["GATEWAY_PORT", "FRONTEND_PORT"])
+def test_a_taken_port_is_told_before_anything_starts(tmp_path: Path, variable: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        option = f"--{variable.lower().replace('_', '-')}={taken.getsockname()[1]}"
+        running = started_product(tmp_path, option)
+        assert running.process.wait(20) == 1
+    assert f"{variable}: cannot listen on 127.0.0.1:" in running.printed
+    assert f"choose another: make run {variable}=" in running.printed
+
+
+def test_an_unknown_model_is_answered_with_the_names_there_are(tmp_path: Path) -> None:
+    running = started_product(tmp_path, "--models=resnet-9000")
+    assert running.process.wait(20) == 1
+    assert "has no model 'resnet-9000'; it has efficientnet-lite0" in running.printed
