@@ -1,0 +1,142 @@
+"""What a person sees: the plan as a list, and how it goes; live on a terminal, line by line elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from deploy.errors import DeployError
+from deploy.script import typed
+from deploy.steps import Build, Command, Plan, Prove, Step
+
+SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"), "check": ("?", "cyan")}
+DONE = {"create": "created", "change": "changed", "remove": "removed", "check": "checked"}
+
+
+def terminal() -> Console:
+    """Standard output, without colours that nobody asked for in names and numbers."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def complaints() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_plan(console: Console, plan: Plan, title: str, *, commands: bool = True) -> None:
+    """What will happen, and the commands that do it."""
+    if not plan:
+        console.print(f"{title}: nothing to do, everything is as it should be.")
+    else:
+        console.print(f"{title}:")
+    for step in plan.steps:
+        sign, colour = SIGNS[step.verb]
+        why = f" ({step.why})" if step.why else ""
+        console.print(f"  [{colour}]{sign}[/] ", end="")
+        console.print(f"{step.verb} {step.what}{why}", markup=False)
+    for remark in plan.remarks:
+        console.print("  [yellow]![/] ", end="")
+        console.print(remark, markup=False)
+    if plan:
+        counts = [f"{count} to {verb}" for verb in SIGNS if (count := sum(step.verb == verb for step in plan.steps))]
+        console.print(f"\n{', '.join(counts)}.")
+    if plan and commands:
+        console.print("\nThe commands:")
+        for line in command_lines(plan):
+            console.print(f"  {line}", markup=False)
+
+
+def command_lines(plan: Plan) -> Iterator[str]:
+    """The commands of a plan, a line each, as a person would type them; `${NAME}` is what an earlier one yields."""
+    for action in plan.commands:
+        match action:
+            case Command(reads=()):
+                yield typed(action.argv)
+            case Command():
+                yield f"{typed(action.reads)} | {typed(action.argv)}"
+            case Build(argv=()):
+                yield f"gcloud builds describe {action.build}"
+            case Build():
+                yield typed(action.argv)
+            case Prove():
+                for route in action.routes:
+                    yield f'curl -H "x-api-key: $KEY" "{action.address}{route}"'
+
+
+class PlainProgress:
+    """A line when a step ends, and one for what is told meanwhile."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._ended = 0
+        self._lock = threading.Lock()
+
+    def started(self, step: Step) -> None:
+        pass
+
+    def told(self, step: Step, text: str) -> None:
+        self._line(f"        {step.what}: {text}")
+
+    def finished(self, step: Step) -> None:
+        with self._lock:
+            self._ended += 1
+            self._line(f"[{self._ended:>{len(str(self._total))}}/{self._total}] {DONE[step.verb]} {step.what}")
+
+    def failed(self, step: Step, error: DeployError) -> None:
+        self._line(f"FAILED {step.what}: {str(error).splitlines()[0]}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+
+class LiveProgress(PlainProgress):
+    """The same, with what is under way below it and how far the whole is."""
+
+    def __init__(self, console: Console, total: int, bars: Progress) -> None:
+        super().__init__(console, total)
+        self._bars = bars
+        self._whole = bars.add_task("all", total=total)
+        self._tasks: dict[str, TaskID] = {}
+
+    def started(self, step: Step) -> None:
+        self._tasks[step.id] = self._bars.add_task(step.what, total=None)
+
+    def told(self, step: Step, text: str) -> None:
+        if step.id in self._tasks:
+            self._bars.update(self._tasks[step.id], description=f"{step.what}: {text}")
+
+    def finished(self, step: Step) -> None:
+        self._end(step)
+        super().finished(step)
+        self._bars.advance(self._whole)
+
+    def failed(self, step: Step, error: DeployError) -> None:
+        self._end(step)
+        super().failed(step, error)
+
+    def _end(self, step: Step) -> None:
+        if (task := self._tasks.pop(step.id, None)) is not None:
+            self._bars.remove_task(task)
+
+
+@contextmanager
+def progress(console: Console, plan: Plan) -> Iterator[PlainProgress]:
+    """What hears how the plan goes."""
+    if not console.is_terminal:
+        yield PlainProgress(console, len(plan.steps))
+        return
+    columns: tuple[Any, ...] = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield LiveProgress(console, len(plan.steps), bars)
