@@ -21,7 +21,7 @@ from gateway.tether import tethered
 START_SECONDS = 30
 CHANGE_SECONDS = 30
 # Envoy's warnings tell operators of fleets what they know, except those of its listeners: a port that is taken.
-LOGGING = ("--log-level", "error", "--component-log-level", "upstream:warning")
+LOGGING = ("--log-level", "error", "--component-log-level", "upstream:warning,http:off")
 
 
 class EnvoyError(Exception):

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 
 def tethered(argv: Sequence[str]) -> list[str]:
-    """The command, wrapped so that the kernel kills it when the thread that started it ends, where the system can do so."""
+    """The command, wrapped so that the kernel kills it when the thread that started it ends, where it can do so."""
     return [*_tether(), *argv]
 
 

@@ -11,6 +11,7 @@ from gateway.envoy.messages import (
     CONSUMER_NUMBER,
     JWT,
     LUA,
+    METHOD_OVERRIDE,
     QUOTA,
     ROUTER,
     USERINFO,
@@ -24,7 +25,6 @@ from gateway.routes import Api, Issuer, Limit, Route, Translation
 MAX_BODY_BYTES = 32 * 1024 * 1024
 KEY_SOURCES = [{"query": "key"}, {"query": "api_key"}, {"header": "x-api-key"}]
 FORWARDING = {"header": CONSUMER_NUMBER}
-METHOD_OVERRIDE = "x-http-method-override"
 LUA_FOLDER = Path(__file__).parent
 
 
@@ -54,7 +54,7 @@ def per_route(route: Route, local: Local) -> Message:
     return said
 
 
-# --- X-HTTP-Method-Override: applied and removed.
+# --- X-HTTP-Method-Override: the route has been chosen by it (see `listener`); here the request takes it on.
 
 
 def method_override() -> Message:
@@ -67,13 +67,17 @@ def method_override() -> Message:
     matcher = {
         "matcher_list": {"matchers": [{"predicate": {"not_matcher": {"single_predicate": present}}, "on_match": skip}]}
     }
-    script = _script("method_override.lua")
+    lua = typed(
+        "extensions.filters.http.lua.v3.Lua",
+        default_source_code=_script("method_override.lua"),
+        clear_route_cache=False,
+    )
     return named(
         "method_override",
         typed(
             "extensions.common.matching.v3.ExtensionWithMatcher",
             xds_matcher=matcher,
-            extension_config=named(LUA, typed("extensions.filters.http.lua.v3.Lua", default_source_code=script)),
+            extension_config=named(LUA, lua),
         ),
     )
 

@@ -8,8 +8,11 @@ from gateway.envoy.messages import (
     CONSUMER_NUMBER,
     CONSUMER_TYPE,
     FORWARDED_AUTHORIZATION,
+    METHOD,
+    METHOD_OVERRIDE,
     USERINFO,
     Message,
+    header,
     named,
     socket,
     typed,
@@ -19,7 +22,7 @@ from gateway.local import Local
 from gateway.routes import Api
 
 # What only the gateway may say. Envoy's own headers could change deadlines and retries.
-FORGED = (CONSUMER_NUMBER, CONSUMER_TYPE, USERINFO, FORWARDED_AUTHORIZATION)
+FORGED = (CONSUMER_NUMBER, CONSUMER_TYPE, USERINFO, FORWARDED_AUTHORIZATION, METHOD)
 
 
 def listener(api: Api, local: Local, routes: Message) -> Message:
@@ -45,7 +48,7 @@ def http_connection_manager(api: Api, local: Local, routes: Message) -> Message:
         common_http_protocol_options={"headers_with_underscores_action": "REJECT_REQUEST"},
         max_request_headers_kb=60,
         preserve_external_request_id=True,
-        early_header_mutation_extensions=[forged_headers_removed()],
+        early_header_mutation_extensions=[early_header_mutation()],
         http_filters=http_filters(api, local),
         local_reply_config=local_reply_config(api),
         access_log=access_log(),
@@ -53,8 +56,14 @@ def http_connection_manager(api: Api, local: Local, routes: Message) -> Message:
     )
 
 
-def forged_headers_removed() -> Message:
+def early_header_mutation() -> Message:
+    """What happens to headers before a route is chosen: forged ones go, and the method that counts is written down.
+
+    Which filters a request meets is decided with its route. A method changed later would leave out those that ask for
+    a key.
+    """
     mutations: list[Message] = [{"remove": name} for name in FORGED]
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
+    mutations.append({"append": header(METHOD, f"%REQ({METHOD_OVERRIDE}?:METHOD)%")})
     mutation = typed("extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)
     return named("envoy.http.early_header_mutation.header_mutation", mutation)

@@ -13,6 +13,9 @@ QUOTA = "envoy.filters.http.local_ratelimit"
 LUA = "envoy.filters.http.lua"
 ROUTER = "envoy.filters.http.router"
 
+# The method that counts: what X-HTTP-Method-Override names, or the request's own. Nobody but the gateway sees it.
+METHOD = "x-gateway-method"
+METHOD_OVERRIDE = "x-http-method-override"
 CONSUMER_NUMBER = "x-apigateway-api-consumer-number"
 CONSUMER_TYPE = "x-apigateway-api-consumer-type"
 USERINFO = "x-apigateway-api-userinfo"

@@ -9,8 +9,8 @@ function envoy_on_request(request)
   if mark then
     path, query = string.sub(whole, 1, mark - 1), string.sub(whole, mark + 1)
   end
-  if route["verb"] then
-    path = string.sub(path, 1, #path - #route["verb"] - 1)
+  if route:get("verb") then
+    path = string.sub(path, 1, #path - #route:get("verb") - 1)
   end
 
   local segments = {}
@@ -25,7 +25,7 @@ function envoy_on_request(request)
   if query then
     query_parts[1] = query
   end
-  for _, variable in ipairs(route["variables"]) do
+  for _, variable in ipairs(route:get("variables")) do
     local stop = variable["stop"]
     if stop < 0 then
       stop = #segments + stop + 1
@@ -33,6 +33,6 @@ function envoy_on_request(request)
     query_parts[#query_parts + 1] = variable["name"] .. "=" .. table.concat(segments, "/", variable["start"] + 1, stop)
   end
 
-  headers:replace(":path", route["path"] .. "?" .. table.concat(query_parts, "&"))
+  headers:replace(":path", route:get("path") .. "?" .. table.concat(query_parts, "&"))
   headers:replace("x-envoy-original-path", whole)
 end

@@ -11,6 +11,7 @@ KEY_MISSING = (
     " Key or other form of API consumer identity to call this API."
 )
 KEY_INVALID = "INVALID_ARGUMENT: API key not valid. Please pass a valid API key."
+UNREACHABLE = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure"
 
 
 def local_reply_config(api: Api) -> Message:
@@ -28,6 +29,12 @@ def local_reply_config(api: Api) -> Message:
             {**reason("unknown_api_key"), "body": {"inline_string": KEY_INVALID}, "status_code": 400},
             {**reason("client_not_allowed"), "body": {"inline_string": not_enabled}, "status_code": 403},
             {**reason("local_rate_limited"), "body_format_override": body_format(exhausted)},
+            # The body was too long to be kept for a second attempt: the first has failed, and that is what counts.
+            {
+                **reason("request_payload_exceeded_retry_buffer_limit"),
+                "body": {"inline_string": UNREACHABLE},
+                "status_code": 503,
+            },
         ],
     }
 

@@ -14,6 +14,8 @@ from gateway.envoy.clusters import backend_cluster_name
 from gateway.envoy.messages import (
     CONSUMER_TYPE,
     FORWARDED_AUTHORIZATION,
+    METHOD,
+    METHOD_OVERRIDE,
     ORIGINAL_PATH,
     Message,
     header,
@@ -37,6 +39,7 @@ def route_configuration(api: Api, local: Local) -> Message:
         "name": "api",
         "domains": ["*"],
         "retry_policy": RETRY_POLICY,
+        "request_headers_to_remove": [METHOD, METHOD_OVERRIDE],
         "matcher": {"matcher_tree": {"input": PATH, "prefix_match_map": {"map": tree}}},
     }
     return typed("config.route.v3.RouteConfiguration", name="routes", virtual_hosts=[virtual_host])
@@ -109,7 +112,7 @@ def matches(template: Template, prefix: str) -> list[Message]:
 
 def proxied(route: Route, match: Message, local: Local) -> Message:
     """One operation."""
-    method = {"name": ":method", "string_match": {"exact": route.method}}
+    method = {"name": METHOD, "string_match": {"exact": route.method}}
     message: Message = {
         "name": route.name,
         "match": {**match, "headers": [method]},
