@@ -20,10 +20,12 @@ from gateway.envoy.messages import (
     typed,
 )
 from gateway.local import Local
-from gateway.routes import Api, Issuer, Limit, Route, Translation
+from gateway.routes import Api, Issuer, Route, Translation
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 KEY_SOURCES = [{"query": "key"}, {"query": "api_key"}, {"header": "x-api-key"}]
+UNLIMITED = 4_000_000_000
+QUOTA_METADATA = "quota"
 FORWARDING = {"header": CONSUMER_NUMBER}
 LUA_FOLDER = Path(__file__).parent
 
@@ -34,7 +36,7 @@ def http_filters(api: Api, local: Local) -> list[Message]:
     if api.issuers:
         filters.append(jwt(api, local))
     filters.append(api_key(local))
-    if api.limits:
+    if api.limits and any(route.costs for route in api.routes):
         filters.append(quota(api, local))
     # Filters that only routes turn on are always there: then a change of routes alone leaves the listener as it is.
     return [*filters, path_parameters(), router()]
@@ -175,7 +177,7 @@ def api_key_for(local: Local) -> Message:
     return typed("extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", **fields)
 
 
-# --- Quotas: one bucket for each metric and consumer.
+# --- Quotas: one bucket for each metric and consumer. Routes say what a request costs, in their metadata.
 
 
 def quota(api: Api, local: Local) -> Message:
@@ -188,36 +190,43 @@ def quota(api: Api, local: Local) -> Message:
         stat_prefix="quota",
         filter_enabled=percent,
         filter_enforced=percent,
-        token_bucket=_bucket(4_000_000_000),
+        token_bucket=_bucket(UNLIMITED),
         always_consume_default_token_bucket=False,
         max_dynamic_descriptors=max(20, len(least) * len(local.keys)),
-        descriptors=[_descriptor(Limit(metric, number)) for metric, number in sorted(least.items())],
+        descriptors=[_descriptor(metric, number) for metric, number in sorted(least.items())],
+        rate_limits=[_spent(position) for position in range(max(len(route.costs) for route in api.routes))],
     )
     return named(QUOTA, limits)
 
 
-def _descriptor(limit: Limit) -> Message:
-    entries = [{"key": "metric", "value": limit.metric}, {"key": "consumer"}]
-    return {"entries": entries, "token_bucket": _bucket(limit.per_minute)}
+def _descriptor(metric: str, per_minute: int) -> Message:
+    entries = [{"key": "metric", "value": metric}, {"key": "consumer"}]
+    return {"entries": entries, "token_bucket": _bucket(per_minute)}
 
 
 def _bucket(tokens: int) -> Message:
     return {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "60s"}
 
 
-def quota_for(route: Route) -> Message:
-    """What a request on the route costs: a field of the route's action."""
-    if not route.costs:
-        return {}
-    return {"rate_limits": [_cost(metric, cost) for metric, cost in route.costs]}
-
-
-def _cost(metric: str, cost: int) -> Message:
+def _spent(position: int) -> Message:
+    """The route's cost at this position, if it has so many, spent by the consumer, if there is one."""
+    place = {"key": QUOTA_METADATA, "path": [{"key": f"cost{position}"}, {"key": "metric"}]}
     actions = [
-        {"generic_key": {"descriptor_key": "metric", "descriptor_value": metric}},
+        {"metadata": {"descriptor_key": "metric", "metadata_key": place, "source": "ROUTE_ENTRY"}},
         {"request_headers": {"header_name": CONSUMER_NUMBER, "descriptor_key": "consumer"}},
     ]
-    return {"actions": actions, **({"hits_addend": {"number": cost}} if cost > 1 else {})}
+    return {
+        "actions": actions,
+        "hits_addend": {"format": f"%METADATA(ROUTE:{QUOTA_METADATA}:cost{position}:amount)%"},
+    }
+
+
+def quota_metadata(route: Route) -> Message:
+    """What a request on the route costs."""
+    costs = {
+        f"cost{position}": {"metric": metric, "amount": amount} for position, (metric, amount) in enumerate(route.costs)
+    }
+    return {"filter_metadata": {QUOTA_METADATA: costs}}
 
 
 # --- CONSTANT_ADDRESS with path parameters: they go into the query, exactly as they came.

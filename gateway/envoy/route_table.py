@@ -96,8 +96,10 @@ def _routes(prefix: str, routes: list[Route], local: Local) -> Iterator[Message]
     for route in routes:
         for match in matches(route.template, prefix):
             yield proxied(route, match, local)
-    # The first template of a shape gives its name, as it does at Google.
-    for template in {route.template.shape: route.template for route in reversed(routes)}.values():
+    first: dict[object, Template] = {}
+    for route in routes:
+        first.setdefault(route.template.shape, route.template)
+    for template in first.values():
         for match in matches(template, prefix):
             yield method_not_allowed(template, match)
 
@@ -123,11 +125,12 @@ def proxied(route: Route, match: Message, local: Local) -> Message:
             "timeout": seconds(route.backend.deadline_ms),
             "idle_timeout": seconds(max(STREAM_IDLE_MS, route.backend.deadline_ms + 1000)),
             **rewrite(route.backend, route.template),
-            **filters.quota_for(route),
         },
     }
     if headers := list(_headers(route, local)):
         message["request_headers_to_add"] = headers
+    if route.costs:
+        message["metadata"] = filters.quota_metadata(route)
     if per_filter := filters.per_route(route, local):
         message["typed_per_filter_config"] = per_filter
     return message

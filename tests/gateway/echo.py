@@ -1,0 +1,142 @@
+"""A backend that says what it was sent."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+
+class Echo(ThreadingHTTPServer):
+    """Answers `{backend, method, path, headers, body_bytes}`; `?status=` chooses the status, `?sleep=` waits.
+
+    `requests` counts what arrived. While `hold` is cleared, answers to `?hold` wait.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, name: str, port: int = 0) -> None:
+        self.name = name
+        self.requests = 0
+        self.hold = threading.Event()
+        self.held = threading.Event()
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), EchoHandler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is no concern of the test."""
+
+
+class EchoHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Echo
+
+    def answer(self) -> None:
+        with self.server.lock:
+            self.server.requests += 1
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        said = {
+            "backend": self.server.name,
+            "method": self.command,
+            "path": self.path,
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body_bytes": self.body_bytes(),
+        }
+        if "hold" in query:
+            self.server.held.set()
+            self.server.hold.wait(30)
+        if "sleep" in query:
+            threading.Event().wait(float(query["sleep"][0]))
+        body = json.dumps(said).encode()
+        self.send_response(int(query.get("status", ["200"])[0]))
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = answer
+
+    def body_bytes(self) -> int:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            total = 0
+            while size := int(self.rfile.readline(), 16):
+                total += len(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return total
+        total = left = int(self.headers.get("Content-Length") or 0)
+        while left > 0:
+            left -= len(self.rfile.read(min(left, 1 << 20)))
+        return total
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def echo(name: str, port: int = 0) -> Iterator[Echo]:
+    server = Echo(name, port)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.hold.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class Stumbling:
+    """A backend that hangs up on the first `failures` requests without a word, and then answers 200."""
+
+    failures: int
+    attempts: int = 0
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(10)
+                data = b""
+                while b"\r\n\r\n" not in data and (more := connection.recv(65536)):
+                    data += more
+                if not data:
+                    continue
+                self.attempts += 1
+                if self.attempts > self.failures:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+
+@contextmanager
+def stumbling(failures: int) -> Iterator[Stumbling]:
+    server = Stumbling(failures)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        # A close alone would leave `accept` waiting.
+        server.listener.shutdown(socket.SHUT_RDWR)
+        server.listener.close()
+        thread.join()
