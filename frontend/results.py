@@ -70,8 +70,10 @@ def _cards(picture: Picture, wishes: Wishes, jobs: Mapping[Key, Job], here: Visi
     }
     pending = sum(job.pending for job in mine.values())
     row = markup.agreement_row(agreement(best), wishes.titles, pending, wishes.say)
-    if row:
-        st.html(row)
+    # The place is there before there is a verdict: what stands below it must not move, or it is drawn anew.
+    with st.container(key=f"agreement-{picture.id[:8]}"):
+        if row:
+            st.html(row)
     with st.grid(min_column_width=240, gap="small"):
         for model, job in mine.items():
             with st.container(border=True, key=f"card-{model}"):

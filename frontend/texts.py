@@ -45,7 +45,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "preparing": ("Preparing {done} of {total} …", "Préparation de {done} sur {total} …"),
     "made_smaller": ("Made smaller before sending: {before} → {after}", "Réduite avant l’envoi : {before} → {after}"),
     "many": ("{count} pictures", "{count} images"),
-    "other_picture": ("Another picture", "Une autre image"),
     "remove": ("Remove", "Retirer"),
     # Why a picture is not taken
     "no_camera": (
@@ -159,7 +158,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sum_agreement_of": ("{agreed} of {compared}", "{agreed} sur {compared}"),
     "sum_unsure": ("Not sure", "Pas sûrs"),
     "sum_failed": ("Failed", "Échecs"),
-    "sum_time": ("Typical time", "Temps typique"),
     "sum_rate": ("Answers per second", "Réponses par seconde"),
     "filter": ("Filter by name or label", "Filtrer par nom ou étiquette"),
     "only": ("Show", "Afficher"),

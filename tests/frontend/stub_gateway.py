@@ -66,9 +66,13 @@ class StubGateway(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.titles = titles
         self.key = "test-key"
-        self.models = {name: Behaviour() for name in titles}
-        self.directory: tuple[int, dict[str, str], bytes] | None = None
         self.lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Every model awake, quick and well-behaved, and nothing counted."""
+        self.models = {name: Behaviour() for name in self.titles}
+        self.directory: tuple[int, dict[str, str], bytes] | None = None
         self.predicts: Counter[tuple[str, str]] = Counter()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[bytes] = []

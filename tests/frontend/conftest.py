@@ -1,0 +1,122 @@
+"""A page of its own for each file of tests: a stub gateway, the page's real server, a real browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.frontend.stub_gateway import StubGateway, stub_gateway
+from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+# A machine may be busy; what is fast enough is measured elsewhere.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
+needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM} (Debian: chromium)")
+
+
+@dataclass
+class Served:
+    """The page's server and the gateway it asks."""
+
+    url: str
+    gateway: StubGateway
+    process: subprocess.Popen[str]
+
+
+@contextmanager
+def served_page(folder: Path) -> Iterator[Served]:
+    """The page, as `python -m frontend` serves it, in front of a stub gateway."""
+    port = free_port()
+    with stub_gateway() as gateway, (folder / "page.log").open("w") as log:
+        variables = environment(API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "frontend"], cwd=ROOT, env=variables, stdout=log, stderr=log, text=True
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for(lambda: answers(f"{url}/_stcore/health"), 30, "the page is up")
+            yield Served(url, gateway, process)
+        finally:
+            end_process(process)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served_page(tmp_path_factory.mktemp("page")) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(served: Served) -> StubGateway:
+    """The page's gateway, well-behaved, its counts at zero."""
+    served.gateway.reset()
+    return served.gateway
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+Visitor = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser that has been here before: what it has fetched it need not fetch again."""
+    context = chromium.new_context(viewport=DESK, locale="en-GB", permissions=["camera"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visitor(
+    chromium: Browser, browser_context: BrowserContext, served: Served, gateway: StubGateway
+) -> Iterator[Visitor]:
+    """Opens the page: `visitor("?top=3")`; with options in a browser of its own: `visitor(locale="fr-FR")`."""
+    yield from visitors(chromium, browser_context, served)
+
+
+def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Iterator[Visitor]:
+    faults: list[str] = []
+    with ExitStack() as opened:
+
+        def visit(query: str = "", **options: object) -> Page:
+            context = shared
+            if options:
+                context = chromium.new_context(**{"viewport": DESK, "locale": "en-GB", **options})
+                opened.callback(context.close)
+            page = context.new_page()
+            opened.callback(page.close)
+            page.set_default_timeout(PATIENCE_MS)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+            page.goto(f"{served.url}/{query}")
+            return page
+
+        yield visit
+    assert faults == [], "the browser's console is clean"

@@ -1,0 +1,65 @@
+"""Every view, in both themes and both widths: nothing for axe to complain of, nothing wider than the screen."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.frontend.conftest import DESK, PHONE, Visitor, needs_chromium
+from tests.frontend.stub_gateway import StubGateway, answer
+from tests.running import Photo
+
+pytestmark = needs_chromium
+
+
+def violations(page: Page, where: str) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{where}: {one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in found]
+
+
+def sideways(page: Page, where: str) -> list[str]:
+    """Whether the view scrolls sideways."""
+    wide = page.evaluate(
+        "(() => { const e = document.querySelector('.stMain'); return e.scrollWidth - e.clientWidth })()"
+    )
+    return [f"{where}: {wide} px too wide"] if wide > 0 else []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [pytest.param(DESK, id="desk"), pytest.param(PHONE, id="phone")])
+def test_every_view_is_accessible_and_fits(
+    visitor: Visitor, gateway: StubGateway, photos: list[Photo], theme: str, viewport: dict[str, int]
+) -> None:
+    gateway.models["efficientnet-lite2"].broken = answer(500, {"code": 500, "message": "oops"})
+    page = visitor("?sure=60", viewport=viewport, color_scheme=theme, reduced_motion="reduce")
+    found: list[str] = []
+
+    def look(where: str) -> None:
+        found.extend(violations(page, where) + sideways(page, where))
+
+    expect(page.locator(".g-welcome")).to_be_visible()
+    look("welcome")
+    page.locator("input[data-at=files]").set_input_files(photos[0].path)
+    expect(page.locator(".g-verdict")).to_have_count(2)
+    look("one picture")
+    for button in ("About", "Use from code", "Options"):
+        page.get_by_role("button", name=button).first.click()
+        expect(page.locator("[data-testid=stPopoverBody]")).to_be_visible()
+        expect(page.locator("[data-testid=stPopoverBody] *").first).to_be_visible()
+        look(button)
+        page.keyboard.press("Escape")
+        expect(page.locator("[data-testid=stPopoverBody]")).to_have_count(0)
+    page.locator("input[data-at=files]").set_input_files([photo.path for photo in photos[:6]])
+    expect(page.get_by_text("18 of 18 answers")).to_be_visible()
+    expect(page.locator("[data-at=body] tr")).to_have_count(6)
+    look("many pictures")
+    page.get_by_role("button", name="Camera").click()
+    expect(page.get_by_role("button", name="Take the picture")).to_be_visible()
+    look("camera")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Status").click()
+    expect(page.locator(".g-state-awake")).to_have_count(2)
+    expect(page.locator(".g-state-failed")).to_have_count(1)
+    look("status")
+    assert found == []

@@ -1,0 +1,97 @@
+"""The page's words: both languages, whole, and nobody else's words as markup."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from frontend import markup
+from frontend.client import Answer, GatewayError, Prediction, Timings
+from frontend.texts import TEXTS, Texts, language_of
+
+ROOM = Path(__file__).parents[2] / "frontend"
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_both_languages_say_the_same_with_the_same_values(key: str) -> None:
+    english, french = TEXTS[key]
+    assert english
+    assert french
+    assert placeholders(english) == placeholders(french)
+
+
+def test_every_text_is_used_and_every_text_used_is_there() -> None:
+    code = "".join(
+        path.read_text(encoding="utf-8") for path in ROOM.rglob("*") if path.suffix in {".py", ".js", ".html"}
+        if path.name != "texts.py"
+    )  # fmt: skip
+    asked = set(re.findall(r"say\(\s*\"(\w+)\"", code))
+    assert asked <= TEXTS.keys()
+    families = ("error_", "only_", "state_", "card_", "sample_", "refused_", "column_")
+    spoken = {key for key in TEXTS if re.search(rf"\b{key}\b", code) or key.startswith(families)}
+    assert TEXTS.keys() == spoken
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("fr-CA", "fr"),
+        ("fr", "fr"),
+        ("FR-fr", "fr"),
+        ("en-GB", "en"),
+        ("de", "en"),
+        ("", "en"),
+        (None, "en"),
+        ("fro", "en"),
+    ],
+)
+def test_the_language_is_the_browser_s_where_the_page_speaks_it(locale: str | None, language: str) -> None:
+    assert language_of(locale) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", ["69%", "42 ms", "1.3 s", "512 kB", "3.4 MB"]), ("fr", ["69 %", "42 ms", "1,3 s", "512 ko", "3,4 Mo"])],
+)
+def test_numbers_are_written_as_the_language_writes_them(language: str, said: list[str]) -> None:
+    say = Texts("fr" if language == "fr" else "en")
+    assert [say.percent(0.69), say.duration(42.2), say.duration(1300), say.size(512_000), say.size(3_400_000)] == said
+
+
+def test_what_models_and_services_say_is_text_and_never_markup() -> None:
+    say = Texts("en")
+    answer = Answer((Prediction(HOSTILE, 0.1), Prediction(HOSTILE, 0.05)), Timings(3.0), HOSTILE)
+    error = GatewayError("strange", HOSTILE, request_id=HOSTILE)
+    pieces = [
+        markup.card_head(HOSTILE, HOSTILE),
+        markup.answer_body(answer, 5, 0.3, say),
+        markup.answer_body(answer, 5, 0.0, say),
+        markup.error_body(error, say),
+        markup.facts([(HOSTILE, HOSTILE)]),
+        markup.state_dot(HOSTILE, HOSTILE),
+        markup.footer('http://x/"><script>', say),
+    ]
+    for piece in pieces:
+        assert "<script" not in piece
+        assert "<img" not in piece
+
+
+def test_a_label_of_markdown_is_shown_letter_by_letter() -> None:
+    assert markup.inert("**b** [x](javascript:1) :red[y] $z$") == (r"\*\*b\*\* \[x\]\(javascript\:1\) \:red\[y\] \$z\$")
+
+
+def test_an_error_is_said_in_the_page_s_language_or_in_the_service_s_words() -> None:
+    french = Texts("fr")
+    assert markup.reason(GatewayError("overloaded", "Busy."), french).startswith("Le modèle est occupé")
+    assert markup.reason(GatewayError("model_output_invalid", "The model said nonsense."), french) == (
+        "The model said nonsense."
+    )
+    assert "418" in markup.reason(GatewayError("http_418", "teapot", status=418), french)
