@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from flask import Flask
 from gunicorn.arbiter import Arbiter
 
-from services.artifact import ArtifactError, verified_receipt
+from services.artifact import ArtifactError, Preprocess, verified_receipt
+from services.classifier.decoding.nursery import Nursery
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pool import DecoderPool
 from services.classifier.settings import Settings, available_cpus
+from services.web.connection import Bounds
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
 from services.web.server import PortTaken, listening_socket, serve
@@ -22,27 +29,43 @@ def main() -> int:
     """0 after a clean stop; not 0, and one line for each mistake, where the service cannot start."""
     try:
         settings = Settings.read(os.environ, available_cpus())
-        verified_receipt(settings.artifact, settings.model_name)
+        receipt = verified_receipt(settings.artifact, settings.model_name)
         listener = listening_socket(settings.host, settings.port)
     except (SettingsError, ArtifactError, PortTaken) as err:
         for line in str(err).splitlines():
             log_fatal(line)
         return 1
-    serve(lambda: _loaded_app(settings), listener, settings.concurrency + SPARE_THREADS)
+    bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
+    nursery = Nursery.open(receipt.preprocess) if settings.decoders else None
+    serve(
+        lambda: _loaded_app(settings, receipt.preprocess, nursery),
+        listener,
+        settings.concurrency + SPARE_THREADS,
+        bounds,
+    )
     return 0
 
 
-def _loaded_app(settings: Settings) -> Flask:
+def _loaded_app(settings: Settings, preprocess: Preprocess, nursery: Nursery | None) -> Flask:
     """The application, made in the process that serves: OpenVINO's threads do not survive a fork."""
     from services.classifier.app import create_app
     from services.classifier.classifier import Classifier
 
+    decode: Callable[[bytes], Pixels] = partial(decoded_pixels, preprocess=preprocess)
+    if nursery:
+        decode = DecoderPool(nursery, preprocess.crop, settings.decoders, settings.max_body, _end_instance).pixels
     try:
-        return create_app(settings, Classifier(settings.artifact, settings.model_name, settings.streams))
+        classifier = Classifier(settings.artifact, settings.model_name, settings.streams, decode)
+        return create_app(settings, classifier)
     except ArtifactError as err:
         log_fatal(str(err))
         # What gunicorn's arbiter takes for "do not try again".
         sys.exit(Arbiter.APP_LOAD_ERROR)
+
+
+def _end_instance() -> None:
+    """Stop the arbiter, and so everything: whoever runs the service starts it anew."""
+    os.kill(os.getppid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from flask import Flask, Response, request
 from prometheus_client import Histogram
 
 from services.classifier.admission import Admission
-from services.classifier.body import read_body
 from services.classifier.classifier import Classifier, Times
 from services.classifier.inputs import Question, question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
 from services.classifier.settings import Settings
 from services.web.envelope import wrap_answers
+from services.web.exchange import ARRIVED, GONE
 from services.web.metrics import metrics_page
 from services.web.problems import handle_problems
 
@@ -39,15 +39,19 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
 
     @app.post("/predict")
     def predict() -> Response:
-        until = time.monotonic() + settings.deadline
+        environ = request.environ
+        until = environ.get(ARRIVED, time.monotonic()) + settings.deadline
         times = Times()
         with admission.place():
-            body = read_body(request.environ, settings.max_body, settings.body_seconds)
+            body = environ["wsgi.input"].read()
             asked = question(request.content_type or "", body, request.args, len(classifier.labels))
-            started = time.perf_counter()
-            image = _fetched(settings, asked) if asked.image is None else asked.image
-            times.fetch = time.perf_counter() - started
-            with admission.turn(until) as times.queue:
+            image = asked.image
+            if image is None:
+                with admission.fetch():
+                    started = time.perf_counter()
+                    image = _fetched(settings, asked, until)
+                    times.fetch = time.perf_counter() - started
+            with admission.turn(until, environ.get(GONE, bool)) as times.queue:
                 try:
                     answer = classifier.predictions(image, asked.parameters, times)
                 except ImageUnsupported as problem:
@@ -96,10 +100,11 @@ def model_card(settings: Settings, classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _fetched(settings: Settings, asked: Question) -> bytes:
+def _fetched(settings: Settings, asked: Question, until: float) -> bytes:
     if not settings.url_fetch:
         raise UrlDisabled("This service does not fetch images by address; send the image itself.")
     # requests takes a while to import, and many services never need it.
     from services.classifier.fetch import Fetcher
 
-    return Fetcher(settings.max_body, settings.url_seconds, settings.url_loopback).image(asked.url or "")
+    seconds = min(settings.url_seconds, until - time.monotonic())
+    return Fetcher(settings.max_body, seconds, settings.url_loopback).image(asked.url or "")

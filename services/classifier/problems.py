@@ -1,4 +1,7 @@
-"""What can be wrong with a prediction request, sorted by whose fault it is: the table of the API's error codes."""
+"""What can be wrong with a prediction request, sorted by whose fault it is.
+
+With `services.web.faults`, which has what can be wrong with any request, this is the table of the API's error codes.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,6 @@ class ParameterInvalid(Problem):
 
 class MediaTypeUnsupported(Problem):
     status, code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"
-
-
-class BodyMalformed(Problem):
-    status, code = HTTPStatus.BAD_REQUEST, "body_malformed"
-
-
-class BodyTooLarge(Problem):
-    status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large"
-
-
-class BodyTimeout(Problem):
-    status, code = HTTPStatus.REQUEST_TIMEOUT, "body_timeout"
 
 
 # The picture is not one that this service reads.
@@ -106,8 +97,13 @@ class FetchTooLarge(Problem):
 # The service cannot answer now.
 
 
-class Overloaded(Problem):
-    status, code, retry_after = HTTPStatus.TOO_MANY_REQUESTS, "overloaded", 1
+class QueueTimeout(Problem):
+    status, code, retry_after = HTTPStatus.TOO_MANY_REQUESTS, "queue_timeout", 1
+
+
+class CallerGone(Problem):
+    # For the log and the metrics: nobody is there to read it.
+    status, code = HTTPStatus.REQUEST_TIMEOUT, "caller_gone"
 
 
 class NotReady(Problem):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import random
 import re
 import time
-import uuid
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import NotFound
 
+from services.web.exchange import FAULT
+from services.web.logs import log_line
 from services.web.metrics import REQUESTS
-
-log = logging.getLogger("request")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACE = re.compile(r"([0-9a-f]{32})")
@@ -25,7 +25,13 @@ def wrap_answers(app: Flask, origins: str) -> None:
     def _open() -> Response | None:
         g.started = time.perf_counter()
         sent = request.headers.get("X-Request-Id", "")
-        g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        g.request_id = sent if REQUEST_ID.fullmatch(sent) else _request_id()
+        # What the server could not read leaves in the same envelope as everything else.
+        if fault := request.environ.get(FAULT):
+            raise fault
+        # Werkzeug would drop the second slash, and no proxy in front would know the path again.
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise NotFound
         if request.method == "OPTIONS" and request.url_rule is not None:
             return _preflight()
         return None
@@ -42,6 +48,11 @@ def wrap_answers(app: Flask, origins: str) -> None:
             headers.add("Vary", "Origin")
         _record(response)
         return response
+
+
+def _request_id() -> str:
+    # A name, not a secret; and the system's own source of chance would hand the interpreter to another thread.
+    return f"{random.getrandbits(128):032x}"
 
 
 def _preflight() -> Response:
@@ -62,17 +73,13 @@ def _record(response: Response) -> None:
     if route in ("/live", "/metrics") and response.status_code < 400:
         return
     trace = TRACE.search(request.headers.get("X-Cloud-Trace-Context", "") or request.headers.get("Traceparent", ""))
-    log.info(
-        "%s %s %d",
-        request.method,
-        route,
-        response.status_code,
-        extra={
-            "request_id": g.request_id,
-            "status": response.status_code,
-            "milliseconds": round(seconds * 1000, 2),
-            **({"code": g.problem} if "problem" in g else {}),
-            **({"timing": timing} if (timing := response.headers.get("Server-Timing")) else {}),
-            **({"logging.googleapis.com/trace": trace[1]} if trace else {}),
-        },
+    log_line(
+        f"{request.method} {route} {response.status_code}",
+        "request",
+        request_id=g.request_id,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 2),
+        **({"code": g.problem} if "problem" in g else {}),
+        **({"timing": timing} if (timing := response.headers.get("Server-Timing")) else {}),
+        **({"logging.googleapis.com/trace": trace[1]} if trace else {}),
     )

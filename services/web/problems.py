@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
+from services.web.logs import place_of
+
 log = logging.getLogger(__name__)
 
 
@@ -26,8 +28,11 @@ class Problem(Exception):
 
 
 class InternalError(Problem):
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    code = "internal"
+    status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal"
+
+
+class OutOfMemory(Problem):
+    status, code, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "out_of_memory", 1
 
 
 def problem_response(problem: Problem) -> Response:
@@ -37,6 +42,8 @@ def problem_response(problem: Problem) -> Response:
 
 def handle_problems(app: Flask) -> None:
     """Every error of `app`, foreseen or not, leaves as problem+json without a word of the exception."""
+    # Flask would redirect `//predict` to an address made of whatever Host the caller sent, on a page of HTML.
+    app.url_map.merge_slashes = False
 
     @app.errorhandler(Problem)
     def _ours(problem: Problem) -> Response:
@@ -53,26 +60,34 @@ def handle_problems(app: Flask) -> None:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
+    @app.errorhandler(MemoryError)
+    def _memory(_: MemoryError) -> Response:
+        g.problem = OutOfMemory.code
+        log.error("out of memory")
+        return problem_response(OutOfMemory("The service is short of memory; try again in a moment."))
+
     @app.errorhandler(Exception)
     def _unforeseen(error: Exception) -> Response:
         g.problem = InternalError.code
-        where = error.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        # The kind and the place, never the text: it may hold what a stranger sent.
-        place = f"{where.tb_frame.f_globals.get('__name__')}:{where.tb_lineno}" if where else "?"
-        log.error("unforeseen error", extra={"kind": type(error).__name__, "place": place})
+        log_unforeseen(error)
         return problem_response(InternalError("The service failed on this request; it is not your fault."))
 
 
+def log_unforeseen(error: BaseException) -> None:
+    """The kind and the place of an error, never its text: that may hold what a stranger sent."""
+    log.error("unforeseen error", extra={"kind": type(error).__name__, "place": place_of(error.__traceback__)})
+
+
 def _response(status: HTTPStatus, code: str, detail: str, retry_after: int | None = None) -> Response:
+    request_id = g.get("request_id", "")
     body: dict[str, Any] = {
         "type": f"urn:guichet:problem:{code}",
         "title": status.phrase,
         "status": int(status),
         "detail": detail,
+        "instance": f"urn:guichet:request:{request_id}",
         "code": code,
-        "request_id": g.get("request_id", ""),
+        "request_id": request_id,
         # Hugging Face's clients show this one.
         "error": detail,
     }

@@ -13,13 +13,15 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from services.web.connection import Bounds
 from services.web.logs import log_to_stdout
+from services.web.worker import STOP_SECONDS, LoopWorker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-# Cloud Run kills a container 10 s after it was told to stop.
-DRAIN_SECONDS = 8
+
+DEFAULT_BOUNDS = Bounds()
 
 
 class PortTaken(Exception):
@@ -54,22 +56,24 @@ class _JsonLogger(Logger):
 class Server(BaseApplication):
     """Serves what `create_app` makes in the worker process, on a socket that listens already."""
 
-    def __init__(self, create_app: Callable[[], Flask], listener: socket.socket, threads: int) -> None:
+    def __init__(self, create_app: Callable[[], Flask], listener: socket.socket, threads: int, bounds: Bounds) -> None:
         self._create_app = create_app
         self._options: dict[str, Any] = {
             "bind": f"fd://{listener.fileno()}",
-            "worker_class": "gthread",
+            "worker_class": type("BoundWorker", (LoopWorker,), {"bounds": bounds}),
             "workers": 1,
             "threads": threads,
             # Cloud Run halts an idle instance's processor; a worker that sleeps with it is not a dead one.
             "timeout": 0,
-            "graceful_timeout": DRAIN_SECONDS,
-            # Longer than the proxies in front keep a connection, so that they are the ones who close it.
-            "keepalive": 620,
+            "graceful_timeout": STOP_SECONDS,
             "control_socket_disable": True,
             "limit_request_fields": 100,
             "limit_request_field_size": 8190,
             "limit_request_line": 4094,
+            # Nothing that is decided here follows from who the caller says it is, or says it comes from.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             # The worker's sign of life is a file; the root file system may be read-only.
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
             "logger_class": _JsonLogger,
@@ -85,8 +89,10 @@ class Server(BaseApplication):
         return self._create_app()
 
 
-def serve(create_app: Callable[[], Flask], listener: socket.socket, threads: int) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight get DRAIN_SECONDS to end."""
+def serve(
+    create_app: Callable[[], Flask], listener: socket.socket, threads: int, bounds: Bounds = DEFAULT_BOUNDS
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight get STOP_SECONDS to end."""
     os.environ.pop("GUNICORN_CMD_ARGS", None)
     log_to_stdout()
-    Server(create_app, listener, threads).run()
+    Server(create_app, listener, threads, bounds).run()
