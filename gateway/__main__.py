@@ -138,12 +138,12 @@ def render(
         _say(str(err))
         raise typer.Exit(1) from err
     if bootstrap:
-        from gateway.local import Local
+        from gateway.local import Local, nobody
         from gateway.routes import read_api
 
         api = read_api(document)
         tokens = {route.backend.audience: "ID-TOKEN" for route in api.routes if route.backend.audience}
-        _print_bootstrap((api, Local(8080, id_tokens=tokens)), None)
+        _print_bootstrap((api, Local(8080, nobody(), id_tokens=tokens)), None)
         return
     text = _text(public_document(document) if public else document, output)
     if output is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 
 import yaml
 
@@ -33,12 +34,17 @@ class Local:
     """
 
     port: int
+    keys: tuple[Key, ...]
     address: str = "127.0.0.1"
-    keys: tuple[Key, ...] = ()
     elsewhere: Mapping[Origin, Origin] = field(default_factory=dict)
     jwks: Mapping[str, str] = field(default_factory=dict)
     id_tokens: Mapping[str, str] = field(default_factory=dict)
     ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def nobody() -> tuple[Key, ...]:
+    """Stands in for no keys at all: Envoy tells missing keys from wrong ones only beside one, which nobody knows."""
+    return (Key(token_hex(32), "nobody", enabled=False),)
 
 
 def read_keys(path: Path) -> tuple[Key, ...]:
@@ -58,7 +64,7 @@ def read_keys(path: Path) -> tuple[Key, ...]:
             raise KeysError(f"{path}: entry {number}: the same key stands there twice")
         if enabled.setdefault(key.consumer, key.enabled) != key.enabled:
             raise KeysError(f"{path}: entry {number}: consumer {key.consumer} is enabled once and once not")
-    return tuple(keys)
+    return tuple(keys) or nobody()
 
 
 def _key(path: Path, number: int, entry: object) -> Key:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gateway.check import checked
 from gateway.discovery import DiscoveryError, discovered
 from gateway.envoy.admin import admin_listener
-from gateway.local import KeysError, Local, read_keys
+from gateway.local import KeysError, Local, nobody, read_keys
 from gateway.problems import Problem, UnsupportedSpec
 from gateway.process import Envoy, EnvoyError, envoy_binary
 from gateway.routes import Api, Origin, built
@@ -76,7 +76,7 @@ class Loader:
         local = Local(
             port=options.port,
             address=options.address,
-            keys=read_keys(options.keys) if options.keys else (),
+            keys=read_keys(options.keys) if options.keys else nobody(),
             elsewhere=options.elsewhere,
             jwks={url: _key_set(path) for url, path in options.jwks.items()},
             ca_file=ssl.get_default_verify_paths().cafile or Local.ca_file,

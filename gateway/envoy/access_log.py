@@ -10,7 +10,7 @@ FIELDS = {
     "path": "%PATH(NQ:ORIG_OR_PATH)%",
     "status": "%RESPONSE_CODE%",
     "operation": "%ROUTE_NAME%",
-    "backend": "%UPSTREAM_CLUSTER%",
+    "backend": "%UPSTREAM_CLUSTER_RAW%",
     "consumer": f"%REQ({CONSUMER_NUMBER})%",
     "duration_ms": "%DURATION%",
     "backend_ms": "%RESPONSE_DURATION%",

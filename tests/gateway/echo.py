@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -140,3 +141,13 @@ def stumbling(failures: int) -> Iterator[Stumbling]:
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
         thread.join()
+
+
+def main() -> None:
+    """`python -m tests.gateway.echo NAME PORT`: a backend that can be killed."""
+    name, port = sys.argv[1:]
+    Echo(name, int(port)).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -44,3 +48,30 @@ class Issuer:
         good = {"iss": self.name, "sub": "someone", "aud": self.audience, "exp": int(time.time()) + 3600}
         written = {name: value for name, value in (good | claims).items() if value is not None}
         return jwt.encode(written, self.key, algorithm=self.algorithm, headers={"kid": self.name})
+
+
+@contextmanager
+def key_server(jwks: str) -> Iterator[str]:
+    """An issuer's web server: `/jwks`, and where that is under `/.well-known/openid-configuration`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = jwks if self.path == "/jwks" else json.dumps({"jwks_uri": f"{url}/jwks"})
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,418 @@
+"""The life of `python -m gateway serve`: ready, reloaded, logged, ended."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from tests.gateway.asking import ask_on
+from tests.gateway.conftest import Lab
+from tests.gateway.echo import Echo, echo
+from tests.gateway.issuing import Issuer, key_server
+from tests.gateway.serving import (
+    API_KEY,
+    Gateway,
+    document,
+    operation,
+    serving,
+    start,
+    wait_until_ready,
+)
+from tests.running import ROOT, end_process, free_port, wait_for
+
+
+def write(gateway: Gateway, changed: Mapping[str, Any]) -> None:
+    """Change the document as editors do: another file takes its place."""
+    beside = gateway.document.with_suffix(".new")
+    beside.write_text(json.dumps(changed))
+    beside.replace(gateway.document)
+
+
+def reloaded(gateway: Gateway, times: int = 1) -> bool:
+    return sum(line.startswith("reloaded") for line in gateway.errors) >= times
+
+
+def envoys(gateway: Gateway) -> list[psutil.Process]:
+    return psutil.Process(gateway.process.pid).children(recursive=True)
+
+
+def one_path(url: str, path: str = "/x", **more: Any) -> dict[str, Any]:
+    return document({path: {"get": operation(url)}}, **more)
+
+
+def test_a_yaml_document_is_served_like_a_json_one(tmp_path: Path, rose: Echo) -> None:
+    path = tmp_path / "api.yaml"
+    path.write_text(
+        f"""
+swagger: "2.0"
+info: {{title: t, version: 1.0.0}}
+x-google-backend: {{address: "{rose.url}", disable_auth: true}}
+paths:
+  /x:
+    get:
+      responses: {{200: {{description: numbers are fine as keys}}}}
+"""
+    )
+    gateway = start(path)
+    try:
+        wait_until_ready(gateway)
+        assert gateway.ask("GET /x").json["path"] == "/x"
+    finally:
+        end_process(gateway.process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_at_once_and_leaves_nothing_behind(tmp_path: Path, rose: Echo, number: int) -> None:
+    with serving(tmp_path, one_path(rose.url)) as gateway:
+        children = envoys(gateway)
+        folders = {Path(child.cmdline()[2]).parent for child in children}
+        assert children
+        began = time.monotonic()
+        gateway.process.send_signal(number)
+        assert gateway.process.wait(10) == 0
+        assert time.monotonic() - began < 3
+        assert not any(child.is_running() for child in children)
+        assert not any(folder.exists() for folder in folders)
+        assert not gateway.errors
+
+
+def test_a_request_in_flight_is_answered_before_the_end(tmp_path: Path) -> None:
+    with echo("slow") as slow, serving(tmp_path, one_path(slow.url)) as gateway:
+        answers: list[int] = []
+        thread = threading.Thread(target=lambda: answers.append(gateway.ask("GET /x?hold").status))
+        thread.start()
+        wait_for(slow.held.is_set, 10, "the request to arrive")
+        gateway.process.terminate()
+        wait_for(lambda: not accepts(gateway.port), 5, "the gateway to take no more")
+        slow.hold.set()
+        thread.join(10)
+        assert answers == [200]
+        assert gateway.process.wait(10) == 0
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child to its parent")
+def test_envoy_dies_with_a_parent_that_is_killed(tmp_path: Path, rose: Echo) -> None:
+    with serving(tmp_path, one_path(rose.url)) as gateway:
+        children = envoys(gateway)
+        gateway.process.kill()
+        wait_for(lambda: not any(map(lives, children)), 5, "Envoy to die")
+
+
+def lives(process: psutil.Process) -> bool:
+    """A zombie whose new parent does not bury it is dead all the same."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_dead_envoy_ends_the_gateway_in_one_line(tmp_path: Path, rose: Echo) -> None:
+    with serving(tmp_path, one_path(rose.url)) as gateway:
+        for child in envoys(gateway):
+            child.kill()
+        assert gateway.process.wait(10) == 1
+        assert gateway.errors[-1:] == ["Envoy ended unexpectedly: its reason stands above"]
+
+
+@pytest.mark.parametrize("which", ["port", "admin-port"])
+def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path, rose: Echo, which: str) -> None:
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(one_path(rose.url)))
+    ports = {"port": free_port(), "admin-port": free_port()} | {which: rose.server_port}
+    run = cli("serve", str(path), *(f"--{name}={port}" for name, port in ports.items()))
+    assert run.returncode == 1
+    assert run.stderr == f"cannot listen on 127.0.0.1:{rose.server_port}: address already in use; choose another port\n"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        pytest.param("{", "is not YAML", id="not-yaml"),
+        pytest.param("a: 1", "should be a list", id="not-a-list"),
+        pytest.param("[1]", "entry 1: should be a mapping", id="not-a-mapping"),
+        pytest.param("- {key: a}", "entry 1: consumer: should be a string", id="no-consumer"),
+        pytest.param('- {key: "", consumer: "1"}', "entry 1: key: should be a string", id="empty-key"),
+        pytest.param('- {key: a, consumer: "1", enable: no}', "entry 1: enable: is not a field", id="unknown-field"),
+        pytest.param('- {key: a, consumer: "1"}\n- {key: a, consumer: "2"}', "entry 1: the same key", id="twice"),
+        pytest.param(
+            '- {key: a, consumer: "1"}\n- {key: b, consumer: "1", enabled: false}',
+            "entry 2: consumer 1 is enabled once and once not",
+            id="contradiction",
+        ),
+    ],
+)
+def test_a_keys_file_that_cannot_be_used_is_said_in_one_line(
+    tmp_path: Path, rose: Echo, keys: str, message: str
+) -> None:
+    path, keys_file = tmp_path / "document.json", tmp_path / "keys.yaml"
+    path.write_text(json.dumps(one_path(rose.url)))
+    keys_file.write_text(keys)
+    run = cli("serve", str(path), f"--port={free_port()}", f"--keys={keys_file}")
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"{keys_file}: {message}")
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_document_that_cannot_be_served_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "document.yaml"
+    path.write_text('swagger: "2.0"\ninfo: {title: t, version: "1"}\nhost: a:80\npaths:\n  /x:\n    get: {}\n')
+    run = cli("serve", str(path), f"--port={free_port()}")
+    assert run.returncode == 1
+    assert f"{path}:3: error: $.host: " in run.stderr
+    assert f"{path}:6: error: $.paths['/x'].get: has no backend" in run.stderr
+    assert f"{path}:6: error: $.paths['/x'].get: has no responses" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_no_keys_at_all_means_that_no_key_is_valid(tmp_path: Path, rose: Echo) -> None:
+    guarded = document({"/x": {"get": operation(rose.url, key=True)}}, securityDefinitions=API_KEY)
+    with serving(tmp_path, guarded, keys=[]) as gateway:
+        assert gateway.ask("GET /x", {"x-api-key": "any"}).status == 400
+        assert gateway.ask("GET /x").status == 401
+
+
+def test_if_no_consumer_is_enabled_nobody_passes(tmp_path: Path, rose: Echo) -> None:
+    guarded = document({"/x": {"get": operation(rose.url, key=True)}}, securityDefinitions=API_KEY)
+    with serving(tmp_path, guarded, keys=[{"key": "a", "consumer": "1", "enabled": False}]) as gateway:
+        assert gateway.ask("GET /x", {"x-api-key": "a"}).status == 403
+
+
+def test_the_access_log_has_a_json_line_for_each_request_and_no_secrets(lab: Lab) -> None:
+    secret = lab.gardeners.token()
+    lab.ask(f"GET /both?access_token={secret}&key=good&mark=1", {"user-agent": "log-test"})
+    lab.ask("GET /nope?key=good", {"user-agent": "log-test"})
+
+    def logged() -> list[dict[str, Any]]:
+        return [entry for entry in lab.gateway.log if entry["user_agent"] == "log-test"]
+
+    wait_for(lambda: len(logged()) == 2, 5, "the log")
+    found, lost = sorted(logged(), key=lambda entry: entry["status"])
+    assert found["path"] == "/both"
+    assert (found["operation"], found["method"], found["consumer"]) == ("both", "GET", "1111")
+    assert found["backend"] == "http://tulip.test:80"
+    assert found["request_id"]
+    assert (lost["status"], lost["path"], lost["details"]) == (404, "/nope", "route_not_found")
+    assert not [line for line in lab.gateway.lines + lab.gateway.errors if secret in line or "key=" in line]
+
+
+def test_the_admin_port_has_prometheus_statistics_on_loopback_alone(lab: Lab) -> None:
+    with urlopen(f"http://127.0.0.1:{lab.admin_port}/stats/prometheus", timeout=5) as answer:
+        statistics = answer.read().decode()
+    assert "envoy_http_downstream_rq_total" in statistics
+    assert 'envoy_cluster_upstream_rq_total{envoy_cluster_name="http_rose_test_80"}' in statistics
+    [envoy] = envoys(lab.gateway)
+    listening = {c.laddr for c in envoy.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    assert {(a.ip, a.port) for a in listening} == {("127.0.0.1", lab.gateway.port), ("127.0.0.1", lab.admin_port)}
+
+
+def test_a_changed_document_is_served_without_dropping_a_request(tmp_path: Path) -> None:
+    """A request that is under way when its route and its backend disappear is still answered."""
+    with echo("old") as old, echo("new") as new, serving(tmp_path, one_path(old.url)) as gateway:
+        slow: list[dict[str, Any]] = []
+        thread = threading.Thread(target=lambda: slow.append(gateway.ask("GET /x?hold").json))
+        thread.start()
+        wait_for(old.held.is_set, 10, "the request to arrive")
+        write(gateway, one_path(new.url, "/y"))
+        wait_for(lambda: gateway.ask("GET /y").status == 200, 10, "the new document")
+        assert gateway.ask("GET /y").json["backend"] == "new"
+        assert gateway.ask("GET /x").status == 404
+        # Twice more: the backend is by now in no document that is remembered.
+        write(gateway, one_path(new.url, "/z"))
+        wait_for(lambda: reloaded(gateway, 2), 10, "the second change")
+        write(gateway, one_path(new.url, "/w"))
+        wait_for(lambda: reloaded(gateway, 3), 10, "the third change")
+        old.hold.set()
+        thread.join(10)
+        assert slow
+        assert slow[0]["backend"] == "old"
+
+
+def test_requests_keep_succeeding_while_the_document_changes_and_changes(tmp_path: Path, rose: Echo) -> None:
+    """Every kind of change: routes alone, and what changes the listener (keys, issuers, quotas)."""
+    issuer = Issuer("https://issuer.test", "a", "HS256")
+    (tmp_path / "jwks.json").write_text(issuer.jwks)
+    scheme = {"type": "oauth2", "flow": "implicit", "authorizationUrl": "", "x-google-issuer": issuer.name}
+    guarded = operation(rose.url) | {"security": [{"jwt": []}]}
+    plain = document({"/x": {"get": operation(rose.url)}})
+    with_issuer = document(
+        {"/x": {"get": operation(rose.url)}, "/jwt": {"get": guarded}},
+        securityDefinitions={"jwt": {**scheme, "x-google-audiences": "a"}},
+    )
+    with serving(tmp_path, plain, f"--jwks={issuer.name}={tmp_path / 'jwks.json'}") as gateway:
+        stop = threading.Event()
+        statuses: list[int] = []
+        faults: list[Exception] = []
+
+        def keep_asking(keep_alive: bool) -> None:
+            connection = HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+            while not stop.is_set():
+                try:
+                    statuses.append(ask_on(connection, "GET /x").status)
+                except OSError as err:
+                    faults.append(err)
+                if not keep_alive:
+                    connection.close()
+            connection.close()
+
+        threads = [threading.Thread(target=keep_asking, args=(keep,)) for keep in (True, False)]
+        for thread in threads:
+            thread.start()
+        for times, changed in enumerate((with_issuer, plain, with_issuer), 1):
+            write(gateway, changed)
+            wait_for(lambda times=times: reloaded(gateway, times), 10, "the change")
+        assert gateway.ask("GET /jwt").message == "Jwt is missing"
+        assert gateway.ask("GET /jwt", {"authorization": f"Bearer {issuer.token()}"}).status == 200
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+    assert not faults
+    assert len(statuses) > 10
+    assert set(statuses) == {200}
+
+
+def test_a_connection_that_stays_open_meets_the_new_document(tmp_path: Path, rose: Echo) -> None:
+    with serving(tmp_path, one_path(rose.url)) as gateway:
+        connection = HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+        assert ask_on(connection, "GET /x").status == 200
+        write(gateway, one_path(rose.url, "/y"))
+        wait_for(lambda: reloaded(gateway), 10, "the change")
+        assert ask_on(connection, "GET /x").status == 404
+        assert ask_on(connection, "GET /y").status == 200
+        connection.close()
+
+
+def test_a_changed_keys_file_is_followed(tmp_path: Path, rose: Echo) -> None:
+    guarded = document({"/x": {"get": operation(rose.url, key=True)}}, securityDefinitions=API_KEY)
+    with serving(tmp_path, guarded) as gateway:
+        assert gateway.ask("GET /x", {"x-api-key": "late"}).status == 400
+        (tmp_path / "keys.yaml").write_text('- {key: late, consumer: "3"}')
+        wait_for(lambda: reloaded(gateway), 10, "the change")
+        assert gateway.ask("GET /x", {"x-api-key": "late"}).status == 200
+        assert gateway.ask("GET /x", {"x-api-key": "good"}).status == 400
+
+
+def test_a_broken_change_is_explained_and_changes_nothing(tmp_path: Path, rose: Echo) -> None:
+    with serving(tmp_path, one_path(rose.url)) as gateway:
+        for broken in ("{", json.dumps(one_path("gopher://x"))):
+            gateway.document.write_text(broken)
+            wait_for(lambda: any("goes on as before" in line for line in gateway.errors), 10, "the complaint")
+            assert gateway.ask("GET /x").status == 200
+            gateway.errors.clear()
+        gateway.document.unlink()
+        wait_for(lambda: any("goes on as before" in line for line in gateway.errors), 10, "the complaint")
+        write(gateway, one_path(rose.url, "/y"))
+        wait_for(lambda: reloaded(gateway), 10, "the change")
+        assert gateway.ask("GET /y").status == 200
+
+
+def test_a_backend_that_dies_is_alone_in_it_and_back_within_two_seconds(tmp_path: Path, rose: Echo) -> None:
+    """Under load to both: only requests to the dead one fail, with 503, and only while it is dead."""
+    port = free_port()
+    paths = {"/well": {"get": operation(rose.url)}, "/ill": {"get": operation(f"http://127.0.0.1:{port}")}}
+    backend = killable(port)
+    try:
+        with serving(tmp_path, document(paths)) as gateway:
+            stop = threading.Event()
+            seen: dict[str, list[tuple[float, int]]] = {"/well": [], "/ill": []}
+
+            def keep_asking(path: str) -> None:
+                while not stop.wait(0.02):
+                    status = gateway.ask(f"GET {path}").status
+                    seen[path].append((time.monotonic(), status))
+
+            def last(path: str, status: int, after: float) -> bool:
+                return bool(seen[path]) and seen[path][-1] > (after, 0) and seen[path][-1][1] == status
+
+            threads = [threading.Thread(target=keep_asking, args=(path,)) for path in seen]
+            for thread in threads:
+                thread.start()
+            try:
+                wait_for(lambda: len(seen["/ill"]) > 10, 10, "some answers")
+                died = time.monotonic()
+                backend.kill()
+                backend.wait()
+                wait_for(lambda: last("/ill", 503, died + 0.5), 5, "failures for half a second")
+                backend = killable(port)
+                back = time.monotonic()
+                wait_for(lambda: last("/ill", 200, back), 2, "the backend's return")
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join(10)
+    finally:
+        end_process(backend)
+    assert {status for _, status in seen["/well"]} == {200}
+    assert {status for answered, status in seen["/ill"] if answered < died} == {200}
+    assert {status for _, status in seen["/ill"]} == {200, 503}
+
+
+def killable(port: int) -> subprocess.Popen[str]:
+    """A backend in a process of its own, listening."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.gateway.echo", "ill", str(port)], cwd=ROOT, text=True)
+    wait_for(lambda: accepts(port) or process.poll() is not None, 10, "the backend")
+    return process
+
+
+def test_an_issuers_keys_are_fetched_from_where_the_document_says(tmp_path: Path, rose: Echo) -> None:
+    issuer = Issuer("https://issuer.test", "a", "ES256")
+    with key_server(issuer.jwks) as url:
+        scheme = {"type": "oauth2", "flow": "implicit", "authorizationUrl": "", "x-google-audiences": "a"}
+        guarded = document(
+            {"/x": {"get": operation(rose.url) | {"security": [{"jwt": []}]}}},
+            securityDefinitions={"jwt": {**scheme, "x-google-issuer": issuer.name, "x-google-jwks_uri": f"{url}/jwks"}},
+        )
+        with serving(tmp_path, guarded) as gateway:
+            bearer = {"authorization": f"Bearer {issuer.token()}"}
+            wait_for(lambda: gateway.ask("GET /x", bearer).status == 200, 10, "the keys")
+            assert gateway.ask("GET /x").message == "Jwt is missing"
+
+
+def test_an_issuer_that_names_no_keys_is_asked_for_them(tmp_path: Path, rose: Echo) -> None:
+    issuer = Issuer("", "a", "RS256")
+    scheme = {"type": "oauth2", "flow": "implicit", "authorizationUrl": "", "x-google-audiences": "a"}
+    with key_server(issuer.jwks) as url:
+        guarded = document(
+            {"/x": {"get": operation(rose.url) | {"security": [{"jwt": []}]}}},
+            securityDefinitions={"jwt": {**scheme, "x-google-issuer": url}},
+        )
+        with serving(tmp_path, guarded) as gateway:
+            bearer = {"authorization": f"Bearer {issuer.token(iss=url)}"}
+            wait_for(lambda: gateway.ask("GET /x", bearer).status == 200, 10, "the keys")
+    run = cli("serve", str(tmp_path / "document.json"), f"--port={free_port()}")
+    assert run.returncode == 1
+    assert f"the issuer {url} does not say" in run.stderr
+    assert f"--jwks {url}=FILE" in run.stderr
+
+
+def test_the_bootstrap_can_be_printed_instead(tmp_path: Path, rose: Echo) -> None:
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(one_path(rose.url)))
+    run = cli("serve", str(path), "--port=8080", "--admin-port=9090", "--bootstrap")
+    assert run.returncode == 0, run.stderr
+    printed = json.loads(run.stdout)
+    assert printed["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 9090}
+    assert printed["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] == 8080
