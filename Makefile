@@ -9,6 +9,7 @@ GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
 .PHONY: help install models run test check format lock clean
+.PHONY: doctor plan build deploy status logs rollback destroy cost
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -57,6 +58,34 @@ lock: install ## the hash-locked requirements of the images, from the pins in py
 	@awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept' services/export.lock >services/export.lock.new
 	@mv services/export.lock.new services/export.lock
 	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml >services/torch.txt
+
+# To Google Cloud: PROJECT_ID, REGION, REPOSITORY and MODELS say where and what, YES=1 asks nothing.
+doctor: install ## check what a deployment needs; FIX=1 repairs what is safe
+	@$(BIN)/python -m deploy doctor $(if $(FIX),--fix)
+
+plan: install ## what `make deploy` would do, and with which commands; SCRIPT=FILE writes them as a script
+	@$(BIN)/python -m deploy plan $(if $(SCRIPT),--script $(SCRIPT))
+
+build: install ## build the images that are missing, in Cloud Build
+	@$(BIN)/python -m deploy build
+
+deploy: install ## bring everything to Google Cloud, or up to date there
+	@$(BIN)/python -m deploy up
+
+status: install ## what is deployed, and how it is; WATCH=1 looks again and again
+	@$(BIN)/python -m deploy status $(if $(WATCH),--watch)
+
+logs: install ## what a service wrote last: MODEL=name
+	@$(BIN)/python -m deploy logs $(MODEL)
+
+rollback: install ## back to the release before, or to RELEASE=number
+	@$(BIN)/python -m deploy rollback $(RELEASE)
+
+destroy: install ## remove what was deployed
+	@$(BIN)/python -m deploy down
+
+cost: install ## what a month costs: REQUESTS=number to each model
+	@$(BIN)/python -m deploy cost $(if $(REQUESTS),--requests $(REQUESTS))
 
 clean: ## remove the environment and the exported models
 	rm -rf .venv .models

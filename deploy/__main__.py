@@ -126,6 +126,146 @@ def build(
                 _carry_out(session, wanted)
 
 
+@app.command()
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Enable APIs and create the repository where missing.")] = False,
+) -> None:
+    """Check everything that a deployment needs; each fault comes with the command that cures it."""
+    from deploy.console import show_findings, terminal
+    from deploy.difference import prerequisites
+    from deploy.doctor import READY, Doctor
+
+    with _sentences():
+        session = _session(context)
+        clinic = Doctor(session.settings, session.gcloud, session.config, session.api)
+        findings = clinic.examine()
+        if fix and any(finding.fixable for finding in findings):
+            with session.deliverables.held("deploy doctor --fix"):
+                recorded = session.recorded()
+                actual = session.actual(recorded)
+                _carry_out(session, prerequisites(session.desired(actual), actual, recorded, session.settings))
+            findings = clinic.examine()
+        show_findings(terminal(), findings)
+        if any(finding.verdict == "missing" for finding in findings):
+            raise typer.Exit(1)
+        terminal().print(READY)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    as_json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks of --watch.")] = 10,
+) -> None:
+    """Show how everything is, on one screen: versions, traffic, latency through the gateway. Exit 1 if not well."""
+    import json
+
+    from rich.live import Live
+
+    from deploy.console import terminal
+    from deploy.status import screen
+
+    with _sentences():
+        session = _session(context)
+        found = session.status()
+        if as_json:
+            print(json.dumps(found.as_json(), indent=2))
+        elif not watch:
+            terminal().print(screen(found))
+        else:
+            with Live(screen(found), console=terminal(), auto_refresh=False) as live:
+                while not session.stop.wait(every):
+                    live.update(screen(session.status()), refresh=True)
+        if not found.healthy:
+            raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model's name, `directory` or `page`.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
+) -> None:
+    """Show what a model's service wrote last."""
+    from deploy.commands import Commands
+
+    with _sentences():
+        session = _session(context)
+        service = f"guichet-{model}" if model in ("directory", "page") else session.catalog[model].service
+        print(session.gcloud.must(Commands(session.settings).read_logs(service, limit)), end="")
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    release: Annotated[int | None, typer.Argument(help="Its number; default: the one before the present.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Go back to a release: services, what the directory lists, and the gateway's config together."""
+    from deploy.commands import Commands
+    from deploy.console import show_plan, terminal
+    from deploy.rollback import chosen_release, rollback_plan
+
+    with _sentences():
+        session = _session(context)
+        with session.deliverables.held("deploy rollback"):
+            recorded = session.recorded()
+            target = chosen_release(recorded, release)
+            actual = session.actual(recorded, lambda text: terminal().print(text, markup=False))
+            revisions = session.gcloud.json(Commands(session.settings).list_revisions())
+            there = {item["metadata"]["name"] for item in revisions}
+            wanted = rollback_plan(target, there, actual, recorded, session.settings)
+            show_plan(terminal(), wanted, f"{_title(session)}, back to release {target.release} of {target.at}")
+            if wanted and _agreed(yes, "Go back?"):
+                _carry_out(session, wanted)
+
+
+@app.command()
+def down(context: typer.Context, yes: Yes = False) -> None:
+    """Remove what `up` created, as deliverables.yaml lists it, and nothing else."""
+    from deploy.console import show_plan, terminal
+    from deploy.down import down_plan
+    from deploy.errors import SettingsError
+
+    with _sentences():
+        session = _session(context)
+        with session.deliverables.held("deploy down"):
+            recorded = session.recorded()
+            if not recorded.created:
+                terminal().print(f"{session.deliverables.path} lists nothing that was created: nothing to remove.")
+                return
+            actual = session.actual(recorded, lambda text: terminal().print(text, markup=False))
+            wanted = down_plan(actual, recorded, session.settings)
+            show_plan(terminal(), wanted, _title(session), commands=False)
+            if not yes and not sys.stdin.isatty():
+                raise SettingsError("There is no terminal to confirm at: add --yes to remove all that is listed.")
+            project = session.settings.project
+            if not yes and typer.prompt(f"Type {project} to remove all that") != project:
+                raise SettingsError("That is another name: nothing was removed.")
+            _carry_out(session, wanted)
+            session.deliverables.empty()
+
+
+@app.command()
+def cost(
+    requests: Annotated[int, typer.Option(min=0, help="Requests a month to each model.")] = 100_000,
+    seconds: Annotated[float, typer.Option(min=0, help="Seconds that one request keeps an instance busy.")] = 0.1,
+    models: Models = "",
+) -> None:
+    """Estimate what a month costs, with the arithmetic. Asks nobody."""
+    from deploy.console import terminal
+    from deploy.cost import Traffic, bill, read_prices, screen
+    from services.catalog import load_catalog
+
+    with _sentences():
+        catalog = load_catalog()
+        names = (models or os.environ.get("MODELS", "")).replace(",", " ").split()
+        chosen = catalog.select(names) if names else list(catalog)
+        terminal().print(screen(bill(chosen, Traffic(requests, seconds), read_prices())))
+
+
 def _session(context: typer.Context, models: str = "") -> Session:
     from deploy.console import complaints
     from deploy.session import Session

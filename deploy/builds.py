@@ -31,6 +31,8 @@ class Builds:
         """The image by tag and digest; StepFailed with the log's last lines where the build failed."""
         number, log = build.build, ""
         if not number:
+            for resource in build.creates:
+                self.deliverables.create(resource)
             words = self.gcloud.must(build.argv).split()
             if not words:
                 raise CommandFailed(f"`{' '.join(build.argv)}` printed no build id: run again.")

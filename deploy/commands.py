@@ -31,6 +31,9 @@ class Commands:
     def list_services(self) -> Argv:
         return self._gcloud("run", "services", "list", self._region)
 
+    def list_revisions(self) -> Argv:
+        return self._gcloud("run", "revisions", "list", self._region)
+
     def list_secrets(self) -> Argv:
         return self._gcloud("secrets", "list")
 

@@ -10,17 +10,20 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from deploy.doctor import Finding
 from deploy.errors import DeployError
 from deploy.script import typed
 from deploy.steps import Build, Command, Plan, Prove, Step
 
+FILE_WIDTH = 240
 SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"), "check": ("?", "cyan")}
 DONE = {"create": "created", "change": "changed", "remove": "removed", "check": "checked"}
 
 
 def terminal() -> Console:
-    """Standard output, without colours that nobody asked for in names and numbers."""
-    return Console(highlight=False, soft_wrap=True)
+    """Standard output, without colours that nobody asked for in names and numbers; in a file no line is folded."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=FILE_WIDTH)
 
 
 def complaints() -> Console:
@@ -49,6 +52,16 @@ def show_plan(console: Console, plan: Plan, title: str, *, commands: bool = True
         console.print("\nThe commands:")
         for line in command_lines(plan):
             console.print(f"  {line}", markup=False)
+
+
+def show_findings(console: Console, findings: list[Finding]) -> None:
+    """What the doctor found, each fault with its remedy below it."""
+    signs = {"met": "[green]✓[/]", "missing": "[red]✗[/]", "unclear": "[yellow]![/]"}
+    for finding in findings:
+        console.print(signs[finding.verdict], end=" ")
+        console.print(finding.what, markup=False)
+        if finding.remedy:
+            console.print(f"    {finding.remedy}", markup=False)
 
 
 def command_lines(plan: Plan) -> Iterator[str]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from deploy import difference, images
 from deploy.actual import Actual, read_actual
 from deploy.builds import Builds
+from deploy.commands import Commands
 from deploy.desired import Desired, desired_state
 from deploy.errors import RecordError
 from deploy.execute import Execution, Progress
 from deploy.google import GatewayApi, GcloudConfig, read_config
+from deploy.prove import Answer, ask_all
 from deploy.record import Deliverables, Recorded
 from deploy.runner import Gcloud, process
 from deploy.settings import ROOT, Settings, read_settings
 from deploy.settle import Settler
+from deploy.status import Status, status
 from deploy.steps import Plan
 from services.catalog import Catalog, load_catalog
 
@@ -106,6 +109,18 @@ class Session:
     def plan(self, recorded: Recorded, actual: Actual, rebuild: frozenset[str] = frozenset()) -> Plan:
         """What `up` would do."""
         return difference.difference(self.desired(actual), actual, recorded, self.settings, rebuild)
+
+    def status(self) -> Status:
+        """How everything is."""
+        recorded = self.recorded()
+        secret, commands = recorded.gateway.secret, Commands(self.settings)
+        key = self.gcloud.must(commands.read_secret(secret)).strip() if secret else ""
+
+        def ask(address: str, routes: Iterable[str]) -> list[Answer]:
+            return ask_all(address, routes, key)
+
+        actual = read_actual(self.settings, self.gcloud, self.api)
+        return status(actual, recorded, self.settings, ask)
 
     def execution(self, progress: Progress) -> Execution:
         """What carries out plans."""

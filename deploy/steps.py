@@ -97,6 +97,7 @@ class Build:
     argv: tuple[str, ...]
     yields: str
     build: str = ""
+    creates: tuple[Resource, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,6 @@ def api(draft: Draft) -> None:
         ],
         why="its creation failed" if state else "",
         needs=["enable"],
-        notes=[
-            Note(("gateway", "api"), name),
-            Note(("gateway", "managed_service"), placeholder("MANAGED_SERVICE")),
-        ],
     )
 
 
@@ -101,6 +97,8 @@ def gateway(draft: Draft) -> None:
     name, wanted = draft.settings.gateway, placeholder("CONFIG")
     there, entry = draft.actual.gateways.get(name), draft.recorded.gateway
     notes = [
+        Note(("gateway", "api"), draft.settings.api),
+        Note(("gateway", "managed_service"), placeholder("MANAGED_SERVICE")),
         Note(("gateway", "config"), wanted),
         Note(("gateway", "gateway"), name),
         Note(("gateway", "url"), placeholder("GATEWAY_URL")),

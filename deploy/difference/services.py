@@ -76,7 +76,7 @@ def service(draft: Draft, wanted: WantedService) -> None:
     if not notes:
         return
     if there and not draft.created(Resource("service", name)):
-        draft.remarks.append(f"{name} was not created by `up`: it is changed, and `down` will leave it.")
+        draft.remarks.append(f"{name} was there before: `down` will leave it, as the record does not list it.")
     draft.add(
         f"service {name}",
         "check" if not actions else "change" if there else "create",
