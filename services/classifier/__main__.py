@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
 from functools import partial
 
 from flask import Flask
 from gunicorn.arbiter import Arbiter
 
-from services.artifact import ArtifactError, Preprocess, verified_receipt
+from services.artifact import ArtifactError, verified_receipt
+from services.classifier.decoding.child import Decode
 from services.classifier.decoding.nursery import Nursery
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.decoding.pool import DecoderPool
 from services.classifier.settings import Settings, available_cpus
 from services.web.connection import Bounds
@@ -36,9 +36,10 @@ def main() -> int:
             log_fatal(line)
         return 1
     bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
-    nursery = Nursery.open(receipt.preprocess) if settings.decoders else None
+    decode = partial(decoded_pixels, preprocess=receipt.preprocess)
+    nursery = Nursery.open(decode) if settings.decoders else None
     serve(
-        lambda: _loaded_app(settings, receipt.preprocess, nursery),
+        lambda: _loaded_app(settings, receipt.preprocess.crop, decode, nursery),
         listener,
         settings.concurrency + SPARE_THREADS,
         bounds,
@@ -46,14 +47,13 @@ def main() -> int:
     return 0
 
 
-def _loaded_app(settings: Settings, preprocess: Preprocess, nursery: Nursery | None) -> Flask:
+def _loaded_app(settings: Settings, side: int, decode: Decode, nursery: Nursery | None) -> Flask:
     """The application, made in the process that serves: OpenVINO's threads do not survive a fork."""
     from services.classifier.app import create_app
     from services.classifier.classifier import Classifier
 
-    decode: Callable[[bytes], Pixels] = partial(decoded_pixels, preprocess=preprocess)
     if nursery:
-        decode = DecoderPool(nursery, preprocess.crop, settings.decoders, settings.max_body, _end_instance).pixels
+        decode = DecoderPool(nursery, side, settings.decoders, settings.max_body, _end_instance).pixels
     try:
         classifier = Classifier(settings.artifact, settings.model_name, settings.streams, decode)
         return create_app(settings, classifier)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from services.artifact import ArtifactError, Receipt, read_labels, verified_receipt
+from services.classifier.decoding.pixels import Pixels
 from services.classifier.engine import Engine, Logits
 from services.classifier.inputs import Parameters
-from services.classifier.pixels import decoded_pixels
 from services.classifier.predictions import FUNCTIONS, best_predictions
 from services.classifier.problems import ModelOutputInvalid
 
@@ -38,9 +39,13 @@ class Times:
 class Classifier:
     """Answers for one model; safe to call from many threads."""
 
-    def __init__(self, folder: Path, model: str, streams: int) -> None:
-        """Load the artifact in `folder`; raises ArtifactError if it is not whole or does not work."""
+    def __init__(self, folder: Path, model: str, streams: int, decode: Callable[[bytes], Pixels]) -> None:
+        """Load the artifact in `folder`; raises ArtifactError if it is not whole or does not work.
+
+        `decode` makes of an image's bytes what the network takes, uint8 [side, side, 3], or raises a Problem.
+        """
         self.receipt: Receipt = verified_receipt(folder, model)
+        self._decode = decode
         self.labels = read_labels(folder, self.receipt)
         try:
             self._engine = Engine(folder / "model.xml", streams=streams)
@@ -60,7 +65,7 @@ class Classifier:
     def predictions(self, image: bytes, parameters: Parameters, times: Times) -> list[dict[str, str | float]]:
         """`[{"label", "score"}, …]`, best first; raises a Problem for a picture that cannot be read."""
         started = time.perf_counter()
-        pixels = decoded_pixels(image, self.receipt.preprocess)
+        pixels = self._decode(image)
         decoded = time.perf_counter()
         logits = self._engine.logits(pixels)
         times.decode, times.infer = decoded - started, time.perf_counter() - decoded

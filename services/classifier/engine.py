@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from services.classifier.pixels import Pixels
+from services.classifier.decoding.pixels import Pixels
 
 Logits = NDArray[np.float32]
 

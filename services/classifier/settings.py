@@ -23,6 +23,7 @@ class Settings:
     concurrency: int
     deadline: float
     streams: int
+    decoders: int
     max_body: int
     body_seconds: float
     url_fetch: bool
@@ -47,8 +48,10 @@ class Settings:
             concurrency=env.integer("GUICHET_CONCURRENCY", 8, least=1, most=1000),
             deadline=env.number("GUICHET_DEADLINE", 60, least=0.1, most=3600),
             streams=env.integer("GUICHET_STREAMS", cpus, least=1, most=256),
+            # 0: in the service's own process, for systems without Linux's memory files.
+            decoders=env.integer("GUICHET_DECODERS", cpus if hasattr(os, "memfd_create") else 0, least=0, most=256),
             max_body=env.integer("GUICHET_MAX_BODY", 10 * 2**20, least=1, most=32 * 2**20),
-            body_seconds=env.number("GUICHET_BODY_SECONDS", 10, least=0.1, most=600),
+            body_seconds=env.number("GUICHET_BODY_SECONDS", 30, least=0.1, most=600),
             url_fetch=env.switch("GUICHET_URL_FETCH", True),
             url_seconds=env.number("GUICHET_URL_SECONDS", 10, least=0.1, most=600),
             url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),

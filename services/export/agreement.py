@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from services.artifact import Preprocess
 from services.classifier.engine import Engine
-from services.classifier.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.predictions import softmax
 from services.classifier.settings import available_cpus
 from services.export.convert import torch_logits

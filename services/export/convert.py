@@ -12,7 +12,7 @@ from openvino.preprocess import PrePostProcessor
 
 from services.artifact import Preprocess
 from services.classifier.engine import Logits
-from services.classifier.pixels import Pixels
+from services.classifier.decoding.pixels import Pixels
 from services.export.network import Network
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
 from services.catalog import Callable as DottedCallable
 from services.catalog import Catalog, LocalFile, Model, PackageFile, RemoteFile
-from services.classifier.pixels import Pixels
+from services.classifier.decoding.pixels import Pixels
 from services.export import agreement, convert
 from services.export.errors import ExportError
 from services.export.network import Network, built_network

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from services.artifact import Preprocess
-from services.classifier.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
 from tests.running import Photo
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from services.artifact import Preprocess
-from services.classifier.jpeg import Header, jpeg_header, reduced_jpeg, require_few_scans
+from services.classifier.decoding.jpeg import Header, jpeg_header, reduced_jpeg, require_few_scans
 from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
 
 Pixels = NDArray[np.uint8]
