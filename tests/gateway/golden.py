@@ -1,0 +1,54 @@
+"""The examples: a folder for each behaviour, holding a document and the bootstrap that Envoy runs it with.
+
+`python -m tests.gateway.golden` writes the bootstraps anew; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.document import read_document
+from gateway.envoy.bootstrap import bootstrap, resources
+from gateway.local import Key, Local
+from gateway.routes import origin, read_api
+from gateway.spec import as_yaml
+
+EXAMPLES = Path(__file__).with_name("examples")
+LOCAL = Local(
+    port=8080,
+    keys=(Key("one", "1111"), Key("two", "2222"), Key("three", "3333", enabled=False)),
+    elsewhere={origin("http://model.test"): origin("http://127.0.0.1:9001")},
+    jwks={
+        "https://staff.test/keys": json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "kid": "1", "k": "c2VjcmV0"}]})
+    },
+    id_tokens={"http://run.test": "TOKEN-FOR-RUN", "http://run.test/other": "TOKEN-FOR-OTHER"},
+    # Relative to the folder where Envoy runs.
+    ca_file="ca.pem",
+)
+
+
+def examples() -> list[Path]:
+    return sorted(path.parent for path in EXAMPLES.glob("*/document.yaml"))
+
+
+def compiled(example: Path) -> dict[str, Any]:
+    api = read_api(read_document(example / "document.yaml").data)
+    return bootstrap(resources(api, LOCAL), admin_port=9901)
+
+
+def golden(example: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((example / "bootstrap.yaml").read_text())
+    return found
+
+
+def main() -> None:
+    for example in examples():
+        (example / "bootstrap.yaml").write_text(as_yaml(compiled(example)))
+
+
+if __name__ == "__main__":
+    main()
