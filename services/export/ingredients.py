@@ -1,0 +1,114 @@
+"""`python -m services.export.ingredients NAME FOLDER`: the part of this repository that one artifact is made from.
+
+The folder gets the modules that the export imports, a catalog with the one entry, and the files that the entry names.
+An image's build exports from there, so that nothing else, such as another model's entry or the code that serves, can
+make it export again. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.catalog import DEFAULT_PATH, Catalog, CatalogError, LocalFile, Model, load_catalog
+
+ROOT = DEFAULT_PATH.parents[1]
+# How a service runs is no part of its artifact; a catalog has to say it, so it says this.
+RUNNING = {
+    "cpu": 1,
+    "memory": "512Mi",
+    "concurrency": 1,
+    "min_instances": 0,
+    "max_instances": 1,
+    "deadline": 60,
+    "quota": None,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """0 when the folder is filled; 1 and one sentence where that cannot be, 2 for wrong arguments."""
+    if len(arguments) != 2:
+        print("Usage: python -m services.export.ingredients NAME FOLDER", file=sys.stderr)
+        return 2
+    name, folder = arguments[0], Path(arguments[1])
+    try:
+        catalog = load_catalog(DEFAULT_PATH)
+        model = catalog[name]
+        _copy(imported(ROOT, "services.export.__main__"), ROOT, folder)
+        write_entry(catalog, model, folder / DEFAULT_PATH.relative_to(ROOT))
+    except CatalogError as err:
+        print(err, file=sys.stderr)
+        return 1
+    except OSError as err:
+        print(f"{err.filename}: {err.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
+    """A catalog of that one model in `path`, and beside it the files of its own that the entry names.
+
+    Raises CatalogError where such a file is missing, or lies outside the catalog's folder and so outside of a build.
+    """
+    entry = model.model_dump(mode="json", exclude={"name"}) | RUNNING
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"models": {model.name: entry}}, indent=1) + "\n", encoding="utf-8")
+    origin = catalog.path.parent.resolve()
+    for field, name in _own_files(model):
+        place = f"{catalog.path}: {model.name}/{field}"
+        source = (origin / name).resolve()
+        if not source.is_relative_to(origin):
+            raise CatalogError(f"{place}: {name} should lie in {origin}, as only that folder gets into a build")
+        if not source.is_file():
+            raise CatalogError(f"{place}: {source} is not there")
+        _copy([source], origin, path.parent)
+
+
+def imported(root: Path, module: str) -> list[Path]:
+    """The files under `root` of `module` and of all that it imports from there, directly or not, in order."""
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        for path in _files(root, waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting += _names(path)
+    return sorted(found)
+
+
+def _files(root: Path, module: str) -> Iterator[Path]:
+    """The module's own file and those of the packages it lies in; none where it lies elsewhere."""
+    parts = module.split(".")
+    for count in range(1, len(parts) + 1):
+        place = root.joinpath(*parts[:count])
+        yield from (path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file())
+
+
+def _names(path: Path) -> Iterator[str]:
+    """What the file imports, by absolute names; of `from a import b` also a.b, which may be a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _own_files(model: Model) -> list[tuple[str, str]]:
+    """Field and path, relative to the catalog, of each file of the model's own."""
+    labels = [] if model.labels == "imagenet" else [("labels", model.labels)]
+    return labels + ([("weights", model.weights.file)] if isinstance(model.weights, LocalFile) else [])
+
+
+def _copy(files: list[Path], origin: Path, target: Path) -> None:
+    for file in files:
+        copy = target / file.relative_to(origin)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
