@@ -15,6 +15,7 @@ from gateway.problems import Place, Problem, UnsupportedSpec, json_path
 MAX_ALIASES = 200
 # Two hundred aliases of aliases could stand for more values than there is memory.
 MAX_VALUES = 2_000_000
+MAX_DEPTH = 100
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -53,10 +54,13 @@ def read_document(path: Path) -> Document:
 
 def parse_document(text: str) -> Document:
     """The document that `text` holds, as YAML or JSON; UnsupportedSpec says what keeps it from being read."""
-    root = _compose(text)
+    try:
+        root = _compose(text)
+        problems = [] if root is None else list(_faults(root, text))
+    except RecursionError as err:
+        raise _unreadable("is nested too deeply", "write it flatter") from err
     if root is None:
         raise _unreadable("is empty", "write an OpenAPI 2.0 document")
-    problems = list(_faults(root, text))
     if any(problem.fatal for problem in problems):
         raise UnsupportedSpec(problems)
     data = _value(root, {})
@@ -82,8 +86,6 @@ def _compose(text: str) -> yaml.Node | None:
             raise _unreadable(
                 f"is neither YAML nor JSON: {said}", "mend the syntax", mark.line + 1 if mark else None
             ) from err
-    except RecursionError as err:
-        raise _unreadable("is nested too deeply", "write it flatter") from err
 
 
 def _composed(text: str) -> yaml.Node | None:
@@ -129,7 +131,9 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 def _twice(node: yaml.Node, place: Place) -> Iterator[Problem]:
     """Keys that stand twice in one mapping, keys that are no scalars, and values of types that JSON lacks."""
-    if isinstance(node, yaml.SequenceNode):
+    if len(place) > MAX_DEPTH:
+        yield Problem(place[:10], "is nested too deeply", "write it flatter", line=node.start_mark.line + 1)
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _twice(item, (*place, index))
     elif isinstance(node, yaml.MappingNode):

@@ -41,7 +41,7 @@ def json_path(place: Place) -> str:
     for key in place:
         if isinstance(key, int):
             parts.append(f"[{key}]")
-        elif re.fullmatch(r"[A-Za-z_][\w-]*", key):
+        elif re.fullmatch(r"[A-Za-z_$][\w-]*", key):
             parts.append(f".{key}")
         else:
             parts.append("['" + key.replace("\\", "\\\\").replace("'", "\\'") + "']")
