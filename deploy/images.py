@@ -17,14 +17,14 @@ from services.catalog import Catalog, Model
 
 SUBSTITUTION = re.compile(r"(?<!\$)\$\{?(_[A-Z0-9_]+)\}?")
 # What every image is made from, beside its own inputs.
-SHARED = (".dockerignore", ".gcloudignore", "services/__init__.py", "services/web/*")
+SHARED = (".dockerignore", ".gcloudignore")
 # How a service runs is its manifest's matter: it changes no image.
 RUNNING = {"cpu", "memory", "concurrency", "min_instances", "max_instances", "deadline", "quota"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image to be: its Cloud Build file, its Dockerfile, and what decides its content.
+    """An image to be: its Cloud Build file, its Dockerfile, the name of its base, and what decides its content.
 
     `inputs` are globs from the root; `facts` decide beside files: a model's entry in the catalog.
     """
@@ -32,6 +32,7 @@ class Image:
     name: str
     file: str
     dockerfile: str
+    base: str
     inputs: tuple[str, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -50,12 +51,15 @@ def model_image(model: Model, catalog: Catalog) -> Image:
         name=model.name,
         file="cloudbuild/model.yaml",
         dockerfile="services/Dockerfile",
+        base="base",
         inputs=(
             "cloudbuild/model.yaml",
             "services/base.Dockerfile",
             "services/Dockerfile",
             "services/*.py",
-            "services/*.txt",
+            "services/*.lock",
+            "services/torch.txt",
+            "services/web/*",
             "services/classifier/**/*",
             "services/export/**/*",
             *(str(path) for path in own if path),
@@ -70,7 +74,15 @@ def directory_image() -> Image:
         name="directory",
         file="cloudbuild/directory.yaml",
         dockerfile="services/directory/Dockerfile",
-        inputs=("cloudbuild/directory.yaml", "services/base.Dockerfile", "services/directory/**/*"),
+        base="base-directory",
+        inputs=(
+            "cloudbuild/directory.yaml",
+            "services/base.Dockerfile",
+            "services/directory.lock",
+            "services/*.py",
+            "services/web/*",
+            "services/directory/**/*",
+        ),
     )
 
 
@@ -80,13 +92,15 @@ def page_image() -> Image:
         name="page",
         file="cloudbuild/page.yaml",
         dockerfile="frontend/Dockerfile",
-        inputs=("cloudbuild/page.yaml", "frontend/**/*"),
+        base="base-page",
+        inputs=("cloudbuild/page.yaml", "services/base.Dockerfile", "frontend/**/*"),
     )
 
 
 def content(image: Image, root: Path) -> str:
     """Sixteen hex digits that change when the image would: of its inputs' paths and bytes, and its facts."""
-    digest = hashlib.sha256(json.dumps([image.file, image.dockerfile, image.facts], sort_keys=True).encode())
+    said = json.dumps([image.file, image.dockerfile, image.base, image.facts], sort_keys=True)
+    digest = hashlib.sha256(said.encode())
     for path, sha256 in sorted(set(_files(root, (*SHARED, *image.inputs)))):
         digest.update(f"{path}\0{sha256}\n".encode())
     return digest.hexdigest()[:16]
@@ -95,7 +109,7 @@ def content(image: Image, root: Path) -> str:
 def substitutions(image: Image, settings: Settings) -> dict[str, str]:
     """The values for the substitutions that the Cloud Build file uses; Cloud Build refuses unused ones."""
     values = {
-        "_BASE_IMAGE_URI": settings.image("base"),
+        "_BASE_IMAGE_URI": settings.image(image.base),
         "_APP_URI": settings.image(image.name),
         "_SERVING_PORT": str(PORT),
         "_TARGET_DOCKERFILE": image.dockerfile,

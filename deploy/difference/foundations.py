@@ -82,7 +82,7 @@ def _build(draft: Draft, name: str) -> None:
                 argv=() if under_way else submit,
                 yields=value_name("image", name),
                 build=under_way,
-                creates=tuple(Resource("image", f"guichet-{pushed}") for pushed in ("base", name)),
+                creates=tuple(Resource("image", f"guichet-{pushed}") for pushed in (image.base, name)),
             )
         ],
         why="it is being built" if under_way else "its content changed" if entry and entry.content != content else "",
