@@ -73,7 +73,8 @@ class Connection:
         sock.setblocking(False)
         self.sock, self.peer = sock, peer
         self.state = State.RECEIVING
-        self.until = time.monotonic() + server.bounds.head_seconds
+        self.since = time.monotonic()
+        self.until = self.since + server.bounds.head_seconds
         self._server, self._receiver = server, receiver
         self._ended = False
         self._unanswered: list[Arrival] = []
@@ -114,7 +115,8 @@ class Connection:
             self.state = State.ANSWERED
             self._server.soon(self)
             return
-        self.until = time.monotonic() + self._server.bounds.idle_seconds
+        self.since = time.monotonic()
+        self.until = self.since + self._server.bounds.idle_seconds
         self.state = State.RECEIVING
         # What the loop saw while it was not yet RECEIVING, it has left to us.
         if self._receiver.started or self._ended:
@@ -123,11 +125,11 @@ class Connection:
     def resume(self) -> None:
         """Go on after an answer that left something to do."""
         if self.state is State.RECEIVING:
-            if self._ended:
-                self.close()
-            else:
+            if not self._ended:
                 self._server.watch(self, selectors.EVENT_READ)
-                self._received(b"")
+            self._received(b"")
+            if self._ended:
+                self._finish()
         elif self.state is State.ANSWERED:
             if self._rest:
                 self.state = State.SENDING
@@ -155,16 +157,16 @@ class Connection:
             data = b""
         if not data:
             self._end()
+        elif self.state is State.RECEIVING:
+            self._received(data)
         elif self.state is State.LINGERING:
             self._swallowed += len(data)
             if self._swallowed > LINGER_BYTES:
                 self.close()
-        elif self.state is State.ANSWERING:
+        else:
             self._receiver.hold(data)
             self._server.watch(self, 0)
             self._look_again()
-        else:
-            self._received(data)
 
     def expire(self) -> None:
         """The time is over."""
@@ -186,6 +188,15 @@ class Connection:
         self._account(0)
         self._server.forget(self)
         self.sock.close()
+
+    def _finish(self) -> None:
+        """No more will come: what was whole is being answered, what is not never will be."""
+        if self.state is State.RECEIVING:
+            fault = self._receiver.end()
+            if fault:
+                self._call(fault)
+            else:
+                self.close()
 
     def _look_again(self) -> None:
         """After something was left to the thread that answers: it may have looked just before."""
@@ -240,14 +251,11 @@ class Connection:
     def _end(self) -> None:
         """The caller sends no more, or has left."""
         self._ended = True
-        if self.state is State.ANSWERING:
+        if self.state is State.LINGERING:
+            self.close()
+        else:
             self._server.watch(self, 0)
             self._look_again()
-        elif self.state is State.RECEIVING and (fault := self._receiver.end()):
-            self._server.watch(self, 0)
-            self._call(fault)
-        else:
-            self.close()
 
     def _linger(self) -> None:
         try:

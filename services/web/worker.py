@@ -178,7 +178,7 @@ class LoopWorker(Worker):
         """Close the connection that has been idle longest, if any is."""
         idle = [connection for connection in self._connections.values() if connection.idle]
         if idle:
-            min(idle, key=lambda connection: connection.until).close()
+            min(idle, key=lambda connection: connection.since).close()
         return bool(idle)
 
     def _environment(self, connection: Connection, arrival: Arrival) -> exchange.Environ:

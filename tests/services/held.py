@@ -1,0 +1,69 @@
+"""`python -m tests.services.held`: the real service around a model that tests can hold.
+
+The "image" is a line of words: `NAME`, `NAME hold` (answered once the file NAME.go is in the folder HELD), `NAME sleep
+SECONDS`, `NAME nan`, or `NAME memory`. What the model was asked is in HELD/journal, one name per line.
+HELD_BOUNDS holds the server's bounds as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from services.classifier.app import create_app
+from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
+from services.classifier.settings import Settings
+from services.web.connection import Bounds
+from services.web.server import listening_socket, serve
+
+
+class HeldModel:
+    """Does with each "image" what it says, and nothing else."""
+
+    labels = ("one", "two", "three", "four", "five", "six")
+    receipt = SimpleNamespace(model="held", version="0")
+    healthy = True
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._never = threading.Event()
+
+    def predictions(self, image: bytes, parameters: Any, _times: Any) -> list[dict[str, Any]]:
+        name, verb, *words = [*image.decode("ascii", "replace").split(), "answer"][:3]
+        if not name.isalnum():
+            raise ImageUnsupported("The body is not a line of words.")
+        with self._lock, (self._folder / "journal").open("a") as journal:
+            journal.write(f"{name}\n")
+        if verb == "hold":
+            while not (self._folder / f"{name}.go").exists():
+                self._never.wait(0.005)
+        elif verb == "sleep":
+            self._never.wait(float(words[0]))
+        elif verb == "nan":
+            raise ModelOutputInvalid("The model gave no valid scores for this image.")
+        elif verb == "memory":
+            raise MemoryError
+        elif verb == "bug":
+            raise KeyError(image)
+        return [{"label": name, "score": 1.0}]
+
+
+def main() -> None:
+    variables = dict(os.environ)
+    folder = Path(variables.pop("HELD"))
+    bounds = Bounds(**json.loads(variables.pop("HELD_BOUNDS", "{}")))
+    settings = Settings.read(variables, 1)
+    bounds = dataclasses.replace(bounds, body=settings.max_body)
+    listener = listening_socket(settings.host, settings.port)
+    serve(lambda: create_app(settings, HeldModel(folder)), listener, settings.concurrency + 8, bounds)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

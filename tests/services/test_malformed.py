@@ -1,0 +1,212 @@
+"""Messages that break the rules of HTTP/1.1: refused in one answer, and nothing after them on that connection is heard.
+
+Cases 35, 36 and 41 of the hostile inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.running import Photo, Service
+from tests.services.wire import Reference, head, require_discretion, require_log_lines, talk
+
+HOST = b"Host: x\r\n"
+GET = b"GET /live HTTP/1.1\r\n" + HOST
+POST = b"POST /predict HTTP/1.1\r\n" + HOST
+# What follows each message: were it answered with 200, the message before it would have smuggled it in.
+SECOND = b"GET /live HTTP/1.1\r\n" + HOST + b"\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+MALFORMED = {
+    # The request line.
+    "no-method": b" /live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "method-in-lower-case": b"get /live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "method-with-colon": b"GE:T /live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "method-too-long": b"A" * 21 + b" /live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "no-target": b"GET  HTTP/1.1\r\n" + HOST + b"\r\n",
+    "no-version": b"GET /live\r\n" + HOST + b"\r\n",
+    "version-of-another-protocol": b"GET /live FTP/1.1\r\n" + HOST + b"\r\n",
+    "version-2": b"GET /live HTTP/2.0\r\n" + HOST + b"\r\n",
+    "version-in-lower-case": b"GET /live http/1.1\r\n" + HOST + b"\r\n",
+    "version-with-space": b"GET /live HTTP/1.1 \r\n" + HOST + b"\r\n",
+    "version-with-more-digits": b"GET /live HTTP/1.11\r\n" + HOST + b"\r\n",
+    "two-spaces": b"GET  /live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "tab-for-space": b"GET\t/live\tHTTP/1.1\r\n" + HOST + b"\r\n",
+    "target-with-nul": b"GET /li\x00ve HTTP/1.1\r\n" + HOST + b"\r\n",
+    "target-with-raw-byte": b"GET /li\xffve HTTP/1.1\r\n" + HOST + b"\r\n",
+    "target-without-slash": b"GET live HTTP/1.1\r\n" + HOST + b"\r\n",
+    "asterisk": b"GET * HTTP/1.1\r\n" + HOST + b"\r\n",
+    "http2-preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "empty-lines": b"\r\n\r\n" + SECOND,
+    # Line ends.
+    "line-feeds-alone": b"GET /live HTTP/1.1\nHost: x\n\n",
+    "one-line-feed-alone": b"GET /live HTTP/1.1\nHost: x\r\n\r\n",
+    "line-feed-in-header": GET + b"A: b\nContent-Length: 5\r\n\r\n",
+    "carriage-return-in-header": GET + b"A: b\rContent-Length: 5\r\n\r\n",
+    # Headers.
+    "no-host": b"GET /live HTTP/1.1\r\n\r\n",
+    "two-hosts": GET + HOST + b"\r\n",
+    "no-colon": GET + b"nothing\r\n\r\n",
+    "empty-name": GET + b": b\r\n\r\n",
+    "space-before-colon": GET + b"A : b\r\n\r\n",
+    "space-before-name": b"GET /live HTTP/1.1\r\n Host: x\r\n\r\n",
+    "folded": GET + b"A: b\r\n c\r\n\r\n",
+    "folded-with-tab": GET + b"A: b\r\n\tc\r\n\r\n",
+    "name-with-bracket": GET + b"A[]: b\r\n\r\n",
+    "name-with-raw-byte": GET + b"A\xfc: b\r\n\r\n",
+    "nul-in-value": GET + b"A: b\x00c\r\n\r\n",
+    "bell-in-value": GET + b"A: b\x07c\r\n\r\n",
+    "delete-in-value": GET + b"A: b\x7fc\r\n\r\n",
+    "two-content-types": POST + b"Content-Type: image/png\r\nContent-Type: text/html\r\n\r\n",
+    # Lengths.
+    "length-with-sign": POST + b"Content-Length: +2\r\n\r\nab",
+    "length-negative": POST + b"Content-Length: -1\r\n\r\n",
+    "length-hexadecimal": POST + b"Content-Length: 0x2\r\n\r\nab",
+    "length-with-underscore": POST + b"Content-Length: 1_0\r\n\r\n0123456789",
+    "length-superscript": POST + b"Content-Length: \xb2\r\n\r\nab",
+    "length-fraction": POST + b"Content-Length: 2.0\r\n\r\nab",
+    "length-empty": POST + b"Content-Length:\r\n\r\n",
+    "length-list": POST + b"Content-Length: 2, 2\r\n\r\nab",
+    "two-lengths-alike": POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nab",
+    "two-lengths": POST + b"Content-Length: 2\r\nContent-Length: 33\r\n\r\nab",
+    "length-of-5000-digits": POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "length-and-chunks": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    # Transfer codings.
+    "coding-unknown": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "coding-with-vertical-tab": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "coding-twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "coding-in-two-headers": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "coding-identity-and-chunked": POST + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+    "coding-chunked-and-identity": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "coding-identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
+    "coding-empty": POST + b"Transfer-Encoding:\r\n\r\n0\r\n\r\n",
+    "coding-quoted": POST + b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n',
+    "chunks-in-http-1.0": b"POST /predict HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+}
+MALFORMED_CHUNKS = {
+    "no-digit": CHUNKED + b"ZZ\r\nab\r\n0\r\n\r\n",
+    "empty-size": CHUNKED + b"\r\nab\r\n0\r\n\r\n",
+    "signed-size": CHUNKED + b"+2\r\nab\r\n0\r\n\r\n",
+    "prefixed-size": CHUNKED + b"0x2\r\nab\r\n0\r\n\r\n",
+    "size-with-underscore": CHUNKED + b"0_2\r\nab\r\n0\r\n\r\n",
+    "space-before-size": CHUNKED + b" 2\r\nab\r\n0\r\n\r\n",
+    "size-of-16-digits": CHUNKED + b"f" * 16 + b"\r\nab\r\n0\r\n\r\n",
+    "size-ends-in-line-feed": CHUNKED + b"2\nab\r\n0\r\n\r\n",
+    "extension-with-line-feed": CHUNKED + b"2;a\nb\r\nab\r\n0\r\n\r\n",
+    "extension-without-end": CHUNKED + b"2;" + b"a" * 10_000 + b"\r\nab\r\n0\r\n\r\n",
+    "chunk-longer-than-said": CHUNKED + b"2\r\nabcd\r\n0\r\n\r\n",
+    "chunk-ends-in-line-feed": CHUNKED + b"2\r\nab\n0\r\n\r\n",
+    "trailer-without-colon": CHUNKED + b"0\r\nnothing\r\n\r\n",
+    "trailer-with-line-feed": CHUNKED + b"0\r\nA: b\n\r\n",
+    "trailers-without-end": CHUNKED + b"0\r\n" + b"A: b\r\n" * 3000 + b"\r\n",
+    "not-read-by-the-route": GET + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+}
+TOO_MUCH = {
+    "address-of-5000-characters": (414, b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "address-without-end": (414, b"GET /" + b"a" * 70_000),
+    "header-of-9000-characters": (431, GET + b"A: " + b"a" * 9000 + b"\r\n\r\n"),
+    "101-headers": (431, b"GET /live HTTP/1.1\r\n" + HOST * 1 + b"A: b\r\n" * 100 + b"\r\n"),
+    "headers-without-end": (431, GET + b"A: b\r\n" * 20_000),
+    "coding-gzip": (501, POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    "expectation": (417, POST + b"Expect: something\r\nContent-Length: 2\r\n\r\nab"),
+}
+
+
+@pytest.fixture(scope="module")
+def reference(lite0: Service, photos: list[Photo]) -> Iterator[Reference]:
+    """Harmed by none of the messages, and discreet about all of them."""
+    reference = Reference(lite0, photos[0].data)
+    yield reference
+    reference.require_unharmed()
+    require_log_lines(lite0)
+
+
+@pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
+def test_a_message_against_the_rules_is_refused_and_the_connection_closed(
+    lite0: Service, reference: Reference, message: bytes
+) -> None:
+    answer = talk(lite0, message + SECOND)
+    assert answer.closed
+    assert answer.statuses == [400]
+    assert answer.replies[0].code == "request_malformed"
+    assert answer.replies[0].headers["connection"] == "close"
+    require_discretion(answer.raw)
+
+
+@pytest.mark.parametrize("message", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS)
+def test_a_body_in_broken_chunks_is_refused_and_the_connection_closed(
+    lite0: Service, reference: Reference, message: bytes
+) -> None:
+    answer = talk(lite0, message + SECOND)
+    assert answer.closed
+    assert answer.statuses == [400]
+    assert answer.replies[0].code == "body_malformed"
+    require_discretion(answer.raw)
+
+
+@pytest.mark.parametrize(("status", "message"), TOO_MUCH.values(), ids=TOO_MUCH)
+def test_a_head_beyond_the_bounds_has_its_own_status(
+    lite0: Service, reference: Reference, status: int, message: bytes
+) -> None:
+    answer = talk(lite0, message + SECOND)
+    assert answer.closed
+    assert answer.statuses == [status]
+    assert answer.replies[0].json["status"] == status
+    require_discretion(answer.raw)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_a_request_may_come_in_pieces_and_the_next_one_with_it(lite0: Service, size: int) -> None:
+    message = CHUNKED + b"2;a=b\r\nab\r\n1\r\nc\r\n0\r\nTrailer: t\r\n\r\n" + SECOND
+    answer = talk(lite0, *[message[at : at + size] for at in range(0, len(message), size)])
+    assert [(reply.status, reply.headers["connection"]) for reply in answer.replies] == [
+        (415, "keep-alive"),
+        (200, "keep-alive"),
+    ]
+
+
+def test_many_requests_on_one_connection_are_answered_in_order(lite0: Service) -> None:
+    paths = ["/live", "/nothing", "/ready", "/predict"] * 5
+    answer = talk(lite0, b"".join(head("GET", path, x_request_id=f"n{n}") for n, path in enumerate(paths)))
+    assert answer.statuses == [200, 404, 200, 405] * 5
+    assert [reply.headers["x-request-id"] for reply in answer.replies] == [f"n{n}" for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_forwarded_for": "127.0.0.1", "x_forwarded_host": "evil.example", "x_forwarded_proto": "https"},
+        {"x_forwarded_proto": "gopher", "x_forwarded_ssl": "on", "x_forwarded_protocol": "ssl"},
+        {"forwarded": "for=127.0.0.1;host=evil.example", "x_real_ip": "127.0.0.1"},
+        {"x_http_method_override": "DELETE", "x_method_override": "PUT"},
+        {"x_original_url": "/metrics", "x_rewrite_url": "/metrics"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_nothing_follows_from_where_a_caller_claims_to_come_from(lite0: Service, headers: dict[str, str]) -> None:
+    plain = talk(lite0, head("GET", "/model")).replies[0]
+    claimed = talk(lite0, head("GET", "/model", **headers)).replies[0]
+    assert claimed.status == 200
+    assert claimed.body == plain.body
+    assert b"evil" not in talk(lite0, head("GET", "//model", **headers)).raw
+
+
+@pytest.mark.parametrize("name", [b"X_API_KEY", b"SCRIPT_NAME", b"PATH_INFO", b"Content_Length"])
+def test_a_header_with_an_underscore_is_not_there(lite0: Service, name: bytes) -> None:
+    answer = talk(lite0, GET + name + b": /metrics\r\n\r\n" + SECOND)
+    assert answer.statuses == [200, 200]
+
+
+def test_the_host_is_only_a_word(lite0: Service) -> None:
+    answer = talk(lite0, b"GET http://169.254.169.254/live HTTP/1.1\r\nHost: metadata.google.internal\r\n\r\n")
+    assert answer.statuses == [200]
+    require_discretion(answer.raw)
+
+
+def test_after_connect_nothing_is_heard(lite0: Service) -> None:
+    answer = talk(lite0, b"CONNECT x:80 HTTP/1.1\r\n" + HOST + b"\r\n" + SECOND)
+    assert answer.closed
+    assert len(answer.statuses) == 1
+    assert answer.statuses[0] in (400, 404, 405)
