@@ -6,6 +6,7 @@ from gateway.envoy.messages import CONSUMER_NUMBER, Message, named, typed
 
 FIELDS = {
     "time": "%START_TIME%",
+    "protocol": "%PROTOCOL%",
     "method": "%REQ(:METHOD)%",
     "path": "%PATH(NQ:ORIG_OR_PATH)%",
     "status": "%RESPONSE_CODE%",
@@ -18,6 +19,7 @@ FIELDS = {
     "bytes_sent": "%BYTES_SENT%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "backend_failure": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
     "flags": "%RESPONSE_FLAGS%",
     "request_id": "%REQ(X-REQUEST-ID)%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -86,8 +87,10 @@ class EchoHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def echo(name: str, port: int = 0) -> Iterator[Echo]:
+def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Echo]:
     server = Echo(name, port)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

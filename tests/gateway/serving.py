@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.operations import METHODS
 from tests.gateway.asking import Answer, Headers, ask
-from tests.running import ROOT, end_process, free_port, wait_for
+from tests.running import ROOT, end_process, environment, free_port, wait_for
 
 START_SECONDS = 20
 KEYS = [
@@ -42,14 +43,25 @@ class Gateway:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
 
-def start(document: Path, *arguments: str, port: int | None = None, keys: Path | None = None) -> Gateway:
+def start(
+    document: Path,
+    *arguments: str,
+    keys: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Gateway:
     """The gateway, not waited for."""
-    port = port or free_port()
+    port = free_port()
     command = [sys.executable, "-m", "gateway", "serve", str(document), f"--port={port}", *arguments]
     if keys is not None:
         command.append(f"--keys={keys}")
     process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=environment(**(variables or {})),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     gateway = Gateway(port, process, document)
     for stream, into in ((process.stdout, gateway.lines), (process.stderr, gateway.errors)):
@@ -65,13 +77,17 @@ def _read(stream: Any, into: list[str]) -> None:
 
 @contextmanager
 def serving(
-    folder: Path, document: Mapping[str, Any], *arguments: str, keys: object = KEYS, port: int | None = None
+    folder: Path,
+    document: Mapping[str, Any],
+    *arguments: str,
+    keys: object = KEYS,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Gateway]:
     """A gateway on the document, ready; ended afterwards."""
     path = folder / "document.json"
     path.write_text(json.dumps(document))
     (folder / "keys.yaml").write_text(json.dumps(keys))
-    gateway = start(path, *arguments, port=port, keys=folder / "keys.yaml")
+    gateway = start(path, *arguments, keys=folder / "keys.yaml", variables=variables)
     try:
         wait_until_ready(gateway)
         yield gateway
@@ -89,8 +105,8 @@ def document(paths: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """An OpenAPI 2.0 document with these paths; operations need to say only what matters to the test."""
     filled = {
         path: {
-            method: {"responses": {"200": {"description": "ok"}}, **fields} if isinstance(fields, dict) else fields
-            for method, fields in item.items()
+            key: {"responses": {"200": {"description": "ok"}}, **value} if key in METHODS else value
+            for key, value in item.items()
         }
         for path, item in paths.items()
     }

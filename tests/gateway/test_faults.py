@@ -1,14 +1,20 @@
 """What a caller sees when a backend is slow, gone, wrong, or sent too much."""
 
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.gateway.asking import ask
 from tests.gateway.conftest import Lab
-from tests.gateway.echo import stumbling
+from tests.gateway.echo import Echo, echo, stumbling
 from tests.gateway.serving import document, operation, serving
 from tests.running import wait_for
 
@@ -106,3 +112,59 @@ def test_slow_answers_to_some_do_not_keep_others_waiting(lab: Lab) -> None:
         lab.rose.hold.set()
     thread.join(10)
     assert slow == [200]
+
+
+def test_a_backend_is_reached_over_tls_and_its_certificate_is_verified(tmp_path: Path) -> None:
+    """The name in the document must be the certificate's, wherever the backend really listens."""
+    certificate, key = certificate_for("secure.test")
+    (tmp_path / "cert.pem").write_bytes(certificate)
+    (tmp_path / "key.pem").write_bytes(key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    paths = {"/x": {"get": operation("https://secure.test")}, "/y": {"get": operation("https://other.test")}}
+    with echo("secure", tls=context) as backend:
+        here = f"https://127.0.0.1:{backend.server_port}"
+        arguments = [f"--backend=https://{name}.test={here}" for name in ("secure", "other")]
+        trusted = {"SSL_CERT_FILE": str(tmp_path / "cert.pem")}
+        with serving(tmp_path, document(paths), *arguments, variables=trusted) as gateway:
+            answer = gateway.ask("GET /x")
+            assert answer.status == 200
+            assert answer.json["headers"]["host"] == "secure.test"
+            assert gateway.ask("GET /y").status == 503
+            wait_for(lambda: len(gateway.log) == 2, 5, "the log")
+            assert "CERTIFICATE_VERIFY_FAILED" in gateway.log[-1]["backend_failure"]
+
+
+def certificate_for(name: str) -> tuple[bytes, bytes]:
+    """A certificate that signs itself, and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return certificate.public_bytes(pem), plain
+
+
+def test_a_backend_that_speaks_http2_is_spoken_to_in_http2(tmp_path: Path, rose: Echo) -> None:
+    """A second gateway takes HTTP/2 and says in its log what it was spoken to in."""
+    (tmp_path / "inner").mkdir()
+    inner = document({"/x": {"get": operation(rose.url)}})
+    with serving(tmp_path / "inner", inner) as http2_backend:
+        address = f"http://127.0.0.1:{http2_backend.port}"
+        outer = document({"/x": {"get": operation(address, protocol="h2")}})
+        with serving(tmp_path, outer) as gateway:
+            assert gateway.ask("GET /x").status == 200
+        wait_for(lambda: bool(http2_backend.log), 5, "the log")
+        assert http2_backend.log[-1]["protocol"] == "HTTP/2"
