@@ -25,7 +25,9 @@ def export(
     calibration: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of photos: compares on them, and int8 takes its ranges from them.",
+            envvar="CALIBRATION",
+            help="A folder of photos: compares on them, and int8 takes its ranges from them. Names like 281_tabby.jpg,"
+            " with the number of the label, let it compare accuracy too.",
             exists=True,
             file_okay=False,
         ),
@@ -97,9 +99,12 @@ def _exported(catalog: Catalog, model: Model, recipe: Recipe, output: Path) -> b
             )
             return False
     measured = receipt.agreement
+    right = (
+        "; right on {accuracy:.1%}, torch on {torch_accuracy:.1%}".format(**measured) if "accuracy" in measured else ""
+    )
     console.print(
         f"{model.name}: exported as {receipt.precision}, version {receipt.version}; agrees with torch on"
-        f" {measured['top1']:.1%} of {measured['images']} pictures"
+        f" {measured['top1']:.1%} of {measured['images']} pictures{right}"
     )
     return True
 

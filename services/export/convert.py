@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import warnings
 from pathlib import Path
 
@@ -11,8 +14,8 @@ import torch
 from openvino.preprocess import PrePostProcessor
 
 from services.artifact import Preprocess
-from services.classifier.engine import Logits
 from services.classifier.decoding.pixels import Pixels
+from services.classifier.engine import Logits
 from services.export.network import Network
 
 
@@ -45,10 +48,15 @@ def _with_pixels_in(model: ov.Model, preprocess: Preprocess) -> ov.Model:
 
 def quantised(model: ov.Model, photos: list[Pixels]) -> ov.Model:
     """The same model with int8 weights and activations, their ranges taken from `photos`, uint8 [side, side, 3]."""
+    # It tells of CUDA, which nobody asked for.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import nncf  # slow to import, and needed for int8 only
 
+    # It reports its progress to the terminal, which has a progress display already.
+    nncf.set_log_level(logging.ERROR)
     batches = nncf.Dataset([pixels[np.newaxis] for pixels in photos])
-    return nncf.quantize(model, batches, subset_size=len(photos), preset=nncf.QuantizationPreset.MIXED)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return nncf.quantize(model, batches, subset_size=len(photos))
 
 
 def save(model: ov.Model, folder: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
 from services.catalog import Callable as DottedCallable
 from services.catalog import Catalog, LocalFile, Model, PackageFile, RemoteFile
-from services.classifier.decoding.pixels import Pixels
 from services.export import agreement, convert
 from services.export.errors import ExportError
 from services.export.network import Network, built_network
+from services.export.pictures import Pictures, generated, photos_in
 from services.export.recipe import Recipe
 from services.export.weights import torchvision_url
 
@@ -27,20 +27,19 @@ def exported(
     """
     step("building the torch model")
     network = built_network(catalog, model, weights)
-    photos = _photos(recipe, network)
-    if recipe.precision == "int8" and not photos:
+    pictures = _pictures(recipe, network)
+    if recipe.precision == "int8" and not (pictures.photos and pictures.pixels):
         raise ExportError(f"{model.name}: int8 takes its ranges from photos, and {recipe.calibration} has none")
     step("converting")
     converted = convert.openvino_model(network, model.name)
     if recipe.precision == "int8":
-        step(f"quantising with {len(photos)} photos")
-        converted = convert.quantised(converted, photos)
+        step(f"quantising with {len(pictures.pixels)} photos")
+        converted = convert.quantised(converted, pictures.pixels)
     with replacing(output / model.name) as folder:
         convert.save(converted, folder)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in network.labels), encoding="utf-8")
         step("comparing with torch")
-        pictures = photos or agreement.generated_pixels(network.preprocess)
-        measured = agreement.measured_agreement(network, folder / "model.xml", pictures, photos=bool(photos))
+        measured = agreement.measured_agreement(network, folder / "model.xml", pictures)
         agreement.require_agreement(model.name, recipe.precision, measured)
         receipt = Receipt(
             model=model.name,
@@ -59,10 +58,10 @@ def exported(
     return receipt
 
 
-def _photos(recipe: Recipe, network: Network) -> list[Pixels]:
+def _pictures(recipe: Recipe, network: Network) -> Pictures:
     if recipe.calibration is None:
-        return []
-    return agreement.photo_pixels(recipe.calibration, network.preprocess, CALIBRATION_PHOTOS)
+        return generated(network.preprocess)
+    return photos_in(recipe.calibration, network.preprocess, len(network.labels), CALIBRATION_PHOTOS)
 
 
 def _architecture(model: Model) -> str:

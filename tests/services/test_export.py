@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,15 @@ import pytest
 import torch
 import torchvision
 
-from services.artifact import read_receipt, verified_receipt
+from services.artifact import Preprocess, read_receipt, verified_receipt
 from services.catalog import load_catalog
 from services.classifier.engine import Engine
 from services.export import agreement
-from services.export.convert import openvino_model, save
+from services.export.convert import openvino_model, save, torch_logits
 from services.export.errors import Disagreement, NetworkError
 from services.export.network import Network, built_network
-from tests.running import ROOT, environment
+from services.export.pictures import Pictures, generated, photos_in
+from tests.running import ROOT, Photo, environment
 
 DEFAULTS = """
 defaults: {preprocess: weights, labels: imagenet, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
@@ -207,10 +209,10 @@ def network(tmp_path: Path, weights: Path) -> Network:
 
 def test_a_converted_model_that_answers_differently_is_refused(tmp_path: Path, network: Network) -> None:
     save(openvino_model(network, "own"), tmp_path)
-    pictures = agreement.generated_pixels(network.preprocess)
+    pictures = generated(network.preprocess)
     with torch.no_grad():
         network.module.get_submodule("fc").weight.neg_()
-    measured = agreement.measured_agreement(network, tmp_path / "model.xml", pictures, photos=False)
+    measured = agreement.measured_agreement(network, tmp_path / "model.xml", pictures)
     with pytest.raises(Disagreement, match=r"own: as fp16 it agrees with torch on .*% of 24 pictures, 98% are"):
         agreement.require_agreement("own", "fp16", measured)
 
@@ -256,3 +258,26 @@ def test_the_default_models_receipts_say_where_they_came_from(artifacts: Path) -
     for model in catalog.default:
         receipt = read_receipt(artifacts / model.name)
         assert receipt.source == json.loads(json.dumps(model.model_dump()["weights"]))
+
+
+def test_labelled_photos_bound_the_accuracy_that_may_be_lost(tmp_path: Path, network: Network) -> None:
+    save(openvino_model(network, "own"), tmp_path)
+    pixels = generated(network.preprocess).pixels
+    right = [int(torch_logits(network, picture).argmax()) for picture in pixels]
+    exact = agreement.measured_agreement(network, tmp_path / "model.xml", Pictures(pixels, photos=True, answers=right))
+    assert (exact.torch_accuracy, exact.accuracy) == (1.0, exact.top1)
+    agreement.require_agreement("own", "int8", exact)
+    with pytest.raises(Disagreement, match=r"right on 95.0% of 24 photos and torch on 100.0%; 0.5% may be lost"):
+        agreement.require_agreement("own", "int8", replace(exact, accuracy=0.95, top1=0.95))
+
+
+def test_photos_are_labelled_when_all_their_names_begin_with_a_number(tmp_path: Path, photos: list[Photo]) -> None:
+    recipe = Preprocess(256, 224, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    for photo in photos[:3]:
+        (tmp_path / f"{photo.label}_photo.jpg").write_bytes(photo.data)
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = photos_in(tmp_path, recipe, 1000, most=10)
+    assert sorted(found.answers or []) == sorted(photo.label for photo in photos[:3])
+    (tmp_path / "another.jpg").write_bytes(photos[3].data)
+    assert photos_in(tmp_path, recipe, 1000, most=10).answers is None
+    assert len(photos_in(tmp_path, recipe, 1000, most=2).pixels) == 2

@@ -1,0 +1,62 @@
+"""The pictures on which a converted model is compared with torch: a folder of photos, or generated ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from services.artifact import Preprocess
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.web.problems import Problem
+
+GENERATED = 24
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+# 281_tabby.jpg shows the label of the network's output 281.
+LABELLED = re.compile(r"([0-9]{1,5})_.*")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """uint8 [side, side, 3] each; `answers` are the numbers of their labels, where all the files' names say them."""
+
+    pixels: list[Pixels]
+    photos: bool
+    answers: list[int] | None = None
+
+
+def photos_in(folder: Path, preprocess: Preprocess, labels: int, most: int) -> Pictures:
+    """Up to `most` pictures of a folder, spread over its names in order; what cannot be read is passed over."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    pixels: list[Pixels] = []
+    answers: list[int] = []
+    for path in paths[:: max(1, len(paths) // most)][:most]:
+        try:
+            pixels.append(decoded_pixels(path.read_bytes(), preprocess))
+        except Problem:
+            continue
+        if (name := LABELLED.fullmatch(path.stem)) and int(name[1]) < labels:
+            answers.append(int(name[1]))
+    return Pictures(pixels, photos=True, answers=answers if len(answers) == len(pixels) else None)
+
+
+def generated(preprocess: Preprocess) -> Pictures:
+    """Pictures for want of photos: soft coloured shapes over noise, the same ones every time."""
+    random = np.random.default_rng(0)
+    side = preprocess.crop
+    pictures: list[Pixels] = []
+    for _ in range(GENERATED):
+        image = Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize(
+            (side, side), Image.Resampling.BICUBIC
+        )
+        draw = ImageDraw.Draw(image)
+        for _ in range(12):
+            x, y, w, h = random.integers(0, side, 4).tolist()
+            draw.ellipse((x, y, x + w // 2 + 2, y + h // 2 + 2), fill=tuple(random.integers(0, 256, 3).tolist()))
+        grain = random.normal(0, 8, (side, side, 3))
+        pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(1))) + grain
+        pictures.append(pixels.clip(0, 255).astype(np.uint8))
+    return Pictures(pictures, photos=False)
