@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cloudbuild.command import images
 from deploy.local.command import local
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def main(
 
 
 app.command("local")(local)
+app.command("images")(images)
 
 
 @app.command()

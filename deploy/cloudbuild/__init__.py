@@ -1,0 +1,1 @@
+"""Cloud Build files on this machine: checked as Cloud Build checks them, and carried out step by step."""
