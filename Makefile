@@ -1,7 +1,7 @@
 # `make run` and `make test` set themselves up on a fresh machine with Python 3.11+ and make.
 SHELL := /bin/bash
 PYTHON ?= python3
-# torch's CPU build is 5 GB smaller than the registry's; where its index cannot be reached, pip takes the registry's.
+# torch's CPU build is 5 GB smaller than the registry's; empty: the registry's.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 # What changes the environment: the pins and the interpreter, not the settings of the tools.
@@ -16,11 +16,13 @@ help: ## this list
 
 install: .venv/.installed ## everything Python needs, into .venv
 
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml services/torch.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the dependencies into .venv (a few minutes the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
-	@$(BIN)/python -m pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(GROUPS:%=--group %)
+	@test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install --quiet --retries 0 --index-url "$(TORCH_INDEX)" \
+	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) cannot be reached; taking the registry's larger build of torch."
+	@$(BIN)/python -m pip install --quiet $(GROUPS:%=--group %)
 	@touch $@
 
 # A make that is killed takes its child along.
