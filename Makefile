@@ -8,7 +8,7 @@ BIN := .venv/bin
 GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test check format lock clean
+.PHONY: help install models run test check format lock benchmark calibrate clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
 
 help: ## this list
@@ -89,5 +89,21 @@ destroy: install ## remove what was deployed
 cost: install ## what a month costs: REQUESTS=number to each model
 	@$(BIN)/python -m deploy cost $(if $(REQUESTS),--requests $(REQUESTS))
 
-clean: ## remove the environment and the exported models
-	rm -rf .venv .models
+# The peers get an environment of their own, since some of them ask for other versions of what the services use.
+.venv-peers/.installed: pyproject.toml services/torch.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@echo "Installing the peers into .venv-peers (a few minutes the first time) …"
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+	@test -z "$(TORCH_INDEX)" || .venv-peers/bin/python -m pip install --quiet --retries 0 --index-url "$(TORCH_INDEX)" \
+	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) cannot be reached; taking the registry's larger build of torch."
+	@.venv-peers/bin/python -m pip install --quiet --group benchmark
+	@touch $@
+
+benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`
+	@$(TETHER) $(BIN)/python -m benchmarks $(ARGS)
+
+calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
+	@$(BIN)/python -m benchmarks.calibrate $(MODEL)
+
+clean: ## remove the environments and the exported models
+	rm -rf .venv .venv-peers .models
