@@ -29,6 +29,8 @@ DENIED: Final = {
     "240.0.0.0/4": "reserved, with the broadcast address",
     "2001::/23": "protocol assignments, Teredo tunnels among them",
     "2001:db8::/32": "documentation",
+    "2600:2d00:2:1000::/64": "Google's private API address",
+    "2600:2d00:2:2000::/64": "Google's restricted API address",
     "2002::/16": "6to4 tunnels, which hold an IPv4 address",
     "3fff::/20": "documentation",
 }

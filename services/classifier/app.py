@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from prometheus_client import Histogram
 
 from services.classifier.admission import Admission
 from services.classifier.classifier import Classifier, Times
-from services.classifier.inputs import Question, question, refuse_media_type
+from services.classifier.inputs import question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
 from services.classifier.settings import Settings
 from services.web.envelope import wrap_answers
 from services.web.exchange import ARRIVED, GONE
 from services.web.metrics import metrics_page
 from services.web.problems import handle_problems
+
+if TYPE_CHECKING:
+    from services.classifier.fetch import Fetcher
 
 FORMATS = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]
 STEPS = Histogram(
@@ -34,6 +38,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     admission = Admission(settings.concurrency, settings.streams)
+    fetcher = cache(partial(_fetcher, settings))
     handle_problems(app)
     wrap_answers(app, settings.origins)
 
@@ -41,6 +46,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
     def predict() -> Response:
         environ = request.environ
         until = environ.get(ARRIVED, time.monotonic()) + settings.deadline
+        gone = environ.get(GONE, bool)
         times = Times()
         with admission.place():
             body = environ["wsgi.input"].read()
@@ -49,9 +55,9 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
             if image is None:
                 with admission.fetch():
                     started = time.perf_counter()
-                    image = _fetched(settings, asked, until)
+                    image = fetcher().image(asked.url or "", until, gone)
                     times.fetch = time.perf_counter() - started
-            with admission.turn(until, environ.get(GONE, bool)) as times.queue:
+            with admission.turn(until, gone) as times.queue:
                 try:
                     answer = classifier.predictions(image, asked.parameters, times)
                 except ImageUnsupported as problem:
@@ -100,11 +106,12 @@ def model_card(settings: Settings, classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _fetched(settings: Settings, asked: Question, until: float) -> bytes:
+def _fetcher(settings: Settings) -> Fetcher:
+    """What fetches images; raises UrlDisabled where the service is told to fetch none."""
     if not settings.url_fetch:
         raise UrlDisabled("This service does not fetch images by address; send the image itself.")
     # requests takes a while to import, and many services never need it.
     from services.classifier.fetch import Fetcher
+    from services.classifier.outgoing import Outgoing
 
-    seconds = min(settings.url_seconds, until - time.monotonic())
-    return Fetcher(settings.max_body, seconds, settings.url_loopback).image(asked.url or "")
+    return Fetcher(settings.max_body, settings.url_seconds, Outgoing(loopback=settings.url_loopback))

@@ -28,7 +28,10 @@ from services.classifier.problems import (
 DEFAULT_TOP_K = 5
 # The gateway passes on the query it got, credentials included.
 CREDENTIALS = {"key", "api_key", "access_token"}
+# What says where the image is: one of them, once.
+SOURCES = {"image", "inputs", "url"}
 MAX_PARTS = 20
+MAX_PART_HEADERS = 8192
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
 
 
 def _query_parameters(query: MultiDict[str, str], labels: int) -> Parameters:
+    if SOURCES & set(query):
+        raise InputAmbiguous("Send the image, or its address, in the body and not in the query.")
     unknown = sorted(set(query) - CREDENTIALS - {"top_k"})
     if unknown:
         raise ParameterInvalid(f"The query has `{_shown(unknown[0])}`; it may have `top_k`.")
@@ -98,33 +103,54 @@ def _wrong_top_k(labels: int) -> ParameterInvalid:
 def _image_part(body: bytes, boundary: str) -> bytes:
     if not boundary:
         raise MediaTypeUnsupported("multipart/form-data needs its boundary in the Content-Type.")
+    parts = _parts(body, boundary)
+    names = [name for name, _ in parts]
+    if set(names) <= SOURCES and names != ["image"]:
+        raise InputAmbiguous("There should be one part, named `image`; an address goes into JSON.")
+    if names != ["image"]:
+        raise MultipartInvalid("There should be one part, named `image`.")
+    if not parts[0][1]:
+        raise MultipartInvalid("The part `image` is empty; was a file chosen?")
+    return parts[0][1]
+
+
+def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
+    """The parts' names and contents; what they say of file names and types is not even looked at."""
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
-    images: list[bytearray] = []
-    current: bytearray | None = None
+    parts: list[tuple[str | None, bytearray]] = []
     try:
         decoder.receive_data(body)
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
             if isinstance(event, (Field, File)):
-                if event.name != "image":
-                    raise MultipartInvalid("The one part should be named `image`.")
-                current = bytearray()
-                images.append(current)
-            elif isinstance(event, Data) and current is not None:
-                current += event.data
+                _require_plain(event)
+                parts.append((event.name, bytearray()))
+            elif isinstance(event, Data):
+                parts[-1][1].extend(event.data)
     except (ValueError, LookupError) as err:
         raise MultipartInvalid("The multipart body is not well-formed.") from err
     except HTTPException as err:
         raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts, or too large a header.") from err
     if not isinstance(event, Epilogue):
         raise MultipartInvalid("The multipart body ends without its closing boundary.")
-    if len(images) != 1:
-        raise MultipartInvalid(f"There should be one part named `image`, not {len(images)}.")
-    return bytes(images[0])
+    return [(name, bytes(content)) for name, content in parts]
+
+
+def _require_plain(part: Field | File) -> None:
+    """A part is the image's own bytes: no encoding of them, and no further parts within."""
+    if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
+        raise MultipartInvalid("A part of the multipart body has too large a header.")
+    encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
+    if encoding not in ("7bit", "8bit", "binary"):
+        raise MultipartInvalid("The part `image` should hold the image's bytes as they are, not encoded.")
+    if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
+        raise MultipartInvalid("The part `image` should hold an image, not further parts.")
 
 
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> Question:
     document = _json_object(body)
+    if not document:
+        raise JsonInvalid("The JSON should have `url` or `inputs`.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
         raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; there are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
@@ -132,7 +158,10 @@ def _from_json(body: bytes, parameters: Parameters, labels: int) -> Question:
     parameters = _json_parameters(document.get("parameters"), parameters, labels)
     if "url" in document:
         # What kind of value it is, the fetching module judges.
-        return Question(parameters, url=document["url"] if isinstance(document["url"], str) else "")
+        url = document["url"] if isinstance(document["url"], str) else ""
+        if re.search("[\ud800-\udfff]", url):
+            raise JsonInvalid("The JSON holds half a character.")
+        return Question(parameters, url=url)
     if not isinstance(document["inputs"], str):
         raise JsonInvalid("`inputs` should be the image as a base64 string.")
     try:
@@ -148,8 +177,10 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
         raise ParameterInvalid("`parameters` should be an object.")
     if unknown := sorted(given.keys() - {"top_k", "function_to_apply"}):
         raise ParameterInvalid(f"`{_shown(unknown[0])}` is not a parameter; there are `top_k` and `function_to_apply`.")
-    function = given.get("function_to_apply") or "softmax"
-    if function not in FUNCTIONS:
+    function = given.get("function_to_apply")
+    if function is None:
+        function = "softmax"
+    if not isinstance(function, str) or function not in FUNCTIONS:
         raise ParameterInvalid(f"`function_to_apply` should be one of {', '.join(FUNCTIONS)}.")
     top_k = _top_k(given["top_k"], labels) if given.get("top_k") is not None else parameters.top_k
     return Parameters(top_k, function)
@@ -158,19 +189,28 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
 def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except _Twice as err:
+        raise (InputAmbiguous if err.key in SOURCES else JsonInvalid)("The JSON has a key twice.") from err
     except RecursionError as err:
         raise JsonInvalid("The JSON is nested too deeply.") from err
     except ValueError as err:
-        raise JsonInvalid("The body is not JSON in UTF-8, or has a key twice.") from err
+        raise JsonInvalid("The body is not JSON in UTF-8.") from err
     if not isinstance(document, dict):
         raise JsonInvalid("The JSON should be an object with `url` or `inputs`.")
     return document
 
 
+class _Twice(ValueError):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Twice(key)
+        found[key] = value
     return found
 
 

@@ -17,6 +17,7 @@ MAX_LENGTH = 2048
 PORTS = {"http": 80, "https": 443}
 # What a browser would take for an IPv4 address: the last part is a number, decimal, octal or hexadecimal.
 NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
+DOTTED = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 HOST_NAME = re.compile(
     r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
@@ -52,41 +53,50 @@ def parsed_target(url: str, *, any_port: bool = False) -> Target:
     """The parts of an address; raises UrlInvalid, or UrlBlocked where its host can only be a private one."""
     if not 1 <= len(url) <= MAX_LENGTH:
         raise UrlInvalid(f"`url` should be an http or https address of at most {MAX_LENGTH} characters.")
-    if re.search(r"[\x00-\x20\x7f\\]", url):
+    if re.search(r"[\x00-\x20\x7f\\\ud800-\udfff]", url):
         raise UrlInvalid("`url` holds a space, a backslash or a control character.")
+    if re.match(r"[^/]*//[^/]*@", url):
+        # In `http://a#@b/` some readers take b for the host.
+        raise UrlInvalid("`url` holds a user name; leave it out.")
     try:
-        parts, other = urlsplit(url), urllib3.util.parse_url(url)
+        parts = urlsplit(url)
         port = parts.port
-    except (ValueError, urllib3.exceptions.LocationParseError) as err:
+    except ValueError as err:
         raise UrlInvalid("`url` is not an address.") from err
     if parts.scheme not in PORTS or not parts.hostname:
         raise UrlInvalid("`url` should begin with http:// or https:// and name a host.")
-    if "@" in parts.netloc or other.auth is not None:
-        raise UrlInvalid("`url` holds a user name; leave it out.")
     if re.search(r":(?![0-9]*$)", parts.netloc.rpartition("]")[2]) or port == 0:
         raise UrlInvalid("`url` has a port that is none.")
-    host = _host(parts.hostname, (other.host or "").strip("[]").lower())
+    host, path = _host(parts.hostname), _path_if_agreed(url, parts.hostname)
     if port not in (None, 80, 443) and not any_port:
         raise UrlInvalid("`url` should use port 80 or 443.")
-    path = (other.path or "/") + (f"?{other.query}" if other.query is not None else "")
     literal = _literal(host)
     if literal is None and is_denied_name(host):
         raise UrlBlocked("The address is not on the public internet.")
     return Target(parts.scheme, host, port or PORTS[parts.scheme], path, literal)
 
 
-def _host(name: str, second_opinion: str) -> str:
-    """The host in lower case without a final dot, where two parsers read the same and no number hides in it."""
+def _host(name: str) -> str:
+    """The host in lower case without a final dot, where no number hides in it."""
     plain = unicodedata.normalize("NFKC", unquote(name)).lower().removesuffix(".")
-    if NUMERIC.fullmatch(plain) and not re.fullmatch(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}", name):
+    if NUMERIC.fullmatch(plain) and not DOTTED.fullmatch(name):
         raise UrlBlocked("The address is not on the public internet.")
     if "%" in name or not name.isascii():
         raise UrlInvalid("`url` should name its host in plain ASCII letters; write xn--… for others.")
-    if name != second_opinion:
-        raise UrlInvalid("`url` can be read in more than one way.")
     if ":" not in plain and not HOST_NAME.fullmatch(plain):
         raise UrlInvalid("`url` names a host that cannot be.")
     return plain
+
+
+def _path_if_agreed(url: str, host: str) -> str:
+    """Path and query, from a second reader that must read the same host."""
+    try:
+        other = urllib3.util.parse_url(url)
+    except (ValueError, urllib3.exceptions.LocationParseError) as err:
+        raise UrlInvalid("`url` is not an address.") from err
+    if other.auth is not None or (other.host or "").strip("[]").lower() != host:
+        raise UrlInvalid("`url` can be read in more than one way.")
+    return (other.path or "/") + (f"?{other.query}" if other.query is not None else "")
 
 
 def _literal(host: str) -> Address | None:
