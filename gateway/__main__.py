@@ -55,6 +55,7 @@ def serve(
         str | None, typer.Option(help="The managed service's name, for messages and the default audience.")
     ] = None,
     address: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    workers: Annotated[int | None, typer.Option(min=1, help="Envoy's threads; by default one for each core.")] = None,
     bootstrap: Bootstrap = False,
 ) -> None:
     """Run a document on Envoy, and follow its changes, until SIGTERM or Ctrl-C.
@@ -75,6 +76,7 @@ def serve(
         jwks=dict(map(_jwks, jwks or [])),
         signing_key=signing_key,
         service=service,
+        workers=workers,
     )
 
     def complain(err: Exception) -> None:

@@ -31,10 +31,13 @@ class EnvoyError(Exception):
 class Envoy:
     """One Envoy process. It dies with the thread that started it; leaving the `with` block stops it."""
 
-    def __init__(self, binary: Path, api: Api, local: Local, admin: Message | None = None) -> None:
+    def __init__(
+        self, binary: Path, api: Api, local: Local, admin: Message | None = None, workers: int | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gateway-"))
         self._binary = binary
         self._admin = admin
+        self._workers = workers
         self._generation = 0
         self._local = local
         self._resources = resources(api, local, self._routes_file)
@@ -64,6 +67,7 @@ class Envoy:
         self._write("bootstrap.json", dynamic_bootstrap(self.folder, self._admin_socket, self._admin))
         argv = [str(self._binary), "-c", str(self.folder / "bootstrap.json"), "--disable-hot-restart", *LOGGING]
         argv += ["--file-flush-interval-msec", "200"]
+        argv += ["--concurrency", str(self._workers)] if self._workers else []
         # Connections that a change of the listener leaves behind end with their next answer.
         argv += ["--drain-strategy", "immediate"]
         # Its own session: Ctrl-C is for the parent, which stops Envoy when no request is in flight.

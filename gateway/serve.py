@@ -42,6 +42,7 @@ class Options:
     jwks: Mapping[str, Path] = field(default_factory=dict)
     signing_key: Path | None = None
     service: str | None = None
+    workers: int | None = None
 
     @property
     def files(self) -> list[Path]:
@@ -116,7 +117,7 @@ def serve(loader: Loader, options: Options, say: Callable[[str], None], complain
     if options.admin_port is not None:
         _claim("127.0.0.1", options.admin_port)
         admin = admin_listener(options.admin_port, loader.signer.public_keys)
-    with Envoy(envoy_binary(), api, local, admin) as envoy:
+    with Envoy(envoy_binary(), api, local, admin, options.workers) as envoy:
         envoy.start()
         print(f"gateway ready on http://{options.address}:{options.port}", flush=True)
         renew_at = time.monotonic() + RENEW_SECONDS

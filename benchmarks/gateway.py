@@ -1,0 +1,259 @@
+"""The gateway's own cost: `python -m benchmarks.gateway [--seconds 3] [--rounds 5]`.
+
+Measured on this machine, in pairs that take turns, and written to benchmarks/results/gateway.json:
+
+* a document with 1,000 operations over 1,000 backends: how long it takes to compile, until Envoy is ready, what memory
+  that takes, and whether the thousandth operation is found as fast as the first;
+* what the gateway adds to a request with an API key, at the median, against asking the backend itself;
+* how many requests per second one thread of Envoy carries.
+
+The backend is trivial: another Envoy that answers each request itself. The client is wrk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from gateway.check import checked
+from gateway.envoy.bootstrap import resources
+from gateway.envoy.messages import ROUTER, named, typed
+from gateway.local import Key, Local
+from gateway.process import LOGGING, Envoy, envoy_binary
+from gateway.routes import Api, Origin, built, origin
+from gateway.tether import tethered
+from tests.running import free_port, wait_for
+
+OPERATIONS = 1000
+KEY = {"x-api-key": "benchmark"}
+RESULTS = Path(__file__).with_name("results") / "gateway.json"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw: requests per second, and the median in milliseconds."""
+
+    rate: float
+    p50: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of it; seconds, MiB, milliseconds and requests per second."""
+
+    compile_seconds: float
+    ready_seconds: float
+    memory_mib: float
+    first_p50_ms: float
+    last_p50_ms: float
+    direct_p50_ms: float
+    gateway_p50_ms: float
+    added_p50_ms: float
+    one_thread_rate: float
+    direct_rate: float
+
+
+TARGETS = (
+    ("compile_seconds", "1,000 operations compile within 2 s", lambda f: f.compile_seconds < 2),
+    ("ready_seconds", "… and Envoy is ready within 3 s more", lambda f: f.ready_seconds < 3),
+    ("memory_mib", "… in less than 300 MiB", lambda f: f.memory_mib < 300),
+    ("last_p50_ms", "… and finds the last as fast as the first", lambda f: f.last_p50_ms < f.first_p50_ms * 1.1),
+    ("added_p50_ms", "the gateway adds less than 0.3 ms", lambda f: f.added_p50_ms < 0.3),
+    ("one_thread_rate", "one thread carries more than 8,000/s", lambda f: f.one_thread_rate > 8000),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=3, help="how long each measurement takes")
+    parser.add_argument("--rounds", type=int, default=5, help="how many pairs are measured")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk, the client, is not installed: `apt-get install wrk`")
+    figures = measured(options.seconds, options.rounds)
+    RESULTS.parent.mkdir(exist_ok=True)
+    report = {"machine": machine(), "seconds": options.seconds, "rounds": options.rounds, **asdict(figures)}
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+    for name, value in asdict(figures).items():
+        print(f"{name:<18}{value:10.3f}")
+    missed = [text for _, text, is_met in TARGETS if not is_met(figures)]
+    for _, text, is_met in TARGETS:
+        print(f"{'yes' if is_met(figures) else 'NO ':<5}{text}")
+    sys.exit(1 if missed else 0)
+
+
+def measured(seconds: int, rounds: int) -> Figures:
+    with tempfile.TemporaryDirectory() as folder, trivial_backend(Path(folder)) as backend:
+        path = Path(folder) / "thousand.yaml"
+        path.write_text(yaml.safe_dump(thousand_operations(), sort_keys=False))
+        elsewhere = {origin(f"http://backend-{i}.test"): origin(backend) for i in range(OPERATIONS)}
+        compiles = [compiled(path, elsewhere) for _ in range(3)]
+        api, local, _ = compiles[0]
+        began = time.perf_counter()
+        with quiet(), Envoy(envoy_binary(), api, local, workers=1) as envoy:
+            envoy.start()
+            ready = time.perf_counter() - began
+            gateway = f"http://127.0.0.1:{local.port}"
+            first, last = f"{gateway}/v1/a0000/predict", f"{gateway}/v1/a{OPERATIONS - 1:04d}/predict"
+            memory = sum(
+                child.memory_info().rss for child in psutil.Process().children(recursive=True) if is_it(child, envoy)
+            )
+            pairs = [(wrk(first, 1, seconds), wrk(last, 1, seconds), wrk(backend, 1, seconds)) for _ in range(rounds)]
+            loads = [(wrk(first, 32, seconds), wrk(backend, 32, seconds)) for _ in range(rounds)]
+    return Figures(
+        compile_seconds=statistics.median(seconds for *_, seconds in compiles),
+        ready_seconds=ready,
+        memory_mib=memory / 2**20,
+        first_p50_ms=statistics.median(first.p50 for first, _, _ in pairs),
+        last_p50_ms=statistics.median(last.p50 for _, last, _ in pairs),
+        direct_p50_ms=statistics.median(direct.p50 for _, _, direct in pairs),
+        gateway_p50_ms=statistics.median(first.p50 for first, _, _ in pairs),
+        added_p50_ms=statistics.median(first.p50 - direct.p50 for first, _, direct in pairs),
+        one_thread_rate=statistics.median(through.rate for through, _ in loads),
+        direct_rate=statistics.median(direct.rate for _, direct in loads),
+    )
+
+
+def compiled(path: Path, elsewhere: dict[Origin, Origin]) -> tuple[Api, Local, float]:
+    """Read, check and compile the document, and how many seconds that took."""
+    began = time.perf_counter()
+    found = checked(path)
+    assert not found.problems
+    api = built(found.document.data)
+    local = Local(free_port(), (Key(KEY["x-api-key"], "1"),), elsewhere=elsewhere)
+    made = resources(api, local)
+    json.dumps([made.listener, made.routes, made.clusters])
+    return api, local, time.perf_counter() - began
+
+
+def thousand_operations() -> dict[str, Any]:
+    """Every second path has a parameter; every operation its own backend, and a key."""
+    paths = {}
+    for i in range(OPERATIONS):
+        name = f"/v1/a{i:04d}/" + ("{id}" if i % 2 and i < OPERATIONS - 1 else "predict")
+        paths[name] = {
+            "get": {
+                "operationId": f"operation_{i}",
+                **(
+                    {"parameters": [{"in": "path", "name": "id", "type": "string", "required": True}]}
+                    if "{" in name
+                    else {}
+                ),
+                "security": [{"api_key": []}],
+                "x-google-backend": {
+                    "address": f"http://backend-{i}.test/answer",
+                    "path_translation": "CONSTANT_ADDRESS",
+                    "disable_auth": True,
+                },
+                "responses": {"200": {"description": "ok"}},
+            }
+        }
+    scheme = {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    return {
+        "swagger": "2.0",
+        "info": {"title": "A thousand operations", "version": "1.0.0"},
+        "securityDefinitions": {"api_key": scheme},
+        "paths": paths,
+    }
+
+
+@contextmanager
+def trivial_backend(folder: Path) -> Iterator[str]:
+    """An Envoy with one thread that answers `ok` to everything."""
+    port = free_port()
+    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+    manager = typed(
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="backend",
+        http_filters=[named(ROUTER, typed("extensions.filters.http.router.v3.Router"))],
+        route_config={"virtual_hosts": [{"name": "backend", "domains": ["*"], "routes": [answer]}]},
+    )
+    listener = {
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [named("envoy.filters.network.http_connection_manager", manager)]}],
+    }
+    config = folder / "backend.json"
+    config.write_text(json.dumps({"static_resources": {"listeners": [listener]}}))
+    argv = [str(envoy_binary()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", *LOGGING]
+    process = subprocess.Popen(tethered(argv), stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: "Requests/sec" in _wrk(f"http://127.0.0.1:{port}", 1, 1), 10, "the backend")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The access log is written, as it always is, but nobody reads it."""
+    saved, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def is_it(process: psutil.Process, envoy: Envoy) -> bool:
+    return str(envoy.folder) in " ".join(process.cmdline())
+
+
+def wrk(url: str, connections: int, seconds: int) -> Load:
+    said = _wrk(url, connections, seconds)
+    assert "Non-2xx" not in said, said
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    median = re.search(r"50%\s+([\d.]+)(us|ms|s)", said)
+    assert rate, said
+    assert median, said
+    return Load(float(rate[1]), float(median[1]) * {"us": 0.001, "ms": 1, "s": 1000}[median[2]])
+
+
+def _wrk(url: str, connections: int, seconds: int) -> str:
+    headers = [word for name, value in KEY.items() for word in ("--header", f"{name}: {value}")]
+    command = [
+        "wrk",
+        "--threads=1",
+        f"--connections={connections}",
+        f"--duration={seconds}s",
+        "--latency",
+        *headers,
+        url,
+    ]
+    return subprocess.run(tethered(command), capture_output=True, text=True, check=False).stdout
+
+
+def machine() -> dict[str, Any]:
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")),
+        platform.processor(),
+    )
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
+
+
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
+
+
+if __name__ == "__main__":
+    main()
