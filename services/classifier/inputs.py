@@ -54,7 +54,7 @@ class Question:
 def question(content_type: str, body: bytes, query: MultiDict[str, str], labels: int) -> Question:
     """What the request asks of a model with `labels` labels; raises a Problem that names what is wrong."""
     parameters = _query_parameters(query, labels)
-    media_type, options = parse_options_header(content_type)
+    media_type, options = _media_type(content_type)
     if media_type == "multipart/form-data":
         return Question(parameters, image=_image_part(body, options.get("boundary", "")))
     if media_type == "application/json" or media_type.endswith("+json"):
@@ -66,12 +66,17 @@ def question(content_type: str, body: bytes, query: MultiDict[str, str], labels:
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
     """A body that is no image: blame its media type where that promised none, else the bytes."""
-    media_type = parse_options_header(content_type)[0]
+    media_type, _ = _media_type(content_type)
     if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
         raise MediaTypeUnsupported(
             "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
         ) from problem
     raise problem
+
+
+def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
+    media_type, options = parse_options_header(content_type)
+    return media_type.lower(), options
 
 
 def _query_parameters(query: MultiDict[str, str], labels: int) -> Parameters:
