@@ -41,6 +41,7 @@ class Envoy:
         self._generation = 0
         self._local = local
         self._resources = resources(api, local, self._routes_file)
+        self._clusters = {cluster["name"]: cluster for cluster in self._resources.clusters}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Envoy:
@@ -87,10 +88,11 @@ class Envoy:
             self._generation += 1
             found = resources(api, local, self._routes_file)
         self._resources = found
-        named = {cluster["name"]: cluster for cluster in (*old.clusters, *found.clusters)}
-        if list(named.values()) != old.clusters:
-            # What goes away stays one change longer: requests may be on their way to it.
-            self._replace("clusters.json", {"resources": list(named.values())}, "cluster_manager.cds")
+        # What goes away stays one change longer: until the new routes are taken, requests are led to it.
+        clusters = {cluster["name"]: cluster for cluster in (*old.clusters, *found.clusters)}
+        if clusters != self._clusters:
+            self._replace("clusters.json", {"resources": list(clusters.values())}, "cluster_manager.cds")
+            self._clusters = clusters
         if listener_changed:
             self._write_routes()
             self._replace("listeners.json", {"resources": [found.listener]}, "listener_manager.lds")

@@ -121,25 +121,26 @@ def serve(loader: Loader, options: Options, say: Callable[[str], None], complain
         envoy.start()
         print(f"gateway ready on http://{options.address}:{options.port}", flush=True)
         renew_at = time.monotonic() + RENEW_SECONDS
+        now = seen
         while not stop.wait(WATCH_SECONDS):
             if not envoy.is_alive():
                 raise EnvoyError("Envoy ended unexpectedly: its reason stands above")
-            now = _signatures(options.files)
-            if now != seen:
+            before, now = now, _signatures(options.files)
+            if now == before != seen:
+                # Whoever writes has finished: nothing has changed since the last look.
                 seen = now
                 try:
                     api, local = loader.load()
-                except Faults as err:
-                    complain(err)
-                else:
                     envoy.change(api, local)
-                    say(f"reloaded {options.document}")
+                except (*Faults, EnvoyError) as err:
+                    complain(err)
+                    continue
+                say(f"reloaded {options.document}")
+                renew_at = time.monotonic() + RENEW_SECONDS
             elif local.id_tokens and time.monotonic() > renew_at:
                 local = loader.renewed(api, local)
                 envoy.change(api, local)
-            else:
-                continue
-            renew_at = time.monotonic() + RENEW_SECONDS
+                renew_at = time.monotonic() + RENEW_SECONDS
 
 
 def _signatures(files: list[Path]) -> list[tuple[int, ...] | None]:
