@@ -16,21 +16,20 @@ def main() -> None:
     say = words()
     st.set_page_config(
         page_title="Guichet",
-        page_icon=components.ASSETS / "icon.svg",
         layout="wide",
         # An entry of its own is what makes Streamlit show its menu, and with it the choice between light and dark.
         menu_items={"About": f"**Guichet**. {say('tagline')}"},
     )
     st.html(components.stylesheet())
-    views = [
-        st.Page(VIEWS / "classify.py", title=say("classify"), default=True),
-        st.Page(VIEWS / "status.py", title=say("status"), url_path="status"),
-    ]
-    view = st.navigation(views, position="hidden")
+    views = {
+        say("classify"): st.Page(VIEWS / "classify.py", title=say("classify"), default=True),
+        say("status"): st.Page(VIEWS / "status.py", title=say("status"), url_path="status"),
+    }
+    view = st.navigation(list(views.values()), position="hidden")
     with st.container(key="frame", horizontal=True, vertical_alignment="center"):
         st.html(markup.header(say), width="content")
-        for page in views:
-            st.page_link(page, label=page.title)
+        for title, page in views.items():
+            st.page_link(page, label=title)
         choose_language(say)
     view.run()
     st.html(markup.footer(office().settings.gateway, say))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from functools import cache
+from typing import Any
 
 import streamlit as st
 
 from frontend import components, markup
 from frontend.office import MOST_LABELS, Model
-from frontend.pictures import MOST, Picture, sample, sample_names
+from frontend.pictures import MOST, SAMPLES_PATH, Picture, sample_names
 from frontend.texts import Texts
 from frontend.visit import Visit
 
@@ -80,14 +79,14 @@ def give_pictures(here: Visit, say: Texts) -> None:
 
     def uploaded() -> None:
         _without_address()
-        here.take_uploads(st.session_state["input"].pictures)
+        here.take_uploads(_sent("pictures"))
 
     def sampled() -> None:
         _without_address()
-        here.take_sample(str(st.session_state["input"].sample))
+        here.take_sample(str(_sent("sample")))
 
     def pasted() -> None:
-        st.session_state["url"] = str(st.session_state["input"].address)
+        st.session_state["url"] = str(_sent("address") or "")
         here.take_address(st.session_state["url"])
 
     def cleared() -> None:
@@ -99,15 +98,17 @@ def give_pictures(here: Visit, say: Texts) -> None:
     words["preparing"] = say("preparing", done="{done}", total="{total}")
     components.picture_input()(
         key="input",
-        data={
-            "texts": words,
-            "language": say.language,
-            "side": SIDE,
-            "most": MOST,
-            "batch": here.batch,
-            "preview": _preview(here.pictures, say),
-            "samples": [_sample(name, here.pictures, say) for name in sample_names()],
-        },
+        data=components.as_data(
+            {
+                "texts": words,
+                "language": say.language,
+                "side": SIDE,
+                "most": MOST,
+                "batch": here.batch,
+                "preview": _preview(here.pictures, say),
+                "samples": [_sample(name, here.pictures, say) for name in sample_names()],
+            }
+        ),
         on_pictures_change=uploaded,
         on_sample_change=sampled,
         on_address_change=pasted,
@@ -133,6 +134,11 @@ def _ask_address(here: Visit, say: Texts) -> None:
     )
 
 
+def _sent(event: str) -> Any:
+    """What the picture input has just sent; a browser that is not one may send an event without its widget."""
+    return getattr(st.session_state.get("input"), event, None)
+
+
 def _without_address() -> None:
     st.session_state["url"] = ""
 
@@ -141,14 +147,22 @@ def _preview(pictures: list[Picture], say: Texts) -> dict[str, object] | None:
     if not pictures:
         return None
     if len(pictures) > 1:
-        strip = [picture.preview for picture in pictures[:24] if picture.preview]
-        return {"src": "", "alt": "", "strip": strip, "caption": say("many", count=len(pictures)), "note": ""}
+        strip = [picture.handle for picture in pictures[:24]]
+        return {
+            "src": "",
+            "handle": "",
+            "alt": "",
+            "strip": strip,
+            "caption": say("many", count=len(pictures)),
+            "note": "",
+        }
     (picture,) = pictures
     note = ""
     if picture.original_bytes:
         note = say("made_smaller", before=say.size(picture.original_bytes), after=say.size(len(picture.data)))
     return {
         "src": picture.preview,
+        "handle": picture.handle,
         "alt": say("preview_alt", name=picture.name),
         "strip": [],
         "caption": picture.name,
@@ -159,10 +173,9 @@ def _preview(pictures: list[Picture], say: Texts) -> dict[str, object] | None:
 def _sample(name: str, pictures: list[Picture], say: Texts) -> dict[str, object]:
     chosen = len(pictures) == 1 and pictures[0].name == f"{name}.jpg"
     key = f"sample_{name}"
-    return {"name": name, "label": say(key) if say.has(key) else name, "src": _thumbnail(name), "chosen": chosen}
-
-
-@cache
-def _thumbnail(name: str) -> str:
-    picture = sample(name)
-    return "" if picture is None else "data:image/jpeg;base64," + base64.b64encode(picture.data).decode()
+    return {
+        "name": name,
+        "label": say(key) if say.has(key) else name,
+        "src": f"{SAMPLES_PATH}/{name}.jpg",
+        "chosen": chosen,
+    }

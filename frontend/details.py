@@ -15,18 +15,27 @@ from frontend.session import office
 from frontend.texts import Texts
 
 
-def show_about(model: str, say: Texts) -> None:
-    """A popover with the model's card; it is asked for when it is opened."""
-    popover = st.popover(say("about"), type="tertiary", icon=":material/info:", on_change="rerun", key=f"about-{model}")
+def show_details(job: Job, picture: Picture, wishes: Wishes) -> None:
+    """A popover with the model's card and the code; both are made when it is opened."""
+    say = wishes.say
+    popover = st.popover(
+        say("details"), type="tertiary", icon=":material/info:", on_change="rerun", key=f"details-{job.model}"
+    )
     if not popover.open:
         return
     with popover:
-        try:
-            card = office().card(model)
-        except GatewayError as err:
-            st.html(f'<p class="g-error">{markup.escape(say("about_failed", reason=markup.reason(err, say)))}</p>')
-            return
-        show_card(card, say)
+        _show_about(job.model, say)
+        _show_code(job, picture, wishes)
+
+
+def _show_about(model: str, say: Texts) -> None:
+    try:
+        card = office().card(model)
+    except GatewayError as err:
+        st.html(f'<p class="g-error">{markup.escape(say("about_failed", reason=markup.reason(err, say)))}</p>')
+        return
+    st.html(f'<h3 class="g-part">{markup.escape(say("about"))}</h3>')
+    show_card(card, say)
 
 
 def show_card(card: dict[str, Any], say: Texts) -> None:
@@ -60,33 +69,35 @@ def _labels(card: dict[str, Any]) -> str:
     return str(len(labels) if isinstance(labels, list) else labels or 1000)
 
 
-def show_code(job: Job, picture: Picture, wishes: Wishes) -> None:
-    """A popover with the same question as curl, Python and Hugging Face's client would ask it."""
+def _show_code(job: Job, picture: Picture, wishes: Wishes) -> None:
+    """The same question as curl, Python and Hugging Face's client would ask it."""
     say, settings = wishes.say, office().settings
     request = snippets.Request(settings.gateway, job.model, picture, wishes.top, settings.shown_key)
-    with st.popover(say("code"), type="tertiary", icon=":material/code:", key=f"code-{job.model}"):
-        if settings.shown_key is None:
-            st.caption(say("code_key"))
-        if not picture.url:
-            st.caption(markup.inert(say("code_file", name=picture.name)))
-        for kind, title, code in (
-            ("curl", "curl", snippets.curl(request)),
-            ("python", "Python", snippets.python(request)),
-            ("hugging-face", say("hugging_face"), snippets.hugging_face(request)),
-        ):
-            components.snippet()(
-                key=f"{kind}-{job.model}",
-                data={"title": title, "code": code, "copy": say("copy"), "copied": say("copied")},
-            )
-        if not picture.url:
-            st.download_button(
-                say("save_picture"),
-                picture.data,
-                picture.name,
-                picture.sent_as,
-                key=f"save-{job.model}-{picture.id[:8]}",
-                on_click="ignore",
-            )
-        request_id = job.answer.request_id if job.answer else job.error.request_id if job.error else ""
-        if request_id:
-            st.html(f'<p class="g-request">{markup.escape(say("request_id", id=request_id))}</p>')
+    notes = []
+    if settings.shown_key is None:
+        notes.append(say("code_key"))
+    if not picture.url:
+        notes.append(say("code_file", name=picture.name))
+    st.html(
+        f'<h3 class="g-part">{markup.escape(say("code"))}</h3>'
+        + "".join(f'<p class="g-note">{markup.escape(note)}</p>' for note in notes)
+    )
+    for kind, title, code in (
+        ("curl", "curl", snippets.curl(request)),
+        ("python", "Python", snippets.python(request)),
+        ("hugging-face", say("hugging_face"), snippets.hugging_face(request)),
+    ):
+        data = {"title": title, "code": code, "copy": say("copy"), "copied": say("copied")}
+        components.snippet()(key=f"{kind}-{job.model}", data=components.as_data(data))
+    if not picture.url:
+        st.download_button(
+            say("save_picture"),
+            picture.data,
+            picture.name,
+            picture.sent_as,
+            key=f"save-{job.model}-{picture.id[:8]}",
+            on_click="ignore",
+        )
+    request_id = job.answer.request_id if job.answer else job.error.request_id if job.error else ""
+    if request_id:
+        st.html(f'<p class="g-request">{markup.escape(say("request_id", id=request_id))}</p>')

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SAMPLES = Path(__file__).parent / "assets" / "samples"
+# Where the page serves them.
+SAMPLES_PATH = "/samples"
 # Of one picture, as the browser sends it: smaller ones as they are, larger ones downscaled; what the browser cannot
 # read comes as it is, up to this size.
 LARGEST = 10 * 1024 * 1024
@@ -29,14 +31,16 @@ LONGEST_NAME = 120
 class Picture:
     """A picture: its bytes, or the address from which the services fetch it.
 
-    `preview` is what an <img> may show: an address or a data: URL; "" where there is nothing to show.
+    `preview` is an address that an <img> may show, or "". What was uploaded is shown by the visitor's browser, which
+    has it already and knows it by its `handle`.
     """
 
     id: str
     name: str
     data: bytes = field(default=b"", repr=False)
     url: str = ""
-    preview: str = field(default="", repr=False)
+    preview: str = ""
+    handle: str = ""
     sent_as: str = "image/jpeg"
     # What the visitor's own file was, where the browser made it smaller.
     original_bytes: int = 0
@@ -57,7 +61,7 @@ class PictureRefused(Exception):
 
 
 def uploaded(entry: Any) -> Picture:
-    """One picture as the page's own picture input sends it: {"name", "type", "data", "preview", "original"}.
+    """One picture as the page's own picture input sends it: {"name", "data", "handle", "original"}.
 
     Everything in it is a stranger's word: PictureRefused for what is not of that form, or too large.
     """
@@ -80,7 +84,7 @@ def uploaded(entry: Any) -> Picture:
         id=hashlib.sha256(data).hexdigest(),
         name=name,
         data=data,
-        preview=_data_url(entry.get("preview")),
+        handle=str(entry.get("handle", ""))[:40],
         sent_as=_media_type(data),
         original_bytes=original if isinstance(original, int) and original > len(data) else 0,
     )
@@ -110,7 +114,7 @@ def sample(name: str) -> Picture | None:
         id=hashlib.sha256(data).hexdigest(),
         name=file.name,
         data=data,
-        preview="data:image/jpeg;base64," + base64.b64encode(data).decode(),
+        preview=f"{SAMPLES_PATH}/{file.name}",
     )
 
 
@@ -124,7 +128,7 @@ def bounded(pictures: Iterable[Picture]) -> list[Picture]:
     kept: dict[str, Picture] = {}
     size = 0
     for picture in pictures:
-        size += len(picture.data) + len(picture.preview)
+        size += len(picture.data)
         if len(kept) >= MOST or size > MOST_BYTES:
             break
         kept.setdefault(picture.id, picture)
@@ -136,20 +140,6 @@ def short_name(name: str) -> str:
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     clean = "".join(letter for letter in last if letter.isprintable()).strip()
     return clean[-LONGEST_NAME:] or "picture"
-
-
-def _data_url(value: Any) -> str:
-    """A small JPEG, PNG or WebP as data: URL, as our own script makes them; "" for anything else."""
-    if not isinstance(value, str) or len(value) > 400_000:
-        return ""
-    head, _, encoded = value.partition(",")
-    if head not in {"data:image/jpeg;base64", "data:image/png;base64", "data:image/webp;base64"}:
-        return ""
-    try:
-        base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return ""
-    return value
 
 
 def _media_type(data: bytes) -> str:

@@ -9,33 +9,36 @@ import streamlit as st
 
 from frontend import components, markup
 from frontend.asking import Wishes
-from frontend.details import show_about, show_code
+from frontend.details import show_details
 from frontend.jobs import Job, Key
 from frontend.pictures import Picture
 from frontend.session import office
 from frontend.verdicts import Row, agreement, as_csv, as_json, summary, table
 from frontend.visit import Visit
 
-# While answers are due the browser asks this often for what is new (s) …
-POLL = 0.2
+# While answers are due the browser asks this often for what is new (s); rarely, where all that is due is asleep …
+POLL, POLL_ASLEEP = 0.1, 0.4
 # … and each time waits for it here, at most so long, so that an answer is drawn the moment it comes.
 HOLD = 0.8
-# Answers which take no longer than this come with the very first drawing.
-FIRST_HOLD = 0.12
+# Answers which take no longer than this all come with the very first drawing.
+FIRST_HOLD = 0.08
 # Sooner than this a model that is asked whether it is awake says so; calling it asleep would be a lie.
 PATIENCE = 0.4
 
 
 def show_results(here: Visit, wishes: Wishes) -> None:
     """Draws the answers, and again whenever one comes, until all have come."""
-    _hold(here, FIRST_HOLD)
-    due = _due(here, wishes)
-    st.fragment(_results, run_every=POLL if due else None)(here, wishes, due)
+    st.session_state["drawn"] = -1  # whatever was drawn before: the whole page is drawn anew
+    until = time.monotonic() + FIRST_HOLD
+    while (due := _due(here, wishes)) and (left := until - time.monotonic()) > 0:
+        _hold(here, here.jobs.version, left)
+    poll = None if not due else POLL_ASLEEP if all(job.state == "waking" for job in due) else POLL
+    st.fragment(_results, run_every=poll)(here, wishes, bool(due))
 
 
 def _results(here: Visit, wishes: Wishes, due: bool) -> None:
-    if due and st.session_state.get("drawn") == here.jobs.version:
-        _hold(here, HOLD)
+    # Without a wait a browser that asks faster than the page can draw would keep it drawing the same for ever.
+    _hold(here, st.session_state.get("drawn", -1), HOLD)
     st.session_state["drawn"] = here.jobs.version
     jobs = here.jobs.jobs()
     if len(here.pictures) == 1:
@@ -46,15 +49,16 @@ def _results(here: Visit, wishes: Wishes, due: bool) -> None:
         st.rerun()  # draws once more, without asking for news from now on
 
 
-def _due(here: Visit, wishes: Wishes) -> bool:
+def _due(here: Visit, wishes: Wishes) -> list[Job]:
     ids = {picture.id for picture in here.pictures}
-    return any(job.pending for job in here.jobs.jobs().values() if job.model in wishes.models and job.picture in ids)
+    jobs = here.jobs.jobs().values()
+    return [job for job in jobs if job.pending and job.model in wishes.models and job.picture in ids]
 
 
-def _hold(here: Visit, seconds: float) -> None:
-    """Waits for news, at most so long; a click of the visitor ends the wait, and this run with it."""
-    until, version = time.monotonic() + seconds, st.session_state.get("drawn", -1)
-    while time.monotonic() < until and not here.jobs.wait(version, 0.03):
+def _hold(here: Visit, version: int, seconds: float) -> None:
+    """Waits for news since `version`, at most so long; a click of the visitor ends the wait, and this run with it."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not here.jobs.wait(version, min(left, 0.04)):
         "drawn" in st.session_state  # noqa: B015  # where Streamlit may interrupt
 
 
@@ -97,9 +101,7 @@ def _card(job: Job, picture: Picture, wishes: Wishes, here: Visit) -> None:
         st.html(markup.card_head(title) + _waiting(job, wishes))
     if job.pending:
         return
-    with st.container(horizontal=True, gap="xsmall", key=f"more-{job.model}"):
-        show_about(job.model, say)
-        show_code(job, picture, wishes)
+    show_details(job, picture, wishes)
 
 
 def _waiting(job: Job, wishes: Wishes) -> str:
@@ -123,7 +125,7 @@ def _announce(jobs: Mapping[str, Job], wishes: Wishes) -> None:
             lines.append(say("announce", model=title, label=best.label, score=say.percent(best.score)))
         elif job.error:
             lines.append(say("announce_failed", model=title, reason=markup.reason(job.error, say)))
-    components.voice()(key="voice", data={"text": ". ".join(lines)})
+    components.voice()(key="voice", data=components.as_data({"text": ". ".join(lines)}))
 
 
 def _many(here: Visit, wishes: Wishes, jobs: Mapping[Key, Job]) -> None:
@@ -149,17 +151,19 @@ def _many(here: Visit, wishes: Wishes, jobs: Mapping[Key, Job]) -> None:
 
     components.matrix()(
         key="matrix",
-        data={
-            "models": [{"name": model, "title": wishes.titles[model]} for model in wishes.models],
-            "rows": [_line(row, wishes) for row in rows],
-            "opened": here.opened,
-            "texts": {key: say(key) for key in MATRIX_WORDS}
-            | {
-                "sort_by": say("sort_by", column="{column}"),
-                "open_picture": say("open_picture", name="{name}"),
-                "rows_shown": say("rows_shown", shown="{shown}", total="{total}"),
-            },
-        },
+        data=components.as_data(
+            {
+                "models": [{"name": model, "title": wishes.titles[model]} for model in wishes.models],
+                "rows": [_line(row, wishes) for row in rows],
+                "opened": here.opened,
+                "texts": {key: say(key) for key in MATRIX_WORDS}
+                | {
+                    "sort_by": say("sort_by", column="{column}"),
+                    "open_picture": say("open_picture", name="{name}"),
+                    "rows_shown": say("rows_shown", shown="{shown}", total="{total}"),
+                },
+            }
+        ),
         on_opened_change=opened,
     )
     with st.container(horizontal=True, key="downloads"):
@@ -219,7 +223,8 @@ def _line(row: Row, wishes: Wishes) -> dict[str, object]:
     return {
         "id": row.picture.id,
         "name": row.picture.name,
-        "thumb": row.picture.preview,
+        "preview": row.picture.preview,
+        "handle": row.picture.handle,
         "agree": None if verdict.answered < 2 else verdict.kind == "all",
         "cells": cells,
     }

@@ -9,11 +9,16 @@ from urllib.parse import urlsplit
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.responses import FileResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from frontend.pictures import SAMPLES, SAMPLES_PATH
 from frontend.settings import Settings
 
 APP = Path(__file__).with_name("app.py")
+ICON = Path(__file__).with_name("assets") / "icon.svg"
 # The picture input sends no message larger than this (MB); the rest of a visitor's state is small.
 LARGEST_MESSAGE = 24
 
@@ -72,6 +77,9 @@ def options(wanted: Settings) -> dict[str, Any]:
         "server.maxMessageSize": 2 * LARGEST_MESSAGE,
         "server.maxWidgetStateSize": LARGEST_MESSAGE,
         "server.fileWatcherType": "none",
+        # A full collection after every click costs more than the click.
+        "runner.postScriptGC": False,
+        "runner.magicEnabled": False,
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
@@ -88,7 +96,12 @@ def options(wanted: Settings) -> dict[str, Any]:
 
 def page() -> st.App:
     """The page as an ASGI application."""
-    return st.App(APP, middleware=[Middleware(Guarded)], on_script_error=_apologise)
+    routes = [
+        # In place of Streamlit's own; its way of setting an icon imports NumPy and Pillow first.
+        Route("/favicon.png", lambda _: FileResponse(ICON, media_type="image/svg+xml")),
+        Mount(SAMPLES_PATH, StaticFiles(directory=SAMPLES)),
+    ]
+    return st.App(APP, routes=routes, middleware=[Middleware(Guarded)], on_script_error=_apologise)
 
 
 class Guarded:

@@ -115,7 +115,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "again": ("Try again", "Réessayer"),
     "request_id": ("Request {id}", "Requête {id}"),
     # The model's card
-    "about": ("About", "À propos"),
+    "details": ("Details and code", "Détails et code"),
+    "about": ("About this model", "À propos de ce modèle"),
     "about_failed": (
         "The model’s card cannot be shown: {reason}",
         "La fiche du modèle ne peut être affichée : {reason}",

@@ -3,7 +3,8 @@
 const tables = new WeakMap();
 
 export default function (component) {
-  const { parentElement, data } = component;
+  const { parentElement } = component;
+  const data = JSON.parse(new TextDecoder().decode(component.data));
   let table = tables.get(parentElement);
   if (!table) {
     table = new Matrix(parentElement);
@@ -89,7 +90,8 @@ class Matrix {
         const button = Object.assign(document.createElement("button"), { type: "button" });
         button.dataset.id = row.id;
         button.title = texts.open_picture.replace("{name}", row.name);
-        if (row.thumb) button.append(Object.assign(document.createElement("img"), { src: row.thumb, alt: "" }));
+        const src = row.preview || globalThis.guichetPreviews?.get(row.handle);
+        if (src) button.append(Object.assign(document.createElement("img"), { src, alt: "" }));
         button.append(Object.assign(document.createElement("span"), { textContent: row.name }));
         head.append(button);
         line.append(head, ...models.map(({ name }) => this.cell(row.cells[name])));

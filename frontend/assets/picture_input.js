@@ -8,10 +8,15 @@ const BATCH_CHARACTERS = 6_000_000;
 const SMALL_FILE = 150_000;
 const LARGEST = 10 * 1024 * 1024;
 
+const MOST_PREVIEWS = 1000;
+
 const inputs = new WeakMap();
+// What was given, by handle, as addresses that an <img> may show. The page's server never needs them.
+const previews = (globalThis.guichetPreviews ??= new Map());
 
 export default function (component) {
-  const { parentElement, data } = component;
+  const { parentElement } = component;
+  const data = JSON.parse(new TextDecoder().decode(component.data));
   let input = inputs.get(parentElement);
   if (!input) {
     input = new PictureInput(parentElement);
@@ -80,13 +85,13 @@ class PictureInput {
     this.at("drop").classList.toggle("given", Boolean(preview));
     if (!preview) return;
     const picture = this.at("picture");
-    picture.hidden = !preview.src;
-    if (preview.src && picture.getAttribute("src") !== preview.src) picture.src = preview.src;
+    const src = preview.src || previews.get(preview.handle);
+    picture.hidden = !src;
+    if (src && picture.getAttribute("src") !== src) picture.src = src;
     picture.alt = preview.alt;
     this.at("strip").hidden = !preview.strip.length;
-    this.at("strip").replaceChildren(
-      ...preview.strip.map((src) => Object.assign(document.createElement("img"), { src, alt: "" })),
-    );
+    const strip = preview.strip.map((handle) => previews.get(handle)).filter(Boolean);
+    this.at("strip").replaceChildren(...strip.map((src) => Object.assign(document.createElement("img"), { src, alt: "" })));
     this.at("caption").textContent = preview.caption;
     this.at("note").textContent = preview.note;
   }
@@ -267,7 +272,7 @@ async function prepared(file, side, previewSide) {
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return { name: file.name, data: file.size > LARGEST ? "" : await base64(file), original: file.size };
+    return { name: file.name, data: file.size > LARGEST ? "" : await base64(file), handle: "", original: file.size };
   }
   const scale = Math.min(1, side / Math.min(bitmap.width, bitmap.height), 4096 / Math.max(bitmap.width, bitmap.height));
   const keep = SENT_AS_THEY_ARE.has(file.type) && (scale === 1 ? file.size < 10 * SMALL_FILE : file.size < SMALL_FILE);
@@ -279,14 +284,25 @@ async function prepared(file, side, previewSide) {
     if (smaller.size < file.size || !SENT_AS_THEY_ARE.has(file.type)) blob = smaller;
   }
   const previewScale = Math.min(1, previewSide / Math.max(bitmap.width, bitmap.height));
-  const preview = await drawn(bitmap, previewScale, "image/webp", 0.8);
+  const handle = remembered(await drawn(bitmap, previewScale, "image/webp", 0.8));
   bitmap.close();
   return {
     name: file.name,
     data: await base64(blob),
-    preview: `data:${preview.type};base64,${await base64(preview)}`,
+    handle,
     original: file.size,
   };
+}
+
+function remembered(preview) {
+  if (previews.size >= MOST_PREVIEWS) {
+    const [oldest, address] = previews.entries().next().value;
+    previews.delete(oldest);
+    URL.revokeObjectURL(address);
+  }
+  const handle = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
+  previews.set(handle, URL.createObjectURL(preview));
+  return handle;
 }
 
 function drawn(bitmap, scale, type, quality) {

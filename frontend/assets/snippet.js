@@ -1,6 +1,7 @@
 // A few lines of code with a button that copies them.
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data: bytes }) {
+  const data = JSON.parse(new TextDecoder().decode(bytes));
   const at = (name) => parentElement.querySelector(`[data-at="${name}"]`);
   const button = at("copy");
   at("title").textContent = data.title;

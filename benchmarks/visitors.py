@@ -1,0 +1,226 @@
+"""Fifty visitors on one page: `python -m benchmarks.visitors [--visitors 50] [--seconds 60] [--every 5]`.
+
+Each visitor is a real session over the page's own WebSocket protocol, and gives another picture every few seconds to
+three models behind a stub gateway that takes 50, 100 and 150 ms. What is measured is the page's own overhead: from the
+moment a visitor sends a picture until the last of the three answers is in the visitor's hands, less what the slowest
+model took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
+
+DELAYS = {"efficientnet-lite0": 0.05, "efficientnet-lite1": 0.10, "efficientnet-lite2": 0.15}
+PICTURE_BYTES = 110_000
+INPUT = "guichet_picture_input"
+PATIENCE = 30.0
+
+
+@dataclass
+class Figures:
+    """What came of it. Times in milliseconds, memory in MiB."""
+
+    visitors: int
+    seconds: float
+    pictures: int
+    errors: int
+    overhead_p50: float
+    overhead_p95: float
+    overhead_max: float
+    memory_start: float
+    memory_half: float
+    memory_end: float
+    cpu_share: float
+
+
+@dataclass
+class Visitor:
+    """One browser's side of a session."""
+
+    url: str
+    overheads: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    input_id: str = ""
+    page_hash: str = ""
+    timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    verdicts: int = 0
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    expects: str = ""
+
+    async def stay(self, seconds: float, every: float, number: int) -> None:
+        await asyncio.sleep(random.random() * 2 * every)  # people do not come all at once
+        origin = self.url.replace("ws://", "http://")
+        async with websockets.connect(
+            f"{self.url}/_stcore/stream", origin=websockets.Origin(origin), subprotocols=["streamlit"], max_size=None
+        ) as socket:
+            self.socket = socket
+            listener = asyncio.create_task(self._listen())
+            await self._rerun()
+            await asyncio.wait_for(self.finished.wait(), PATIENCE)
+            await asyncio.sleep(1)
+            until = time.monotonic() + seconds
+            count = 0
+            while time.monotonic() < until:
+                count += 1
+                await self._give(f"{number}-{count}", every)
+            for timer in self.timers.values():
+                timer.cancel()
+            listener.cancel()
+
+    async def _give(self, name: str, every: float) -> None:
+        """Gives one picture and waits for three answers; then until it is time for the next."""
+        picture = base64.b64encode(b"\xff\xd8\xff" + random.randbytes(PICTURE_BYTES)).decode()
+        item = {"name": f"{name}.jpg", "data": picture, "handle": name}
+        event = {"event": "pictures", "value": {"batch": name, "first": True, "items": [item]}}
+        self.answered.clear()
+        self.verdicts, self.expects = 0, name
+        started = time.monotonic()
+        await self._rerun(json.dumps([event]))
+        try:
+            await asyncio.wait_for(self.answered.wait(), PATIENCE)
+        except TimeoutError:
+            self.errors.append("no answer")
+            return
+        self.overheads.append((time.monotonic() - started - max(DELAYS.values())) * 1000)
+        await asyncio.sleep(max(0.0, every - (time.monotonic() - started)))
+
+    async def _rerun(self, trigger: str = "", fragment: str = "") -> None:
+        message = BackMsg()
+        run = message.rerun_script
+        run.query_string = "models=" + ",".join(DELAYS)
+        run.page_script_hash = self.page_hash
+        if fragment:
+            run.fragment_id = fragment
+            run.is_auto_rerun = True
+        if trigger:
+            state = run.widget_states.widgets.add()
+            state.id = f"$$STREAMLIT_INTERNAL_KEY_{self.input_id}__events"
+            state.json_trigger_value = trigger
+        await self.socket.send(message.SerializeToString())
+
+    async def _listen(self) -> None:
+        async for data in self.socket:
+            message = ForwardMsg()
+            message.ParseFromString(data if isinstance(data, bytes) else data.encode())
+            kind = message.WhichOneof("type")
+            if kind == "new_session":
+                self.verdicts = 0
+                # A run of the whole script ends the timers of the one before, as it does in a browser.
+                if not message.metadata.run.fragment_ids:
+                    for timer in self.timers.values():
+                        timer.cancel()
+                    self.timers.clear()
+            elif kind == "navigation":
+                self.page_hash = message.navigation.page_script_hash
+            elif kind == "auto_rerun":
+                fragment = message.auto_rerun.fragment_id
+                if fragment not in self.timers:
+                    self.timers[fragment] = asyncio.create_task(self._again(fragment, message.auto_rerun.interval))
+            elif kind == "delta":
+                self._read(message.delta)
+            elif kind == "script_finished":
+                self.finished.set()
+
+    def _read(self, delta: Any) -> None:
+        element = delta.new_element
+        kind = element.WhichOneof("type")
+        if kind == "bidi_component" and element.bidi_component.component_name == INPUT:
+            self.input_id = element.bidi_component.id
+        elif kind == "html" and 'class="g-verdict' in element.html.body:
+            self.verdicts += 1
+            if self.verdicts == len(DELAYS) and self.expects:
+                self.expects = ""
+                self.answered.set()
+        elif kind == "html" and 'class="g-error' in element.html.body:
+            self.errors.append(element.html.body)
+        elif kind == "exception":
+            self.errors.append(element.exception.message)
+
+    async def _again(self, fragment: str, interval: float) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            await self._rerun(fragment=fragment)
+
+
+async def visit(url: str, visitors: int, seconds: float, every: float, page: psutil.Process) -> Figures:
+    """Lets the visitors stay; what came of it."""
+    all_of_them = [Visitor(url) for _ in range(visitors)]
+    start = page.memory_info().rss
+    cpu = sum(page.cpu_times()[:2])
+    began = time.monotonic()
+    tasks = [asyncio.create_task(one.stay(seconds, every, number)) for number, one in enumerate(all_of_them)]
+    await asyncio.sleep(seconds / 2)
+    half = page.memory_info().rss
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    took = time.monotonic() - began
+    overheads = sorted(value for one in all_of_them for value in one.overheads) or [float("nan")]
+    failed = [str(result) or repr(result) for result in results if isinstance(result, BaseException)]
+    for fault in {*failed, *(error for one in all_of_them for error in one.errors)}:
+        print(fault, file=sys.stderr)
+    return Figures(
+        visitors=visitors,
+        seconds=round(took, 1),
+        pictures=len(overheads),
+        errors=len(failed) + sum(len(one.errors) for one in all_of_them),
+        overhead_p50=round(statistics.median(overheads), 1),
+        overhead_p95=round(overheads[int(len(overheads) * 0.95)], 1),
+        overhead_max=round(overheads[-1], 1),
+        memory_start=round(start / 2**20, 1),
+        memory_half=round(half / 2**20, 1),
+        memory_end=round(page.memory_info().rss / 2**20, 1),
+        cpu_share=round((sum(page.cpu_times()[:2]) - cpu) / took, 3),
+    )
+
+
+def measured(visitors: int, seconds: float, every: float) -> Figures:
+    """Starts a stub gateway and a page, each in a process of its own, lets the visitors in, and stops both."""
+    ports = free_port(), free_port()
+    gateway, page = (f"http://127.0.0.1:{port}" for port in ports)
+    variables = environment(API_GATEWAY=gateway, API_KEY="test-key", HOST="127.0.0.1", PORT=str(ports[1]))
+    commands = ["-m", "tests.frontend.stub_gateway", str(ports[0])], ["-m", "frontend"]
+    processes = []
+    try:
+        for command in commands:
+            processes.append(subprocess.Popen([sys.executable, *command], cwd=ROOT, env=variables, text=True))
+        wait_for(lambda: answers(f"{page}/_stcore/health"), 30, "the page is up")
+        url = page.replace("http://", "ws://")
+        return asyncio.run(visit(url, visitors, seconds, every, psutil.Process(processes[1].pid)))
+    finally:
+        for process in processes:
+            end_process(process)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--visitors", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--every", type=float, default=5, help="seconds between one visitor's pictures")
+    parser.add_argument("--out", type=Path, help="also write the figures there, as JSON")
+    wanted = parser.parse_args()
+    figures = asdict(measured(wanted.visitors, wanted.seconds, wanted.every))
+    print(json.dumps(figures, indent=2))
+    if wanted.out:
+        wanted.out.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
