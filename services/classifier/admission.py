@@ -88,7 +88,7 @@ class Admission:
 
     def _pass_on(self, worked: float) -> None:
         with self._lock:
-            self._work_seconds += WEIGHT * (worked - self._work_seconds)
+            self._work_seconds += (WEIGHT if self._work_seconds else 1) * (worked - self._work_seconds)
             self._next()
 
     def _next(self) -> None:

@@ -1,0 +1,343 @@
+"""More requests than can be answered: who comes in, who waits, and who is told at once to try again.
+
+Cases 48, 50 and 51 of the hostile inputs; case 49 is the soak's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import queue
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from services.classifier.admission import Admission
+from services.classifier.problems import CallerGone, QueueTimeout
+from services.web.faults import Overloaded
+from tests.running import Service, StartService, wait_for
+from tests.services.wire import connection, head, replies, require_log_lines
+
+SOON = 0.2
+
+
+@dataclass
+class Held:
+    """A service whose model the tests hold."""
+
+    service: Service
+    folder: Path
+
+    def asked(self) -> list[str]:
+        """What the model was asked, in order."""
+        journal = self.folder / "journal"
+        return journal.read_text().split() if journal.exists() else []
+
+    def release(self, *names: str) -> None:
+        for name in names:
+            (self.folder / f"{name}.go").touch()
+
+    def wait_until_asked(self, *names: str) -> None:
+        wait_for(lambda: set(names) <= set(self.asked()), 5, f"the model to be asked {names}")
+
+
+StartHeld = Callable[..., Held]
+
+
+@pytest.fixture
+def start_held(start_service: StartService, tmp_path: Path) -> Iterator[StartHeld]:
+    """Starts the service of a held model and stops it with the test."""
+    started: list[Service] = []
+
+    def start(**variables: str) -> Held:
+        started.append(start_service("tests.services.held", MODEL_NAME="held", HELD=str(tmp_path), **variables))
+        return Held(started[-1], tmp_path)
+
+    yield start
+    for service in started:
+        service.process.kill()
+        service.process.wait()
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An answer, and the seconds that it took."""
+
+    status: int
+    code: str
+    seconds: float
+    retry_after: str | None = None
+
+
+class Caller:
+    """A connection that is kept, and asks one thing after the other."""
+
+    def __init__(self, service: Service) -> None:
+        parts = urlsplit(service.url)
+        assert parts.hostname
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+        self._connection.connect()
+
+    def ask(self, words: str = "", path: str = "/predict") -> Timed:
+        began = time.monotonic()
+        self._connection.request("POST" if words else "GET", path, words or None)
+        answer = self._connection.getresponse()
+        document = json.loads(answer.read())
+        seconds = time.monotonic() - began
+        code = document["code"] if answer.status >= 400 else ""
+        return Timed(answer.status, code, seconds, answer.headers["Retry-After"])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextlib.contextmanager
+def callers(service: Service, count: int) -> Iterator[list[Caller]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(contextlib.closing(Caller(service))) for _ in range(count)]
+
+
+def test_of_a_burst_as_many_are_answered_as_there_are_places_and_the_rest_refused(
+    start_held: StartHeld,
+) -> None:
+    held = start_held(GUICHET_CONCURRENCY="6", GUICHET_STREAMS="1")
+    alive: list[float] = []
+    over = threading.Event()
+
+    def look() -> None:
+        with callers(held.service, 1) as (probe,):
+            while not over.is_set():
+                answer = probe.ask(path="/live")
+                assert answer.status == 200
+                alive.append(answer.seconds)
+
+    with callers(held.service, 24) as burst, ThreadPoolExecutor(25) as pool:
+        looking = pool.submit(look)
+        answers = list(pool.map(lambda caller: caller.ask("n sleep 0.3"), burst))
+        over.set()
+        looking.result()
+    good = [answer for answer in answers if answer.status == 200]
+    refused = [answer for answer in answers if answer.status == 429]
+    assert (len(good), len(refused)) == (6, 18)
+    assert {(answer.code, answer.retry_after) for answer in refused} == {("overloaded", "1")}
+    assert max(answer.seconds for answer in good) < 6 * 0.3 + 1
+    assert statistics.median(answer.seconds for answer in refused) < SOON
+    assert statistics.quantiles(alive, n=20)[-1] < SOON
+    assert len(held.asked()) == 6
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_offered_more_than_it_can_do_a_service_does_nine_tenths_of_it(start_held: StartHeld, times: int) -> None:
+    """Requests come when they come, whether others have been answered or not."""
+    work, streams = 0.04, 2
+    held = start_held(GUICHET_CONCURRENCY="8", GUICHET_STREAMS=str(streams))
+    peak = streams / work
+    seconds, rate = 2.0, times * peak
+    due: queue.SimpleQueue[float | None] = queue.SimpleQueue()
+    answers: list[Timed] = []
+
+    def send(caller: Caller) -> None:
+        while (at := due.get()) is not None:
+            over.wait(max(0.0, at - time.monotonic()))
+            answers.append(caller.ask(f"n sleep {work}"))
+
+    over = threading.Event()
+    with callers(held.service, 40) as pool:
+        threads = [threading.Thread(target=send, args=[caller]) for caller in pool]
+        began = time.monotonic() + 0.2
+        for number in range(int(rate * seconds)):
+            due.put(began + number / rate)
+        for _ in threads:
+            due.put(None)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    took = time.monotonic() - began
+    good = [answer for answer in answers if answer.status == 200]
+    assert len(answers) == int(rate * seconds)
+    assert {answer.status for answer in answers} == {200, 429}
+    assert len(good) / took >= 0.9 * peak
+    # Who is let in waits for the others inside and no longer.
+    assert statistics.quantiles((answer.seconds for answer in good), n=100)[-1] <= 8 / streams * work + 0.3
+
+
+def test_a_request_is_not_worked_on_once_its_deadline_has_passed(start_held: StartHeld) -> None:
+    held = start_held(GUICHET_STREAMS="1", GUICHET_DEADLINE="0.5")
+    with callers(held.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
+        working = pool.submit(first.ask, "first hold")
+        held.wait_until_asked("first")
+        late = second.ask("second")
+        assert (late.status, late.code, late.retry_after) == (429, "queue_timeout", "1")
+        assert 0.4 < late.seconds < 1
+        held.release("first")
+        assert working.result().status == 200
+    assert held.asked() == ["first"]
+
+
+def test_a_request_that_would_wait_too_long_is_refused_at_once(start_held: StartHeld) -> None:
+    held = start_held(GUICHET_STREAMS="1", GUICHET_DEADLINE="0.5")
+    with callers(held.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
+        # It learns how long the model takes.
+        assert first.ask("slow sleep 0.4").status == 200
+        working = pool.submit(first.ask, "first hold")
+        held.wait_until_asked("first")
+        refused = second.ask("second")
+        assert (refused.status, refused.code) == (429, "overloaded")
+        assert refused.seconds < SOON
+        held.release("first")
+        working.result()
+    assert "second" not in held.asked()
+
+
+def test_probes_wait_for_nothing(start_held: StartHeld) -> None:
+    held = start_held(GUICHET_STREAMS="1", GUICHET_CONCURRENCY="4")
+    with callers(held.service, 4) as working, callers(held.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(caller.ask, f"n{number} hold") for number, caller in enumerate(working)]
+        wait_for(lambda: probe.ask("refused").status == 429, 5, "all places to be taken")
+        for path in ("/live", "/ready") * 10:
+            answer = probe.ask(path=path)
+            assert answer.status == 200
+            assert answer.seconds < SOON
+        held.release(*(f"n{number}" for number in range(4)))
+        assert [each.result().status for each in asked] == [200] * 4
+
+
+def break_off(sock: socket.socket) -> None:
+    """Close with a reset, as a caller that crashed."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    sock.close()
+
+
+@pytest.mark.parametrize("leave", [break_off, socket.socket.close], ids=["reset", "closed"])
+def test_work_whose_caller_has_gone_is_not_done(start_held: StartHeld, leave: Callable[[socket.socket], None]) -> None:
+    held = start_held(GUICHET_STREAMS="1", GUICHET_CONCURRENCY="3")
+    sockets = {name: connection(held.service) for name in ("working", "waiting", "uploading", "patient")}
+    for name, sock in sockets.items():
+        body = f"{name} hold".encode()
+        sock.sendall(head("POST", expect="100-continue", content_length=str(len(body) + (name == "uploading"))))
+        assert sock.recv(100).startswith(b"HTTP/1.1 100")
+        sock.sendall(body)
+        if name == "working":
+            held.wait_until_asked("working")
+    for name in ("working", "waiting", "uploading"):
+        leave(sockets[name])
+    # The loop sees that they have left before it sees this.
+    with callers(held.service, 1) as (probe,):
+        assert probe.ask(path="/live").status == 200
+    held.release("working", "patient")
+    with sockets["patient"] as patient:
+        assert replies(patient.recv(4096))[0].status == 200
+    assert held.asked() == ["working", "patient"]
+    # All places are free again.
+    with callers(held.service, 3) as three, ThreadPoolExecutor(3) as pool:
+        assert [answer.status for answer in pool.map(lambda caller: caller.ask("after"), three)] == [200] * 3
+    lines = require_log_lines(held.service)
+    assert not [line for line in lines if line["severity"] in ("ERROR", "CRITICAL")]
+
+
+class Line:
+    """Threads that ask one Admission for a turn."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.order: list[str] = []
+        self._threads: list[threading.Thread] = []
+
+    def join_line(self, name: str, **options: object) -> None:
+        """Ask for a turn in a thread, and return once it waits."""
+        before = self.waiting
+        thread = threading.Thread(target=self._take_turn, args=[name], kwargs=options, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        wait_for(lambda: self.waiting > before or not thread.is_alive(), 5, "a thread to wait")
+
+    @property
+    def waiting(self) -> int:
+        return len(self.admission._line)
+
+    def end(self) -> list[str]:
+        for thread in self._threads:
+            thread.join(5)
+        return self.order
+
+    def _take_turn(self, name: str, seconds: float = 5, gone: bool = False) -> None:
+        try:
+            with self.admission.turn(time.monotonic() + seconds, lambda: gone):
+                self.order.append(name)
+        except (Overloaded, QueueTimeout, CallerGone) as problem:
+            self.order.append(f"{name}: {problem.code}")
+
+
+def test_turns_come_in_the_order_they_were_asked_for() -> None:
+    admission = Admission(10, 1)
+    line = Line(admission)
+    with admission.turn(time.monotonic() + 5, bool):
+        for number in range(8):
+            line.join_line(str(number))
+    assert line.end() == list("01234567")
+
+
+def test_who_has_gone_and_who_came_too_late_pass_their_turn_on() -> None:
+    admission = Admission(10, 1)
+    line = Line(admission)
+    with admission.turn(time.monotonic() + 5, bool):
+        line.join_line("late", seconds=0.05)
+        line.join_line("gone", gone=True)
+        line.join_line("patient")
+        wait_for(lambda: line.waiting == 2, 5, "the first to give up")
+    assert line.end() == ["late: queue_timeout", "gone: caller_gone", "patient"]
+    with admission.turn(time.monotonic() + 5, bool) as waited:
+        assert waited < 0.1
+
+
+def test_a_failure_gives_place_and_turn_back() -> None:
+    admission = Admission(1, 1)
+    for _ in range(3):
+        with pytest.raises(KeyError), admission.place(), admission.turn(time.monotonic() + 1, bool):
+            raise KeyError
+    with admission.place(), admission.turn(time.monotonic() + 1, bool), pytest.raises(Overloaded), admission.place():
+        pass
+
+
+def test_links_have_half_of_the_places_and_at_least_one() -> None:
+    for concurrency, links in [(1, 1), (2, 1), (5, 2), (8, 4)]:
+        admission = Admission(concurrency, 1)
+        with contextlib.ExitStack() as stack:
+            for _ in range(links):
+                stack.enter_context(admission.fetch())
+            with pytest.raises(Overloaded), admission.fetch():
+                pass
+
+
+def test_no_turn_is_ever_lost_or_given_twice() -> None:
+    """Hundreds of requests that are in time, late or gone, by chance."""
+    streams = 3
+    admission = Admission(1000, streams)
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def take(number: int) -> None:
+        nonlocal inside, most
+        with contextlib.suppress(Overloaded, QueueTimeout, CallerGone):
+            until = time.monotonic() + (0.001 if number % 3 == 0 else 5)
+            with admission.turn(until, lambda: number % 5 == 0):
+                with lock:
+                    inside += 1
+                    most = max(most, inside)
+                threading.Event().wait(0.0005)
+                with lock:
+                    inside -= 1
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(take, range(600)))
+    assert most <= streams
+    assert (inside, admission._free, len(admission._line)) == (0, streams, 0)
