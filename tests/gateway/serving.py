@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -126,3 +127,20 @@ def operation(
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {"x-google-backend": backend(address, translation, **more)}
     return fields | ({"security": [{"api_key": []}]} if key else {})
+
+
+def one_path(url: str, path: str = "/x", **more: Any) -> dict[str, Any]:
+    return document({path: {"get": operation(url)}}, **more)
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)

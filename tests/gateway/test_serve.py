@@ -2,13 +2,10 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -16,14 +13,15 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from tests.gateway.asking import ask_on
 from tests.gateway.conftest import Lab
 from tests.gateway.echo import Echo, echo
-from tests.gateway.issuing import Issuer, key_server
 from tests.gateway.serving import (
     API_KEY,
     Gateway,
+    accepts,
+    cli,
     document,
+    one_path,
     operation,
     serving,
     start,
@@ -32,23 +30,8 @@ from tests.gateway.serving import (
 from tests.running import ROOT, end_process, free_port, wait_for
 
 
-def write(gateway: Gateway, changed: Mapping[str, Any]) -> None:
-    """Change the document as editors do: another file takes its place."""
-    beside = gateway.document.with_suffix(".new")
-    beside.write_text(json.dumps(changed))
-    beside.replace(gateway.document)
-
-
-def reloaded(gateway: Gateway, times: int = 1) -> bool:
-    return sum(line.startswith("reloaded") for line in gateway.errors) >= times
-
-
 def envoys(gateway: Gateway) -> list[psutil.Process]:
     return psutil.Process(gateway.process.pid).children(recursive=True)
-
-
-def one_path(url: str, path: str = "/x", **more: Any) -> dict[str, Any]:
-    return document({path: {"get": operation(url)}}, **more)
 
 
 def test_a_yaml_document_is_served_like_a_json_one(tmp_path: Path, rose: Echo) -> None:
@@ -99,14 +82,6 @@ def test_a_request_in_flight_is_answered_before_the_end(tmp_path: Path) -> None:
         thread.join(10)
         assert answers == [200]
         assert gateway.process.wait(10) == 0
-
-
-def accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child to its parent")
@@ -183,11 +158,6 @@ def test_a_document_that_cannot_be_served_is_explained(tmp_path: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
-def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
-
-
 def test_no_keys_at_all_means_that_no_key_is_valid(tmp_path: Path, rose: Echo) -> None:
     guarded = document({"/x": {"get": operation(rose.url, key=True)}}, securityDefinitions=API_KEY)
     with serving(tmp_path, guarded, keys=[]) as gateway:
@@ -227,106 +197,6 @@ def test_the_admin_port_has_prometheus_statistics_on_loopback_alone(lab: Lab) ->
     [envoy] = envoys(lab.gateway)
     listening = {c.laddr for c in envoy.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
     assert {(a.ip, a.port) for a in listening} == {("127.0.0.1", lab.gateway.port), ("127.0.0.1", lab.admin_port)}
-
-
-def test_a_changed_document_is_served_without_dropping_a_request(tmp_path: Path) -> None:
-    """A request that is under way when its route and its backend disappear is still answered."""
-    with echo("old") as old, echo("new") as new, serving(tmp_path, one_path(old.url)) as gateway:
-        slow: list[dict[str, Any]] = []
-        thread = threading.Thread(target=lambda: slow.append(gateway.ask("GET /x?hold").json))
-        thread.start()
-        wait_for(old.held.is_set, 10, "the request to arrive")
-        write(gateway, one_path(new.url, "/y"))
-        wait_for(lambda: gateway.ask("GET /y").status == 200, 10, "the new document")
-        assert gateway.ask("GET /y").json["backend"] == "new"
-        assert gateway.ask("GET /x").status == 404
-        # Twice more: the backend is by now in no document that is remembered.
-        write(gateway, one_path(new.url, "/z"))
-        wait_for(lambda: reloaded(gateway, 2), 10, "the second change")
-        write(gateway, one_path(new.url, "/w"))
-        wait_for(lambda: reloaded(gateway, 3), 10, "the third change")
-        old.hold.set()
-        thread.join(10)
-        assert slow
-        assert slow[0]["backend"] == "old"
-
-
-def test_requests_keep_succeeding_while_the_document_changes_and_changes(tmp_path: Path, rose: Echo) -> None:
-    """Every kind of change: routes alone, and what changes the listener (keys, issuers, quotas)."""
-    issuer = Issuer("https://issuer.test", "a", "HS256")
-    (tmp_path / "jwks.json").write_text(issuer.jwks)
-    scheme = {"type": "oauth2", "flow": "implicit", "authorizationUrl": "", "x-google-issuer": issuer.name}
-    guarded = operation(rose.url) | {"security": [{"jwt": []}]}
-    plain = document({"/x": {"get": operation(rose.url)}})
-    with_issuer = document(
-        {"/x": {"get": operation(rose.url)}, "/jwt": {"get": guarded}},
-        securityDefinitions={"jwt": {**scheme, "x-google-audiences": "a"}},
-    )
-    with serving(tmp_path, plain, f"--jwks={issuer.name}={tmp_path / 'jwks.json'}") as gateway:
-        stop = threading.Event()
-        statuses: list[int] = []
-        faults: list[Exception] = []
-
-        def keep_asking(keep_alive: bool) -> None:
-            connection = HTTPConnection("127.0.0.1", gateway.port, timeout=10)
-            while not stop.is_set():
-                try:
-                    statuses.append(ask_on(connection, "GET /x").status)
-                except OSError as err:
-                    faults.append(err)
-                if not keep_alive:
-                    connection.close()
-            connection.close()
-
-        threads = [threading.Thread(target=keep_asking, args=(keep,)) for keep in (True, False)]
-        for thread in threads:
-            thread.start()
-        for times, changed in enumerate((with_issuer, plain, with_issuer), 1):
-            write(gateway, changed)
-            wait_for(lambda times=times: reloaded(gateway, times), 10, "the change")
-        assert gateway.ask("GET /jwt").message == "Jwt is missing"
-        assert gateway.ask("GET /jwt", {"authorization": f"Bearer {issuer.token()}"}).status == 200
-        stop.set()
-        for thread in threads:
-            thread.join(10)
-    assert not faults
-    assert len(statuses) > 10
-    assert set(statuses) == {200}
-
-
-def test_a_connection_that_stays_open_meets_the_new_document(tmp_path: Path, rose: Echo) -> None:
-    with serving(tmp_path, one_path(rose.url)) as gateway:
-        connection = HTTPConnection("127.0.0.1", gateway.port, timeout=10)
-        assert ask_on(connection, "GET /x").status == 200
-        write(gateway, one_path(rose.url, "/y"))
-        wait_for(lambda: reloaded(gateway), 10, "the change")
-        assert ask_on(connection, "GET /x").status == 404
-        assert ask_on(connection, "GET /y").status == 200
-        connection.close()
-
-
-def test_a_changed_keys_file_is_followed(tmp_path: Path, rose: Echo) -> None:
-    guarded = document({"/x": {"get": operation(rose.url, key=True)}}, securityDefinitions=API_KEY)
-    with serving(tmp_path, guarded) as gateway:
-        assert gateway.ask("GET /x", {"x-api-key": "late"}).status == 400
-        (tmp_path / "keys.yaml").write_text('- {key: late, consumer: "3"}')
-        wait_for(lambda: reloaded(gateway), 10, "the change")
-        assert gateway.ask("GET /x", {"x-api-key": "late"}).status == 200
-        assert gateway.ask("GET /x", {"x-api-key": "good"}).status == 400
-
-
-def test_a_broken_change_is_explained_and_changes_nothing(tmp_path: Path, rose: Echo) -> None:
-    with serving(tmp_path, one_path(rose.url)) as gateway:
-        for broken in ("{", json.dumps(one_path("gopher://x"))):
-            gateway.document.write_text(broken)
-            wait_for(lambda: any("goes on as before" in line for line in gateway.errors), 10, "the complaint")
-            assert gateway.ask("GET /x").status == 200
-            gateway.errors.clear()
-        gateway.document.unlink()
-        wait_for(lambda: any("goes on as before" in line for line in gateway.errors), 10, "the complaint")
-        write(gateway, one_path(rose.url, "/y"))
-        wait_for(lambda: reloaded(gateway), 10, "the change")
-        assert gateway.ask("GET /y").status == 200
 
 
 def test_a_backend_that_dies_is_alone_in_it_and_back_within_two_seconds(tmp_path: Path, rose: Echo) -> None:
@@ -375,37 +245,6 @@ def killable(port: int) -> subprocess.Popen[str]:
     process = subprocess.Popen([sys.executable, "-m", "tests.gateway.echo", "ill", str(port)], cwd=ROOT, text=True)
     wait_for(lambda: accepts(port) or process.poll() is not None, 10, "the backend")
     return process
-
-
-def test_an_issuers_keys_are_fetched_from_where_the_document_says(tmp_path: Path, rose: Echo) -> None:
-    issuer = Issuer("https://issuer.test", "a", "ES256")
-    with key_server(issuer.jwks) as url:
-        scheme = {"type": "oauth2", "flow": "implicit", "authorizationUrl": "", "x-google-audiences": "a"}
-        guarded = document(
-            {"/x": {"get": operation(rose.url) | {"security": [{"jwt": []}]}}},
-            securityDefinitions={"jwt": {**scheme, "x-google-issuer": issuer.name, "x-google-jwks_uri": f"{url}/jwks"}},
-        )
-        with serving(tmp_path, guarded) as gateway:
-            bearer = {"authorization": f"Bearer {issuer.token()}"}
-            wait_for(lambda: gateway.ask("GET /x", bearer).status == 200, 10, "the keys")
-            assert gateway.ask("GET /x").message == "Jwt is missing"
-
-
-def test_an_issuer_that_names_no_keys_is_asked_for_them(tmp_path: Path, rose: Echo) -> None:
-    issuer = Issuer("", "a", "RS256")
-    scheme = {"type": "oauth2", "flow": "implicit", "authorizationUrl": "", "x-google-audiences": "a"}
-    with key_server(issuer.jwks) as url:
-        guarded = document(
-            {"/x": {"get": operation(rose.url) | {"security": [{"jwt": []}]}}},
-            securityDefinitions={"jwt": {**scheme, "x-google-issuer": url}},
-        )
-        with serving(tmp_path, guarded) as gateway:
-            bearer = {"authorization": f"Bearer {issuer.token(iss=url)}"}
-            wait_for(lambda: gateway.ask("GET /x", bearer).status == 200, 10, "the keys")
-    run = cli("serve", str(tmp_path / "document.json"), f"--port={free_port()}")
-    assert run.returncode == 1
-    assert f"the issuer {url} does not say" in run.stderr
-    assert f"--jwks {url}=FILE" in run.stderr
 
 
 def test_the_bootstrap_can_be_printed_instead(tmp_path: Path, rose: Echo) -> None:
