@@ -18,6 +18,7 @@ from gateway.local import Local
 from gateway.routes import Api
 from gateway.tether import tethered
 
+PREFIX = "guichet-gateway-"
 START_SECONDS = 30
 CHANGE_SECONDS = 30
 # Envoy's warnings tell operators of fleets what they know, except those of its listeners: a port that is taken.
@@ -34,7 +35,8 @@ class Envoy:
     def __init__(
         self, binary: Path, api: Api, local: Local, admin: Message | None = None, workers: int | None = None
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="gateway-"))
+        _remove_leftovers()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._binary = binary
         self._admin = admin
         self._workers = workers
@@ -193,6 +195,16 @@ class Envoy:
             raise EnvoyError("Envoy's admin interface does not answer") from err
         finally:
             connection.close()
+
+
+def _remove_leftovers() -> None:
+    """Folders of gateways that were killed: keys stand in them. Where there is no /proc, they stay."""
+    if not Path("/proc/self").exists():
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def envoy_binary() -> Path:

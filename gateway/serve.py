@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -113,6 +113,8 @@ def serve(loader: Loader, options: Options, say: Callable[[str], None], complain
     _claim(options.address, options.port)
     seen = _signatures(options.files)
     api, local = loader.load()
+    for remark in strays(options, api):
+        say(remark)
     admin = None
     if options.admin_port is not None:
         _claim("127.0.0.1", options.admin_port)
@@ -141,6 +143,16 @@ def serve(loader: Loader, options: Options, say: Callable[[str], None], complain
                 local = loader.renewed(api, local)
                 envoy.change(api, local)
                 renew_at = time.monotonic() + RENEW_SECONDS
+
+
+def strays(options: Options, api: Api) -> Iterator[str]:
+    """What the command line names and the document does not."""
+    origins = {route.backend.origin for route in api.routes}
+    for found in options.elsewhere.keys() - origins:
+        yield f"--backend {found}: no operation goes there; they go to {', '.join(sorted(map(str, origins)))}"
+    issuers = {name for issuer in api.issuers for name in (issuer.issuer, issuer.jwks_uri)}
+    for url in options.jwks.keys() - issuers:
+        yield f"--jwks {url}: no operation asks for a token of that issuer"
 
 
 def _signatures(files: list[Path]) -> list[tuple[int, ...] | None]:

@@ -32,6 +32,7 @@ def _scheme(place: Place, scheme: Mapping[str, Any]) -> Iterator[Problem]:
                 place,
                 "names a place where the gateway does not look for API keys",
                 "write `{type: apiKey, name: x-api-key, in: header}` or `{type: apiKey, name: key, in: query}`",
+                fatal=False,
             )
     elif kind == "basic":
         yield Problem(place, "basic authentication is not supported by Google", "use an API key or OAuth 2")

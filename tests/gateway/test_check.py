@@ -241,11 +241,6 @@ ERRORS: dict[str, Row] = {
     "scopes-are-no-list": (with_get(security=[{"api_key": None}]), (*GET, "security", 0, "api_key"), "no list"),
     "basic-authentication": (with_scheme({"type": "basic"}), ("securityDefinitions", "s"), "not supported"),
     "openid-connect": (with_scheme({"type": "openIdConnect"}), ("securityDefinitions", "s", "type"), "no type"),
-    "key-in-another-header": (
-        with_scheme({"type": "apiKey", "in": "header", "name": "x-key"}),
-        ("securityDefinitions", "s"),
-        "does not look",
-    ),
     "no-issuer": (
         with_scheme({name: value for name, value in JWT.items() if name != "x-google-issuer"}),
         ("securityDefinitions", "s"),
@@ -307,6 +302,11 @@ WARNINGS: dict[str, Row] = {
         "Cloud Run refuses",
     ),
     "audience-that-is-never-sent": (with_backend(jwt_audience=HERE), (*GET, "x-google-backend"), "no token is sent"),
+    "key-in-another-header": (
+        with_scheme({"type": "apiKey", "in": "header", "name": "x-key"}),
+        ("securityDefinitions", "s"),
+        "does not look",
+    ),
     "no-audiences": (
         with_scheme({name: value for name, value in JWT.items() if name != "x-google-audiences"}),
         ("securityDefinitions", "s"),

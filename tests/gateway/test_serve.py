@@ -88,8 +88,13 @@ def test_a_request_in_flight_is_answered_before_the_end(tmp_path: Path) -> None:
 def test_envoy_dies_with_a_parent_that_is_killed(tmp_path: Path, rose: Echo) -> None:
     with serving(tmp_path, one_path(rose.url)) as gateway:
         children = envoys(gateway)
+        folder = Path(children[0].cmdline()[2]).parent
         gateway.process.kill()
         wait_for(lambda: not any(map(lives, children)), 5, "Envoy to die")
+        gateway.process.wait()
+        assert folder.exists()
+    with serving(tmp_path, one_path(rose.url)):
+        assert not folder.exists(), "the next one cleans up"
 
 
 def lives(process: psutil.Process) -> bool:
@@ -255,3 +260,31 @@ def test_the_bootstrap_can_be_printed_instead(tmp_path: Path, rose: Echo) -> Non
     printed = json.loads(run.stdout)
     assert printed["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 9090}
     assert printed["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] == 8080
+
+
+def test_what_the_command_line_names_in_vain_is_said(tmp_path: Path, rose: Echo) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text('{"keys": []}')
+    arguments = ("--backend=https://nope.test=http://127.0.0.1:1", f"--jwks=https://nobody.test={keys}")
+    with serving(tmp_path, one_path(rose.url), *arguments) as gateway:
+        assert gateway.errors == [
+            f"--backend https://nope.test:443: no operation goes there; they go to {rose.url}",
+            "--jwks https://nobody.test: no operation asks for a token of that issuer",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        pytest.param("--backend=https://x.test", "should be URL=URL", id="backend-without-a-second"),
+        pytest.param("--backend=x=http://127.0.0.1:1", "no http or https URL", id="backend-is-no-url"),
+        pytest.param("--backend=http://x/y=http://127.0.0.1:1", "has a path", id="backend-with-a-path"),
+        pytest.param("--jwks=https://x.test", "should be URL=FILE", id="jwks-without-a-file"),
+        pytest.param("--port=99999", "equal to 65535", id="port"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(tmp_path: Path, argument: str, message: str) -> None:
+    run = cli("serve", str(tmp_path / "document.json"), argument)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
