@@ -78,10 +78,16 @@ class Template:
 
     @cached_property
     def order(self) -> tuple[tuple[int, str], ...]:
-        """Sorts templates by precedence: segment by segment, a literal before `*` before `**`."""
+        """Sorts templates by precedence: segment by segment, a literal before `*` before `**`.
+
+        A template comes before those that go on where it ends, for `**` may go on with nothing; but after `**` itself, and
+        with a verb, the longer one comes first.
+        """
         rank = {ONE: 1, REST: 2}
         path = [(rank.get(segment, 0), segment) for segment in self.segments]
-        return (*path, *([(0, f":{self.verb}")] if self.verb else []), (3, ""))
+        verb = [(-2, self.verb)] if self.verb else []
+        end = (3, "") if self.segments[-1:] == (REST,) else (-1, "")
+        return (*path, *verb, end)
 
 
 def parse_template(text: str) -> Template:

@@ -91,6 +91,8 @@ def test_the_tree_finds_what_trying_one_after_the_other_finds(segments: list[lis
         pytest.param(["/a/{b=**}", "/a/{b=**}/c"], "/a/1/c", "/a/{b=**}/c", id="more-after-the-rest"),
         pytest.param(["/a/{b}", "/a/{b}:go"], "/a/1:go", "/a/{b}:go", id="verb-before-none"),
         pytest.param(["/{a=**}", "/a"], "/a/", "/a", id="literal-with-a-slash"),
+        pytest.param(["/a/{b=**}", "/a"], "/a/", "/a", id="ended-before-an-empty-rest"),
+        pytest.param(["/{a=**}", "/"], "/", "/", id="root-before-an-empty-rest"),
     ],
 )
 def test_the_more_literal_template_wins(texts: list[str], path: str, wins: str) -> None:
