@@ -24,8 +24,11 @@ def show_details(job: Job, picture: Picture, wishes: Wishes) -> None:
     if not popover.open:
         return
     with popover:
-        _show_about(job.model, say)
-        _show_code(job, picture, wishes)
+        about, code = st.tabs([say("about"), say("code")])
+        with about:
+            _show_about(job.model, say)
+        with code:
+            _show_code(job, picture, wishes)
 
 
 def _show_about(model: str, say: Texts) -> None:
@@ -34,7 +37,6 @@ def _show_about(model: str, say: Texts) -> None:
     except GatewayError as err:
         st.html(f'<p class="g-error">{markup.escape(say("about_failed", reason=markup.reason(err, say)))}</p>')
         return
-    st.html(f'<h3 class="g-part">{markup.escape(say("about"))}</h3>')
     show_card(card, say)
 
 
@@ -78,10 +80,8 @@ def _show_code(job: Job, picture: Picture, wishes: Wishes) -> None:
         notes.append(say("code_key"))
     if not picture.url:
         notes.append(say("code_file", name=picture.name))
-    st.html(
-        f'<h3 class="g-part">{markup.escape(say("code"))}</h3>'
-        + "".join(f'<p class="g-note">{markup.escape(note)}</p>' for note in notes)
-    )
+    if notes:
+        st.html("".join(f'<p class="g-note">{markup.escape(note)}</p>' for note in notes))
     for kind, title, code in (
         ("curl", "curl", snippets.curl(request)),
         ("python", "Python", snippets.python(request)),

@@ -199,7 +199,9 @@ def _figures(rows: list[Row], wishes: Wishes, jobs: Mapping[Key, Job]) -> None:
     entries.append((say("sum_unsure"), str(counts.unsure)))
     if counts.failures:
         entries.append((say("sum_failed"), str(counts.failures)))
-    entries += [(wishes.titles[model], say.duration(value)) for model, value in counts.median.items()]
+    entries += [
+        (say("sum_median", model=wishes.titles[model]), say.duration(value)) for model, value in counts.median.items()
+    ]
     if counts.rate:
         entries.append((say("sum_rate"), say.number(counts.rate)))
     st.html(markup.numbers(entries))

@@ -159,6 +159,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sum_agreement_of": ("{agreed} of {compared}", "{agreed} sur {compared}"),
     "sum_unsure": ("Not sure", "Pas sûrs"),
     "sum_failed": ("Failed", "Échecs"),
+    "sum_median": ("{model}, median", "{model}, médiane"),
     "sum_rate": ("Answers per second", "Réponses par seconde"),
     "filter": ("Filter by name or label", "Filtrer par nom ou étiquette"),
     "only": ("Show", "Afficher"),
@@ -276,8 +277,9 @@ class Texts:
         return key in TEXTS
 
     def percent(self, share: float) -> str:
-        """69 % as a reader of this language writes it."""
-        return f"{share * 100:.0f}{'%' if self.language == 'en' else ' %'}"
+        """69 % as a reader of this language writes it; what is more than nothing is never 0 %."""
+        number = "<1" if 0 < share < 0.005 else f"{share * 100:.0f}"
+        return f"{number}{'%' if self.language == 'en' else ' %'}"
 
     def duration(self, milliseconds: float) -> str:
         """42 ms, or 1.3 s."""

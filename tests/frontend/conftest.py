@@ -10,29 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browsers import DESK, PATIENCE_MS, chromium_browser
 from tests.frontend.stub_gateway import StubGateway, stub_gateway
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-# A machine may be busy; what is fast enough is measured elsewhere.
-PATIENCE_MS = 20_000
-expect.set_options(timeout=PATIENCE_MS)
-needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"needs Chromium at {CHROMIUM} (Debian: chromium)")
 
 
 @dataclass
@@ -76,10 +58,8 @@ def gateway(served: Served) -> StubGateway:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium_browser() as browser:
         yield browser
-        browser.close()
 
 
 Visitor = Callable[..., Page]

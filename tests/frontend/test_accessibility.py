@@ -6,7 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import DESK, PHONE, Visitor, needs_chromium
+from tests.browsers import DESK, PHONE, needs_chromium
+from tests.frontend.conftest import Visitor
 from tests.frontend.stub_gateway import StubGateway, answer
 from tests.running import Photo
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import PHONE, Visitor, needs_chromium
+from tests.browsers import PHONE, needs_chromium
+from tests.frontend.conftest import Visitor
 from tests.frontend.stub_gateway import StubGateway, answer, problem
 from tests.running import Photo
 
@@ -292,6 +293,7 @@ def test_what_a_model_is_and_how_to_call_it_is_shown_on_demand(
     page.get_by_role("button", name="Details and code").click()
     expect(page.get_by_text("Trained on ImageNet-1k")).to_be_visible()
     expect(page.locator(".g-facts")).to_contain_text("fp16")
+    page.get_by_role("tab", name="Use from code").click()
     expect(page.locator("pre[aria-label=curl]")).to_contain_text(f"--data-binary @{photos[0].path.name}")
     expect(page.locator("pre[aria-label=curl]")).to_contain_text("$API_KEY")
     assert gateway.key not in page.content()

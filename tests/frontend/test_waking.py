@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.frontend.conftest import Served, Visitor, needs_chromium, served_page, visitors
+from tests.browsers import needs_chromium
+from tests.frontend.conftest import Served, Visitor, served_page, visitors
 from tests.running import Photo
 
 pytestmark = needs_chromium
