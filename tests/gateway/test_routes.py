@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.envoy.route_table import by_prefix, matches
@@ -76,6 +76,7 @@ def templates(segments: list[list[str]]) -> list[Route]:
     return sorted(found.values(), key=lambda made: made.template.order)
 
 
+@settings(deadline=None, derandomize=True, max_examples=300)
 @given(st.lists(st.lists(SEGMENTS, max_size=4), min_size=1, max_size=8), st.lists(PIECES, max_size=5))
 def test_the_tree_finds_what_trying_one_after_the_other_finds(segments: list[list[str]], pieces: list[str]) -> None:
     routes = templates(segments)
