@@ -68,6 +68,7 @@ class Figures:
     added_p50_ms: float
     one_thread_rate: float
     direct_rate: float
+    cpu_us_per_request: float
 
 
 TARGETS = (
@@ -112,11 +113,14 @@ def measured(seconds: int, rounds: int) -> Figures:
             ready = time.perf_counter() - began
             gateway = f"http://127.0.0.1:{local.port}"
             first, last = f"{gateway}/v1/a0000/predict", f"{gateway}/v1/a{OPERATIONS - 1:04d}/predict"
-            memory = sum(
-                child.memory_info().rss for child in psutil.Process().children(recursive=True) if is_it(child, envoy)
+            process = next(
+                child
+                for child in psutil.Process().children(recursive=True)
+                if str(envoy.folder) in " ".join(child.cmdline())
             )
+            memory = process.memory_info().rss
             pairs = [(wrk(first, 1, seconds), wrk(last, 1, seconds), wrk(backend, 1, seconds)) for _ in range(rounds)]
-            loads = [(wrk(first, 32, seconds), wrk(backend, 32, seconds)) for _ in range(rounds)]
+            loads = [(with_cpu(process, first, seconds), wrk(backend, 32, seconds)) for _ in range(rounds)]
     return Figures(
         compile_seconds=statistics.median(seconds for *_, seconds in compiles),
         ready_seconds=ready,
@@ -126,8 +130,9 @@ def measured(seconds: int, rounds: int) -> Figures:
         direct_p50_ms=statistics.median(direct.p50 for _, _, direct in pairs),
         gateway_p50_ms=statistics.median(first.p50 for first, _, _ in pairs),
         added_p50_ms=statistics.median(first.p50 - direct.p50 for first, _, direct in pairs),
-        one_thread_rate=statistics.median(through.rate for through, _ in loads),
+        one_thread_rate=statistics.median(through.rate for (through, _), _ in loads),
         direct_rate=statistics.median(direct.rate for _, direct in loads),
+        cpu_us_per_request=statistics.median(cpu for (_, cpu), _ in loads) * 1e6,
     )
 
 
@@ -214,8 +219,12 @@ def quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def is_it(process: psutil.Process, envoy: Envoy) -> bool:
-    return str(envoy.folder) in " ".join(process.cmdline())
+def with_cpu(process: psutil.Process, url: str, seconds: int) -> tuple[Load, float]:
+    """A load on the gateway, and the seconds of processor time that it spent on each request."""
+    before = process.cpu_times()
+    load = wrk(url, 32, seconds)
+    after = process.cpu_times()
+    return load, (after.user + after.system - before.user - before.system) / (load.rate * seconds)
 
 
 def wrk(url: str, connections: int, seconds: int) -> Load:

@@ -80,8 +80,8 @@ class Template:
     def order(self) -> tuple[tuple[int, str], ...]:
         """Sorts templates by precedence: segment by segment, a literal before `*` before `**`.
 
-        A template comes before those that go on where it ends, for `**` may go on with nothing; but after `**`, and where a
-        verb follows, the longer one comes first.
+        A template comes before those that go on where it ends, for `**` may go on with nothing. After `**`, and where
+        a verb follows, the longer one comes first.
         """
         rank = {ONE: 1, REST: 2}
         path = [(rank.get(segment, 0), segment) for segment in self.segments]
