@@ -31,9 +31,13 @@ class Origin:
     host: str
     port: int
 
+    @property
+    def authority(self) -> str:
+        """The host as the Host header has it; Google's runtime leaves the port out."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{self.authority}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -79,22 +79,33 @@ def _cluster(name: str, written: Origin, target: Origin, local: Local, http2: bo
 
 
 def _discovery(target: Origin) -> Message:
-    try:
-        ip_address(target.host)
-    except ValueError:
-        # A name that cannot be resolved yet must keep neither the gateway nor the other backends waiting.
-        return {"type": "LOGICAL_DNS", "dns_lookup_family": "V4_PREFERRED", "wait_for_warm_on_init": False}
-    return {"type": "STATIC"}
+    if _is_address(target.host):
+        return {"type": "STATIC"}
+    # A name that cannot be resolved yet must keep neither the gateway nor the other backends waiting.
+    return {"type": "LOGICAL_DNS", "dns_lookup_family": "V4_PREFERRED", "wait_for_warm_on_init": False}
 
 
 def _tls(name: str, ca_file: str, http2: bool) -> Message:
+    kind = "IP_ADDRESS" if _is_address(name) else "DNS"
     context: Message = {
         "validation_context": {
             "trusted_ca": {"filename": ca_file},
-            "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": name}}],
+            "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": name}}],
         }
     }
     if http2:
         context["alpn_protocols"] = ["h2"]
-    tls = typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", sni=name, common_tls_context=context)
-    return named("envoy.transport_sockets.tls", tls)
+    fields: Message = (
+        {"common_tls_context": context} if kind == "IP_ADDRESS" else {"sni": name, "common_tls_context": context}
+    )
+    return named(
+        "envoy.transport_sockets.tls", typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", **fields)
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -120,8 +120,7 @@ def proxied(route: Route, match: Message, local: Local) -> Message:
         "match": {**match, "headers": [method]},
         "route": {
             "cluster": backend_cluster_name(route.backend),
-            # Google's runtime leaves the port out.
-            "host_rewrite_literal": route.backend.origin.host,
+            "host_rewrite_literal": route.backend.origin.authority,
             "timeout": seconds(route.backend.deadline_ms),
             "idle_timeout": seconds(max(STREAM_IDLE_MS, route.backend.deadline_ms + 1000)),
             **rewrite(route.backend, route.template),
