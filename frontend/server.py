@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import logging
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +17,11 @@ from starlette.responses import FileResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import file_util
 
+from frontend.compressed import Compressed
 from frontend.pictures import SAMPLES, SAMPLES_PATH
+from frontend.session import words
 from frontend.settings import Settings
 
 APP = Path(__file__).with_name("app.py")
@@ -101,7 +108,8 @@ def page() -> st.App:
         Route("/favicon.png", lambda _: FileResponse(ICON, media_type="image/svg+xml")),
         Mount(SAMPLES_PATH, StaticFiles(directory=SAMPLES)),
     ]
-    return st.App(APP, routes=routes, middleware=[Middleware(Guarded)], on_script_error=_apologise)
+    middleware = [Middleware(Guarded), Middleware(Compressed, folder=_streamlit_files() / "static")]
+    return st.App(APP, routes=routes, middleware=middleware, on_script_error=_apologise)
 
 
 class Guarded:
@@ -150,23 +158,18 @@ def security_headers() -> dict[str, str]:
 
 def _inline_script_digest() -> str:
     """The digest of the one script written into Streamlit's own index.html, which the policy allows by it."""
-    import base64
-    import hashlib
-    import re
-
-    from streamlit import file_util
-
-    index = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
+    index = (_streamlit_files() / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", index, re.DOTALL)
     return base64.b64encode(hashlib.sha256("".join(scripts[:1]).encode()).digest()).decode()
 
 
+def _streamlit_files() -> Path:
+    """Where Streamlit keeps what it serves to browsers."""
+    return Path(file_util.get_static_dir())
+
+
 def _apologise(error: Exception) -> bool:
     """Says in the page that something is wrong with it, in place of Streamlit's box; the log has the rest."""
-    import logging
-
-    from frontend.session import words
-
     logging.getLogger("frontend").exception("The page failed.", exc_info=error)
     st.html(f'<p class="g-error" role="alert">{words()("page_error")}</p>')
     return True

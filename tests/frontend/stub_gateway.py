@@ -76,7 +76,8 @@ class StubGateway(ThreadingHTTPServer):
         self.predicts: Counter[tuple[str, str]] = Counter()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[bytes] = []
-        self.answered_at: list[float] = []
+        # When each model last answered, in milliseconds since 1970.
+        self.answered: dict[str, float] = {}
 
     @property
     def address(self) -> str:
@@ -173,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = server.predictions(name, picture, int(query.get("top_k", ["5"])[0]))
         timing = f"decode;dur=1.2, queue;dur=0.3, infer;dur={infer:.1f}"
         with server.lock:
-            server.answered_at.append(time.monotonic())
+            server.answered[name] = time.time() * 1000
         return self._json(200, answer, {"Server-Timing": timing, "X-Model": name, "X-Model-Version": "0123456789ab"})
 
     def _entry(self, name: str) -> dict[str, Any]:

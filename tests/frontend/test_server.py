@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -35,6 +36,25 @@ def test_every_answer_carries_the_security_headers(served: Served, path: str) ->
 def test_the_page_is_ready_when_its_health_says_so(served: Served) -> None:
     answer = requests.get(f"{served.url}/_stcore/health", timeout=10)
     assert (answer.status_code, answer.text) == (200, "ok")
+
+
+@pytest.mark.parametrize(
+    ("accepts", "encoding"),
+    [("gzip, deflate, br", "gzip"), ("identity", None), ("br;q=1, gzip;q=0", None), ("gzip;q=0.5", "gzip")],
+)
+def test_scripts_are_sent_compressed_to_whoever_takes_them_so(
+    served: Served, accepts: str, encoding: str | None
+) -> None:
+    index = requests.get(served.url, timeout=10).text
+    path = re.findall(r'src="\./(static/js/index[^"]+)"', index)[0]
+    plain = requests.get(f"{served.url}/{path}", headers={"Accept-Encoding": "identity"}, timeout=10)
+    answer = requests.get(f"{served.url}/{path}", headers={"Accept-Encoding": accepts}, timeout=10)
+    assert answer.headers.get("Content-Encoding") == encoding
+    assert answer.content == plain.content
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    if encoding:
+        assert int(answer.headers["Content-Length"]) < len(plain.content) / 2
+        assert "immutable" in answer.headers["Cache-Control"]
 
 
 def upgrade(served: Served, **headers: str) -> str:
