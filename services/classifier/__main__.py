@@ -30,14 +30,15 @@ def main() -> int:
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)
+        decode = partial(decoded_pixels, preprocess=receipt.preprocess)
+        # Before the socket: its copy in another process would keep the port open after this one stopped listening.
+        nursery = Nursery.open(decode) if settings.decoders else None
         listener = listening_socket(settings.host, settings.port)
     except (SettingsError, ArtifactError, PortTaken) as err:
         for line in str(err).splitlines():
             log_fatal(line)
         return 1
     bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
-    decode = partial(decoded_pixels, preprocess=receipt.preprocess)
-    nursery = Nursery.open(decode) if settings.decoders else None
     serve(
         lambda: _loaded_app(settings, receipt.preprocess.crop, decode, nursery),
         listener,

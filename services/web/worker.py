@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,9 +41,9 @@ ACCEPT_AT_ONCE: Final = 64
 SPARE_FILES: Final = 16
 # Cloud Run kills a container 10 s after it was told to stop; gunicorn's arbiter kills the worker after STOP_SECONDS.
 STOP_SECONDS: Final = 8
-DRAIN_SECONDS: Final = 7
+DRAIN_SECONDS: Final = 6.5
 # Requests that callers were sending on idle connections when the word to stop came.
-FAREWELL_SECONDS: Final = 0.5
+FAREWELL_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class LoopWorker(Worker):
         self._resumed: deque[Connection] = deque()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._swept = 0.0
+        self._address = self.sockets[0].getsockname()[:2]
         self._accepting = False
         self._most = min(self.bounds.connections, max(8, _free_files() - SPARE_FILES))
         self._poller.register(self.PIPE[0], selectors.EVENT_READ, self._woken)
@@ -116,12 +118,9 @@ class LoopWorker(Worker):
     def _turn(self) -> None:
         """Wait for what happens next, and see to it."""
         for key, events in self._poller.select(SWEEP_SECONDS):
-            try:
-                key.data(events)
-            except Exception as err:
-                log_unforeseen(err)
+            _whatever_happens(key.data, events)
         while self._resumed:
-            self._resumed.popleft().resume()
+            _whatever_happens(self._resumed.popleft().resume)
         now = time.monotonic()
         if now - self._swept >= SWEEP_SECONDS:
             self._swept = now
@@ -130,7 +129,7 @@ class LoopWorker(Worker):
     def _sweep(self, now: float) -> None:
         for connection in list(self._connections.values()):
             if connection.until <= now and connection.state is not State.ANSWERING:
-                connection.expire()
+                _whatever_happens(connection.expire)
         # Without its arbiter, nobody would ever stop this process.
         self.alive = self.alive and self.ppid == os.getppid()
         if self.alive:
@@ -182,8 +181,7 @@ class LoopWorker(Worker):
         return bool(idle)
 
     def _environment(self, connection: Connection, arrival: Arrival) -> exchange.Environ:
-        server = self.sockets[0].getsockname()[:2]
-        return exchange.environment(arrival, connection.peer, server, time.monotonic(), connection.gone)
+        return exchange.environment(arrival, connection.peer, self._address, time.monotonic(), connection.gone)
 
     def _answer_calls(self) -> None:
         while True:
@@ -230,13 +228,21 @@ class LoopWorker(Worker):
                 data = self._refusal(_Call(connection, arrival, self._environment(connection, arrival)), fault)
                 connection.answer(data, keep=False)
         stuck = time.monotonic() >= until
-        until = time.monotonic() + FAREWELL_SECONDS
+        until = time.monotonic() + FAREWELL_SECONDS / 2
         while self._connections and time.monotonic() < until:
             self._turn()
-        flush_logs()
+        flush_logs(0.5)
         if stuck:
             # A thread that still works must not keep the process, nor fall over what the interpreter takes down.
             os._exit(0)
+
+
+def _whatever_happens(step: Callable[..., object], *arguments: object) -> None:
+    """One step of the loop: a failure is logged, and nobody else suffers from it."""
+    try:
+        step(*arguments)
+    except Exception as err:
+        log_unforeseen(err)
 
 
 def _free_files() -> int:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,48 +23,11 @@ import pytest
 from services.classifier.admission import Admission
 from services.classifier.problems import CallerGone, QueueTimeout
 from services.web.faults import Overloaded
-from tests.running import Service, StartService, wait_for
+from tests.running import Service, wait_for
+from tests.services.holding import StartHeld
 from tests.services.wire import connection, head, replies, require_log_lines
 
 SOON = 0.2
-
-
-@dataclass
-class Held:
-    """A service whose model the tests hold."""
-
-    service: Service
-    folder: Path
-
-    def asked(self) -> list[str]:
-        """What the model was asked, in order."""
-        journal = self.folder / "journal"
-        return journal.read_text().split() if journal.exists() else []
-
-    def release(self, *names: str) -> None:
-        for name in names:
-            (self.folder / f"{name}.go").touch()
-
-    def wait_until_asked(self, *names: str) -> None:
-        wait_for(lambda: set(names) <= set(self.asked()), 5, f"the model to be asked {names}")
-
-
-StartHeld = Callable[..., Held]
-
-
-@pytest.fixture
-def start_held(start_service: StartService, tmp_path: Path) -> Iterator[StartHeld]:
-    """Starts the service of a held model and stops it with the test."""
-    started: list[Service] = []
-
-    def start(**variables: str) -> Held:
-        started.append(start_service("tests.services.held", MODEL_NAME="held", HELD=str(tmp_path), **variables))
-        return Held(started[-1], tmp_path)
-
-    yield start
-    for service in started:
-        service.process.kill()
-        service.process.wait()
 
 
 @dataclass(frozen=True)
@@ -138,10 +100,10 @@ def test_of_a_burst_as_many_are_answered_as_there_are_places_and_the_rest_refuse
 @pytest.mark.parametrize("times", [2, 5])
 def test_offered_more_than_it_can_do_a_service_does_nine_tenths_of_it(start_held: StartHeld, times: int) -> None:
     """Requests come when they come, whether others have been answered or not."""
-    work, streams = 0.04, 2
+    work, streams = 0.1, 2
     held = start_held(GUICHET_CONCURRENCY="8", GUICHET_STREAMS=str(streams))
     peak = streams / work
-    seconds, rate = 2.0, times * peak
+    seconds, rate = 3.0, times * peak
     due: queue.SimpleQueue[float | None] = queue.SimpleQueue()
     answers: list[Timed] = []
 
@@ -168,7 +130,7 @@ def test_offered_more_than_it_can_do_a_service_does_nine_tenths_of_it(start_held
     assert {answer.status for answer in answers} == {200, 429}
     assert len(good) / took >= 0.9 * peak
     # Who is let in waits for the others inside and no longer.
-    assert statistics.quantiles((answer.seconds for answer in good), n=100)[-1] <= 8 / streams * work + 0.3
+    assert statistics.quantiles((answer.seconds for answer in good), n=20)[-1] <= 8 / streams * work + 0.2
 
 
 def test_a_request_is_not_worked_on_once_its_deadline_has_passed(start_held: StartHeld) -> None:
@@ -203,7 +165,8 @@ def test_probes_wait_for_nothing(start_held: StartHeld) -> None:
     held = start_held(GUICHET_STREAMS="1", GUICHET_CONCURRENCY="4")
     with callers(held.service, 4) as working, callers(held.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(caller.ask, f"n{number} hold") for number, caller in enumerate(working)]
-        wait_for(lambda: probe.ask("refused").status == 429, 5, "all places to be taken")
+        # While there is a place, this is refused for what it asks; and it never keeps one.
+        wait_for(lambda: probe.ask("x", "/predict?top_k=0").status == 429, 5, "all places to be taken")
         for path in ("/live", "/ready") * 10:
             answer = probe.ask(path=path)
             assert answer.status == 200
