@@ -56,11 +56,8 @@ def per_route(route: Route, local: Local) -> Message:
     return said
 
 
-# --- X-HTTP-Method-Override: the route has been chosen by it (see `listener`); here the request takes it on.
-
-
 def method_override() -> Message:
-    """A script that runs only for requests with the header."""
+    """X-HTTP-Method-Override: the route has been chosen by it (see `listener`); here the request takes it on."""
     present = {
         "input": named("header", typed("type.matcher.v3.HttpRequestHeaderMatchInput", header_name=METHOD_OVERRIDE)),
         "value_match": {"safe_regex": {"google_re2": {}, "regex": ".*"}},
@@ -88,18 +85,14 @@ def _script(name: str) -> Message:
     return {"inline_string": (LUA_FOLDER / name).read_text(encoding="utf-8")}
 
 
-# --- Bodies over 32 MiB: 413, without holding any body back.
-
-
 def body_size_limit() -> Message:
+    """413 for bodies over 32 MiB, without holding any body back."""
     limit = typed("extensions.filters.http.body_size_limit.v3.BodySizeLimit", max_request_bytes=MAX_BODY_BYTES)
     return named(BODY_SIZE_LIMIT, limit)
 
 
-# --- JWTs of the document's issuers.
-
-
 def jwt(api: Api, local: Local) -> Message:
+    """Verifies the tokens of the document's issuers; routes say which of them they ask for."""
     providers = {issuer.name: provider(issuer, local) for issuer in api.issuers}
     requirements = {requirement_name(route): requirement(route) for route in api.routes if route.tokens}
     authentication = typed(
@@ -154,10 +147,8 @@ def _all_of(names: tuple[str, ...]) -> Message:
     return providers[0] if len(providers) == 1 else {"requires_all": {"requirements": providers}}
 
 
-# --- API keys: off but for the routes that ask for one, so that 404 and 405 come first.
-
-
 def api_key(local: Local) -> Message:
+    """Asks for a key; off but for the routes that say so, so that 404 and 405 come first."""
     authentication = typed(
         "extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
         credentials=[{"key": key.key, "client": key.consumer} for key in local.keys],
@@ -177,10 +168,8 @@ def api_key_for(local: Local) -> Message:
     return typed("extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", **fields)
 
 
-# --- Quotas: one bucket for each metric and consumer. Routes say what a request costs, in their metadata.
-
-
 def quota(api: Api, local: Local) -> Message:
+    """One bucket for each metric and consumer; routes say what a request costs, in their metadata."""
     least: dict[str, int] = {}
     for limit in api.limits:
         least[limit.metric] = min(limit.per_minute, least.get(limit.metric, limit.per_minute))
@@ -229,14 +218,13 @@ def quota_metadata(route: Route) -> Message:
     return {"filter_metadata": {QUOTA_METADATA: costs}}
 
 
-# --- CONSTANT_ADDRESS with path parameters: they go into the query, exactly as they came.
-
-
 def binds_path_parameters(route: Route) -> bool:
+    """Whether path parameters go into the query."""
     return route.backend.translation is Translation.CONSTANT and bool(route.template.variables)
 
 
 def path_parameters() -> Message:
+    """CONSTANT_ADDRESS with path parameters: a script puts them into the query, exactly as they came."""
     script = typed(
         "extensions.filters.http.lua.v3.Lua",
         default_source_code=_script("path_parameters.lua"),

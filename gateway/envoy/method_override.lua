@@ -1,5 +1,6 @@
 -- X-HTTP-Method-Override: the request goes on with the method that it names.
 function envoy_on_request(request)
   local headers = request:headers()
-  headers:replace(":method", headers:get("x-http-method-override"))
+  -- The one that chose the route, should the header stand there twice.
+  headers:replace(":method", headers:get("x-gateway-method"))
 end

@@ -130,3 +130,8 @@ def test_request_headers_may_have_60_kib(lab: Lab, size: int, status: int) -> No
     assert answer.status == status
     if status != 200:
         assert answer.message
+
+
+def test_of_two_method_overrides_the_one_that_chose_the_route_counts(lab: Lab) -> None:
+    answer = lab.ask("DELETE /open", [("X-HTTP-Method-Override", "GET"), ("X-HTTP-Method-Override", "POST")])
+    assert (answer.status, answer.json["method"]) == (200, "GET")
