@@ -82,6 +82,10 @@ class Connection:
         self._keep = True
         self._size = 0
         self._swallowed = 0
+        # The loop's turn in which it came.
+        self.accepted = 0
+        # Less, where connections are scarce.
+        self.linger_seconds = LINGER_SECONDS
 
     def gone(self) -> bool:
         """Whether the caller has left. Asked without waiting, from any thread."""
@@ -267,5 +271,5 @@ class Connection:
             self.close()
             return
         self.state = State.LINGERING
-        self.until = time.monotonic() + LINGER_SECONDS
+        self.until = time.monotonic() + self.linger_seconds
         self._server.watch(self, selectors.EVENT_READ)

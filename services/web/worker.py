@@ -69,6 +69,7 @@ class LoopWorker(Worker):
         self._resumed: deque[Connection] = deque()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._swept = 0.0
+        self._turns = 0
         self._address = self.sockets[0].getsockname()[:2]
         self._accepting = False
         self._most = min(self.bounds.connections, max(8, _free_files() - SPARE_FILES))
@@ -117,6 +118,7 @@ class LoopWorker(Worker):
 
     def _turn(self) -> None:
         """Wait for what happens next, and see to it."""
+        self._turns += 1
         for key, events in self._poller.select(SWEEP_SECONDS):
             _whatever_happens(key.data, events)
         while self._resumed:
@@ -168,14 +170,18 @@ class LoopWorker(Worker):
     def _take_in(self, sock: socket.socket, peer: Any) -> None:
         full = len(self._connections) >= self._most and not self._let_one_go()
         connection = Connection(sock, peer, self, Receiver(self.cfg, peer, self.bounds.body))
+        connection.accepted = self._turns
         self._connections[sock.fileno()] = connection
         self.watch(connection, selectors.EVENT_READ)
         if full:
+            connection.linger_seconds = SWEEP_SECONDS
             connection.refuse(Overloaded("The service has as many connections as it can hold; try again in a moment."))
 
     def _let_one_go(self) -> bool:
         """Close the connection that has been idle longest, if any is."""
-        idle = [connection for connection in self._connections.values() if connection.idle]
+        # What those sent that came in this turn or the last may not have been read yet.
+        known = [connection for connection in self._connections.values() if connection.accepted < self._turns - 1]
+        idle = [connection for connection in known if connection.idle]
         if idle:
             min(idle, key=lambda connection: connection.since).close()
         return bool(idle)

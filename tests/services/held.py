@@ -2,7 +2,7 @@
 
 The "image" is a line of words: `NAME`, `NAME hold` (answered once the file NAME.go is in the folder HELD), `NAME sleep
 SECONDS`, `NAME nan`, or `NAME memory`. What the model was asked is in HELD/journal, one name per line.
-HELD_BOUNDS holds the server's bounds as JSON.
+HELD_BOUNDS holds the server's bounds as JSON, HELD_FILES how many files the processes may have open.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import sys
 import threading
 from pathlib import Path
@@ -58,6 +59,8 @@ class HeldModel:
 def main() -> None:
     variables = dict(os.environ)
     folder = Path(variables.pop("HELD"))
+    if files := variables.pop("HELD_FILES", ""):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), int(files)))
     bounds = Bounds(**json.loads(variables.pop("HELD_BOUNDS", "{}")))
     settings = Settings.read(variables, 1)
     bounds = dataclasses.replace(bounds, body=settings.max_body)

@@ -1,0 +1,235 @@
+"""The machine fails: no disk, no memory, no files, no threads, no reader for the log, and a clock that jumps.
+
+Cases 34 and 63 to 67 of the hostile inputs.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from services.classifier.admission import Admission
+from services.classifier.fetch import Fetcher
+from services.classifier.outgoing import Outgoing
+from services.classifier.problems import FetchTimeout, QueueTimeout
+from services.web.faults import Overloaded
+from services.web.logs import as_text
+from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
+from tests.services.holding import StartHeld
+from tests.services.sites import is_silent, site
+from tests.services.wire import Reference, connection, head, replies, require_discretion, require_log_lines, worker
+
+
+def post(service: Service, words: str) -> requests.Response:
+    return requests.post(f"{service.url}/predict", data=words, timeout=20)
+
+
+def test_a_full_disk_is_nothing_to_a_service(start_service: StartService, photos: list[Photo], tmp_path: Path) -> None:
+    """It writes no file: neither 5 MB in a form, nor in JSON, nor the log's own lines need a byte of disk."""
+    service = start_service(MODEL_NAME="efficientnet-lite0", TMPDIR=str(tmp_path), HOME=str(tmp_path))
+    reference = Reference(service, photos[0].data)
+    family = [psutil.Process(service.process.pid), *psutil.Process(service.process.pid).children(recursive=True)]
+    for process in family:
+        process.rlimit(psutil.RLIMIT_FSIZE, (0, 0))
+    padded = photos[0].data + bytes(5 << 20)
+    form = requests.post(f"{service.url}/predict", files={"image": ("a.jpg", padded)}, timeout=10)
+    plain = requests.post(f"{service.url}/predict", data=padded, timeout=10)
+    assert form.status_code == plain.status_code == 200
+    assert form.json() == plain.json()
+    reference.require_unharmed()
+    opened = [file.path for process in family for file in process.open_files() if "w" in file.mode or "a" in file.mode]
+    assert [path for path in opened if path != str(service.log)] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "code"),
+    [
+        ("n nan", 500, "model_output_invalid"),
+        ("n memory", 503, "out_of_memory"),
+        ("n bug", 500, "internal"),
+    ],
+)
+def test_a_failure_within_is_told_without_its_reasons(
+    start_held: StartHeld, words: str, status: int, code: str
+) -> None:
+    held = start_held()
+    answer = post(held.service, words)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers.get("Retry-After") == ("1" if status == 503 else None)
+    require_discretion(answer.content)
+    assert post(held.service, "good").status_code == 200
+    lines = require_places(held.service)
+    assert sum(line["severity"] == "ERROR" for line in lines) == (code != "model_output_invalid")
+
+
+def require_places(service: Service) -> list[dict[str, Any]]:
+    """The log's lines; where something failed, kind and place, and never the words of an exception."""
+    wait_for(lambda: "POST /predict 200" in service.log.read_text(), 5, "the last line of the log")
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    for line in lines:
+        if line["message"] == "unforeseen error":
+            assert (line["kind"], line["place"].partition(":")[0]) == ("KeyError", "__main__")
+    return lines
+
+
+@pytest.mark.parametrize("files", [40, 64])
+def test_a_service_with_few_files_refuses_connections_and_lives_on(start_held: StartHeld, files: int) -> None:
+    held = start_held(HELD_FILES=str(files))
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(connection(held.service, 5)) for _ in range(100)]
+        for sock in opened:
+            sock.sendall(head("POST", content_length="4"))
+        statuses = []
+        for sock in opened[-20:]:
+            statuses += [reply.status for reply in replies(sock.recv(4096))]
+        assert set(statuses) <= {429}
+    assert psutil.pid_exists(worker(held.service).pid)
+    wait_for(lambda: answers(f"{held.service.url}/live"), 5, "the service to have files again")
+    assert post(held.service, "good").status_code == 200
+    require_log_lines(held.service)
+
+
+def test_files_that_run_out_later_are_waited_for(start_held: StartHeld) -> None:
+    """As when something else in the process takes them all: accepting stops, and goes on when there are some again."""
+    held = start_held()
+    process = worker(held.service)
+    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 3, 1024))
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connection(held.service))
+        busy = process.cpu_times()
+        threading.Event().wait(1)
+        # It does not spin meanwhile.
+        assert sum(process.cpu_times()[:2]) - sum(busy[:2]) < 0.3
+    wait_for(lambda: answers(f"{held.service.url}/live"), 5, "the service to accept again")
+    assert worker(held.service) == process
+
+
+def test_a_link_is_refused_where_no_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    fetcher = Fetcher(1000, 5, Outgoing(), lambda _host, _port: ["93.184.215.14"])
+    for _ in range(20):
+        with pytest.raises(Overloaded):
+            fetcher.image("http://a.example/", time.monotonic() + 5, bool)
+
+
+def test_no_time_out_heeds_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = iter(range(10**9))
+    monkeypatch.setattr(time, "time", lambda: 1e9 + next(jumps) % 2 * 86400)
+    admission = Admission(2, 1)
+    began = time.monotonic()
+    with admission.turn(began + 5, bool), pytest.raises(QueueTimeout), admission.turn(began + 0.2, bool):
+        pass
+    with site(is_silent) as served, pytest.raises(FetchTimeout):
+        Fetcher(1000, 0.3, Outgoing(loopback=True)).image(served.url, time.monotonic() + 60, bool)
+    assert 0.5 <= time.monotonic() - began < 2
+
+
+def test_the_wall_clock_is_asked_for_nothing_but_the_log() -> None:
+    """`time.time`, `datetime.now` and their like move when the clock is set."""
+    asked = {
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for folder in ("services/web", "services/classifier", "services/directory")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"}
+    }
+    assert asked == {"services/web/logs.py: time.time"}
+
+
+@contextlib.contextmanager
+def with_output(folder: Path, redirection: str = "", **options: Any) -> Iterator[tuple[Service, subprocess.Popen[str]]]:
+    """A held service whose output goes where the test says."""
+    port = free_port()
+    variables = {"MODEL_NAME": "held", "HELD": str(folder), "HOST": "127.0.0.1", "PORT": str(port)}
+    command = ["bash", "-c", f"exec {sys.executable} -m tests.services.held {redirection}"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(**variables), text=True, **options)
+    service = Service(f"http://127.0.0.1:{port}", process, folder / "none")
+    try:
+        wait_for(lambda: process.poll() is not None or answers(f"{service.url}/ready"), 20, "the service to be ready")
+        assert process.poll() is None
+        yield service, process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def require_flow(service: Service, requests_: int = 600) -> None:
+    """So many requests are answered, and then the service ends as it should."""
+    with ThreadPoolExecutor(8) as pool, requests.Session() as session:
+        path = f"{service.url}/nothing/{'a' * 500}"
+        statuses = set(pool.map(lambda _: session.get(path, timeout=10).status_code, range(requests_)))
+    assert statuses == {404}
+    began = time.monotonic()
+    assert service.stop() == 0
+    assert time.monotonic() - began < 9
+
+
+def test_a_log_that_nobody_reads_holds_up_no_request(tmp_path: Path) -> None:
+    """The pipe is full after a few hundred lines."""
+    with with_output(tmp_path, stdout=subprocess.PIPE) as (service, process):
+        require_flow(service)
+        assert process.stdout
+        process.stdout.close()
+
+
+def test_a_log_whose_reader_has_gone_holds_up_no_request(tmp_path: Path) -> None:
+    with with_output(tmp_path, stdout=subprocess.PIPE) as (service, process):
+        assert process.stdout
+        process.stdout.close()
+        require_flow(service)
+
+
+@pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-", "> /dev/full"], ids=["closed", "all-closed", "full"])
+def test_a_service_without_an_output_serves_all_the_same(tmp_path: Path, redirection: str) -> None:
+    with with_output(tmp_path, redirection) as (service, _):
+        require_flow(service, 50)
+
+
+def test_each_line_of_the_log_is_one_object_whatever_was_asked(tmp_path: Path) -> None:
+    nasty = ["/%0a%0d{}", "/%1b[31m", "/" + "%f0%9f%98%80" * 300, '/"},{"severity":"EMERGENCY"}', "/%00%ff"]
+    with with_output(tmp_path, stdout=subprocess.PIPE) as (service, process):
+        for path in nasty:
+            for method in ("GET", "POST"):
+                headers = {"X-Request-Id": '"},\n{', "Traceparent": "00-" + "a" * 32 + "-b-01\x1b[2J"[:40]}
+                with contextlib.suppress(requests.exceptions.InvalidHeader):
+                    requests.request(method, f"{service.url}{path}", headers=headers, timeout=5)
+                requests.request(method, f"{service.url}{path}", timeout=5)
+        service.stop()
+        assert process.stdout
+        lines = [json.loads(line) for line in process.stdout.read().splitlines()]
+        process.stdout.close()
+    assert len(lines) >= 2 * len(nasty)
+    assert {line["severity"] for line in lines} == {"INFO"}
+    assert all("\x1b" not in str(line) and len(json.dumps(line)) < 4096 for line in lines)
+
+
+def test_what_others_log_is_told_by_its_place_alone() -> None:
+    record = logging.makeLogRecord({"name": "urllib3.connection", "levelname": "WARNING", "msg": "http://secret/"})
+    assert "secret" not in as_text(record)
+    ours = logging.makeLogRecord({"name": "services.web.worker", "levelname": "WARNING", "msg": "a line\nof two"})
+    assert json.loads(as_text(ours))["message"] == "a line\nof two"
+    assert "\n" not in as_text(ours)
+    long = logging.makeLogRecord({"name": "services.web.worker", "levelname": "ERROR", "msg": "é" * 10_000})
+    assert len(as_text(long).encode()) < 4096
+    assert json.loads(as_text(long))["severity"] == "ERROR"
