@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Blame = Literal["exists", "absent", "busy", "unavailable", "not yet", "denied", "account", "disabled", "other"]
+Blame = Literal[
+    "exists", "absent", "busy", "throttled", "unavailable", "not yet", "denied", "account", "disabled", "other"
+]
 
 # gcloud names an error by its status, by its HTTP number, or in its own words; the first row that fits decides.
 SIGNS: tuple[tuple[Blame, str], ...] = (
@@ -15,12 +17,12 @@ SIGNS: tuple[tuple[Blame, str], ...] = (
         r"ABORTED|concurrent policy changes|operation in progress|Conflict for resource|is being (updated|deleted)",
     ),
     ("exists", r"ALREADY_EXISTS|already exists|already own it|subject of a conflict|HTTPError 409"),
-    ("unavailable", r"RESOURCE_EXHAUSTED|Quota exceeded|Too Many Requests|HTTPError 429"),
+    ("throttled", r"RESOURCE_EXHAUSTED|Quota exceeded|Too Many Requests|HTTPError 429"),
     (
         "unavailable",
         r"UNAVAILABLE|DEADLINE_EXCEEDED|INTERNAL\b|HTTPError 5\d\d|Connection (reset|aborted|refused)"
         r"|RemoteDisconnected|timed out|Temporary failure"
-        r"|gcloud crashed \((ConnectionError|TransportError|ServerNotFound)",
+        r"|upload failure|gcloud crashed \((Connection|Transport|Proxy|ServerNotFound)",
     ),
     (
         "not yet",
@@ -39,7 +41,8 @@ SIGNS: tuple[tuple[Blame, str], ...] = (
         r"NOT_FOUND|could not be found|Cannot find|was not found|does not exist|HTTPError 404|Unknown service account",
     ),
 )
-AGAIN: frozenset[Blame] = frozenset(("busy", "unavailable", "not yet"))
+# How often a command is tried in all; gcloud itself has tried five times when Google was out of reach.
+ATTEMPTS: dict[Blame, int] = {"busy": 6, "throttled": 6, "not yet": 6, "unavailable": 2}
 
 ROLES = {
     "artifacts": "roles/artifactregistry.admin",
@@ -77,6 +80,7 @@ def sentence(argv: tuple[str, ...], found: Failure, project: str) -> str:
         "denied": f"Ask an owner of {project} for {ROLES.get(_group(argv), 'the role that it needs')}, then run again.",
         "account": "Sign in with `gcloud auth login`, then run again.",
         "disabled": "Run `python -m deploy doctor --fix`, then run again.",
+        "throttled": "Google is asked too much at once: run again later; what is done stays done.",
         "unavailable": "Google is busy or out of reach: run again later; what is done stays done.",
         "busy": "Another change is under way there: run again in a minute.",
         "not yet": "A new account or API needs a minute until it is known everywhere: run again.",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,16 +15,17 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    stop_after_attempt,
     stop_any,
     stop_when_event_set,
     wait_exponential_jitter,
 )
+from tenacity.stop import stop_base
 
 from deploy.errors import CommandFailed, DeployError
-from deploy.failures import AGAIN, Failure, failure, sentence
+from deploy.failures import ATTEMPTS, Failure, failure, sentence
 
-ATTEMPTS = 6
+# A gateway takes minutes; what takes longer than this has hung.
+LONGEST_SECONDS = 30 * 60
 
 
 @dataclass(frozen=True)
@@ -60,28 +60,40 @@ class _Again(Exception):
         self.refused = refused
 
 
-def process(folder: Path) -> Run:
+def process(folder: Path, environment: Mapping[str, str]) -> Run:
     """Commands as processes in `folder`, asking nothing."""
-    environment = {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "CLOUDSDK_CORE_SHOW_STRUCTURED_LOGS": "never"}
+    environment = {**environment, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "CLOUDSDK_CORE_SHOW_STRUCTURED_LOGS": "never"}
 
     def run(argv: tuple[str, ...], stdin: str | None = None) -> Output:
-        program = shutil.which(argv[0])
+        program = shutil.which(argv[0], path=environment.get("PATH"))
         if program is None:
             raise DeployError(f"{argv[0]} is not there: install it from https://cloud.google.com/sdk/docs/install.")
-        done = subprocess.run(
-            [program, *argv[1:]],
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            cwd=folder,
-            env=environment,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [program, *argv[1:]],
+                input=stdin or "",
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                cwd=folder,
+                env=environment,
+                timeout=LONGEST_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Output(124, "", f"ERROR: (gcloud) it did not end within {LONGEST_SECONDS // 60} minutes.")
         return Output(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+class _TriedEnough(stop_base):
+    """As often as it makes sense for the failure at hand."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        err = retry_state.outcome.exception() if retry_state.outcome else None
+        return not isinstance(err, _Again) or retry_state.attempt_number >= ATTEMPTS[err.refused.found.blame]
 
 
 class Gcloud:
@@ -106,7 +118,7 @@ class Gcloud:
         """What the command prints; Refused where trying again did not help."""
         retrying = Retrying(
             retry=retry_if_exception_type(_Again),
-            stop=stop_any(stop_after_attempt(ATTEMPTS), stop_when_event_set(self._stop)),
+            stop=stop_any(_TriedEnough(), stop_when_event_set(self._stop)),
             wait=wait_exponential_jitter(initial=1, max=20, jitter=1),
             sleep=self._pause,
             before_sleep=self._before_sleep,
@@ -137,7 +149,7 @@ class Gcloud:
         if done.code == 0:
             return done.stdout
         refused = Refused(argv, failure(done.stderr))
-        if refused.found.blame in AGAIN:
+        if refused.found.blame in ATTEMPTS:
             raise _Again(refused)
         raise refused
 

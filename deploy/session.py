@@ -42,7 +42,7 @@ class Session:
     ) -> Session:
         """The session that the environment and the options ask for; SettingsError where they make no sense."""
         stop = threading.Event()
-        run = process(ROOT)
+        run = process(ROOT, environment)
         config = read_config(Gcloud(run, "", stop=stop))
         settings = read_settings(environment, config.project, **options)
         return cls(settings, Gcloud(run, settings.project, stop=stop, tell=tell), config, stop)

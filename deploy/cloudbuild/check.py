@@ -197,7 +197,7 @@ def _tree(path: Path) -> Any:
         line = f":{err.problem_mark.line + 1}" if err.problem_mark else ""
         raise BuildFileError(f"{path}{line}: {str(err.problem or err).splitlines()[0]}") from err
     if not isinstance(tree, dict):
-        raise BuildFileError(f"{path}: should be a mapping with `steps`")
+        raise BuildFileError(f"{path}:1: the file: should be a mapping with `steps`")
     return tree
 
 

@@ -80,7 +80,8 @@ class Runner:
 
     def _run(self, name: str, command: tuple[str, ...], folder: Path, variables: Mapping[str, str], ends: float) -> int:
         """The exit code; BuildFailed where it takes longer than it may."""
-        process = subprocess.Popen(
+        late = threading.Event()
+        with subprocess.Popen(
             command,
             cwd=folder,
             env={**self.environment, **variables},
@@ -90,25 +91,24 @@ class Runner:
             text=True,
             encoding="utf-8",
             errors="replace",
-        )
-        late = threading.Event()
+        ) as process:
 
-        def stop() -> None:
-            late.set()
-            process.terminate()
-
-        clock = threading.Timer(max(0.0, ends - time.monotonic()), stop)
-        clock.start()
-        try:
-            assert process.stdout is not None  # noqa: S101  # as it is a pipe
-            for line in process.stdout:
-                self.tell(name, line.rstrip())
-            code = process.wait()
-        finally:
-            clock.cancel()
-            if process.poll() is None:
+            def stop() -> None:
+                late.set()
                 process.terminate()
+
+            clock = threading.Timer(max(0.0, ends - time.monotonic()), stop)
+            clock.start()
+            try:
+                for line in process.stdout or ():
+                    self.tell(name, line.rstrip())
                 process.wait()
+            except BaseException:
+                # After Ctrl-C, say: the program must not go on alone.
+                process.terminate()
+                raise
+            finally:
+                clock.cancel()
         if late.is_set():
             raise BuildFailed(f"The step {name!r} took longer than the file's timeout allows.")
-        return code
+        return process.returncode

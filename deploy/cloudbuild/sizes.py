@@ -9,11 +9,25 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from deploy.cloudbuild.engines import Engine, EngineError
 
 MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The paths in a layer, and their bytes, uncompressed."""
+
+    paths: tuple[str, ...]
+    size: int
+
+    @property
+    def folder(self) -> str:
+        """The one folder at the top in which all of it lies, or nothing."""
+        tops = {path.partition("/")[0] for path in self.paths}
+        return tops.pop() if len(tops) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -34,28 +48,22 @@ class Sizes:
 
 def image_sizes(engine: Engine, name: str, image: str) -> Sizes:
     """The sizes of an image that was built here; EngineError where it was not."""
-    layers = layer_sizes(engine, image)
-    # Our Dockerfiles copy once for each part; whatever lies below is Python's.
-    parts = 3 if _has_artifact(layers) else 2
-    own = [size for _, size in layers[-parts:]]
-    return Sizes(
-        name=name,
-        python=sum(size for _, size in layers[:-parts]),
-        packages=own[0],
-        artifact=own[1] if parts == 3 else 0,
-        code=own[-1],
-    )
+    found = layers(engine, image)
+    # Our Dockerfiles copy once for each part, into a folder of its own; whatever lies in none of them is Python's.
+    parts = {part: sum(layer.size for layer in found if layer.folder == part) for part in ("venv", "models", "app")}
+    python = sum(layer.size for layer in found if layer.folder not in parts)
+    return Sizes(name, python, parts["venv"], parts["models"], parts["app"])
 
 
-def layer_sizes(engine: Engine, image: str) -> list[tuple[str, int]]:
-    """Each layer's first path and its size in bytes, in order."""
+def layers(engine: Engine, image: str) -> list[Layer]:
+    """The layers of an image that was built here, in order; EngineError where it was not."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "image.tar"
         run = subprocess.run(engine.saved(image, str(archive)), capture_output=True, text=True, check=False)
         if run.returncode:
             raise EngineError(f"{image} cannot be read: build it with `python -m deploy images`.")
         with tarfile.open(archive) as tar:
-            manifest: list[dict[str, Any]] = json.loads(_content(tar, "manifest.json"))
+            manifest: list[dict[str, Any]] = json.load(_file(tar, "manifest.json"))
             return [_layer(tar, name) for name in manifest[0]["Layers"]]
 
 
@@ -77,22 +85,15 @@ def _mb(size: int) -> str:
     return f"{size / MB:.1f} MB" if size >= MB else f"{size / 1000:.0f} kB"
 
 
-def _has_artifact(layers: list[tuple[str, int]]) -> bool:
-    return layers[-2][0].split("/")[0] == "models"
-
-
-def _layer(tar: tarfile.TarFile, name: str) -> tuple[str, int]:
-    file = tar.extractfile(name)
-    if file is None:
-        raise EngineError(f"The saved image has no layer {name}.")
-    with tarfile.open(fileobj=file) as layer:
+def _layer(tar: tarfile.TarFile, name: str) -> Layer:
+    with tarfile.open(fileobj=_file(tar, name)) as layer:
         members = layer.getmembers()
-    first = next((member.name for member in members if member.name.strip("./")), "")
-    return first, sum(member.size for member in members)
+    paths = tuple(member.name.removeprefix("./") for member in members)
+    return Layer(tuple(path for path in paths if path.strip("./")), sum(member.size for member in members))
 
 
-def _content(tar: tarfile.TarFile, name: str) -> bytes:
+def _file(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     file = tar.extractfile(name)
     if file is None:
         raise EngineError(f"The saved image has no {name}.")
-    return file.read()
+    return file

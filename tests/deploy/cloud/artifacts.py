@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import time
@@ -58,7 +59,9 @@ def upload(cloud: Cloud, request: Request, bucket: str) -> Answer:
             re.split(rb"\r?\n\r?\n", part, maxsplit=1)[1]
             for part in request.raw.split(b"--" + boundary[1].encode())[1:3]
         )
-        return store(cloud, bucket, request.query.get("name") or json.loads(meta)["name"], media)
+        return store(
+            cloud, bucket, request.query.get("name") or json.loads(meta)["name"], re.sub(rb"\r?\n\Z", b"", media)
+        )
     if "upload_id" not in request.query:  # in several requests: first a session, then all of it
         session = uuid.uuid4().hex
         cloud.resources[f"uploads/{session}"] = {"name": request.query.get("name") or request.body["name"]}
@@ -97,6 +100,7 @@ def store(cloud: Cloud, bucket: str, name: str, content: bytes) -> Resource:
         "bucket": bucket,
         "name": name,
         "size": str(len(content)),
+        "md5Hash": base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode(),
         "generation": str(time.time_ns() // 1000),
         "updated": now(),
         "_content": base64.b64encode(content).decode(),

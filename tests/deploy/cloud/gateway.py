@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import uuid
 
 from tests.deploy.cloud.routing import Answer, Reply, Request, route
-from tests.deploy.cloud.state import NUMBER, PROJECT, Cloud, Resource, digest, now, refuse_if
+from tests.deploy.cloud.state import NUMBER, PROJECT, Cloud, Resource, decoded, digest, now, refuse_if
 
 GLOBAL = "v1/projects/{p}/locations/global"
 KINDS = {"apis": ("apiId", "Api"), "configs": ("apiConfigId", "ApiConfig"), "gateways": ("gatewayId", "Gateway")}
@@ -34,7 +33,7 @@ def collection(cloud: Cloud, request: Request, kind: str, api: str = "", place: 
         made["managedService"] = f"{own}-{digest(name)[:13]}.apigateway.{PROJECT}.cloud.goog"
     elif kind == "configs":
         cloud.need(parent)
-        document = base64.b64decode(made["openapiDocuments"][0]["document"]["contents"])
+        document = decoded(made["openapiDocuments"][0]["document"]["contents"])
         refuse_if(json.loads(document).get("swagger") != "2.0", 400, "Cannot convert to service config.")
         account = made["gatewayServiceAccount"].rsplit("/", 1)[-1]
         refuse_if(not cloud.account(account), 400, f"Service account {account} does not exist.")
@@ -73,7 +72,7 @@ def call(cloud: Cloud, request: Request, path: str) -> Answer:
     if not gateways or gateways[0]["state"] != "ACTIVE":
         return Reply(503, b'{"code": 503, "message": "no gateway"}')
     config = cloud.resources[gateways[0]["apiConfig"].replace(f"projects/{NUMBER}", f"projects/{PROJECT}")]
-    document = json.loads(base64.b64decode(config["openapiDocuments"][0]["document"]["contents"]))
+    document = json.loads(decoded(config["openapiDocuments"][0]["document"]["contents"]))
     managed = cloud.need(f"projects/{PROJECT}/locations/global/apis/guichet")["managedService"]
     keys = {key["keyString"] for key in cloud.children(f"projects/{PROJECT}/locations/global", "keys")}
     if f"/{path}" not in document["paths"]:

@@ -6,7 +6,7 @@ import base64
 import uuid
 
 from tests.deploy.cloud.routing import Answer, Request, route
-from tests.deploy.cloud.state import NUMBER, PROJECT, Cloud, Resource, digest, now, refuse_if, shown
+from tests.deploy.cloud.state import NUMBER, PROJECT, Cloud, Resource, decoded, digest, now, refuse_if, shown
 
 PLACE = f"projects/{PROJECT}/locations/global"
 
@@ -67,7 +67,7 @@ def secret(cloud: Cloud, request: Request, own: str) -> Answer:
 def add_version(cloud: Cloud, request: Request, own: str) -> Answer:
     name = f"projects/{PROJECT}/secrets/{own}"
     cloud.need(name, f"Secret [projects/{NUMBER}/secrets/{own}] not found.")
-    content = base64.urlsafe_b64decode(request.body["payload"].get("data", ""))
+    content = decoded(request.body["payload"].get("data", ""))
     refuse_if(not 0 < len(content) <= 65536, 400, "The secret payload must have between 1 and 65536 bytes.")
     version = f"{name}/versions/{len(cloud.children(name, 'versions')) + 1}"
     made = {"name": version, "createTime": now(), "state": "ENABLED", "_content": base64.b64encode(content).decode()}

@@ -12,6 +12,7 @@ from tests.deploy.cloud.routing import Answer, Request, route
 from tests.deploy.cloud.state import NUMBER, PROJECT, Cloud, Resource, now, refuse_if
 
 KNATIVE = "apis/serving.knative.dev/v1/namespaces/{p}"
+SERVICE = "google.cloud.run.v1.Service"
 PLACE = f"projects/{PROJECT}/locations"
 
 
@@ -116,6 +117,8 @@ def _applied(cloud: Cloud, request: Request, before: Resource | None) -> Resourc
         },
     }
     cloud.resources[f"{place}/services/{name}"] = made
+    operation = meta["annotations"]["run.googleapis.com/operation-id"]
+    cloud.operation("update", f"{place}/services/{name}", kind=SERVICE, name=f"{place}/operations/{operation}")
     return _seen(made, cloud)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import json
@@ -224,6 +225,11 @@ def shown(resource: Resource) -> Resource:
 def now() -> str:
     """The time, as Google writes it."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def decoded(text: str) -> bytes:
+    """Bytes out of base64, of either alphabet: Google's clients use both."""
+    return base64.b64decode(text.replace("-", "+").replace("_", "/"))
 
 
 def digest(text: str) -> str:
