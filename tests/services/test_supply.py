@@ -1,0 +1,153 @@
+"""What the services are made of may do no more than they need: no strangers called, nothing unpickled, nothing run.
+
+Case 59 of the hostile inputs; test_export has the pickles that are refused when a model is exported.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from services.artifact import stored_file
+from tests.running import ROOT, Photo, StartService, free_port
+from tests.services.sites import response, says, site
+from tests.services.test_start import failed_start
+
+NAME = "efficientnet-lite0"
+SERVING = [
+    path for room in ("web", "classifier", "directory") for path in sorted((ROOT / "services" / room).rglob("*.py"))
+]
+# Modules that can open a connection, and who may name them: for the class of sockets, for the names of errors, or to
+# fetch what a caller has asked for.
+NETWORK = {
+    "socket": {
+        "services/classifier/decoding/child.py",
+        "services/classifier/decoding/nursery.py",
+        "services/classifier/decoding/pool.py",
+        "services/classifier/fetch.py",
+        "services/classifier/outgoing.py",
+        "services/web/connection.py",
+        "services/web/server.py",
+        "services/web/worker.py",
+    },
+    "http.client": {"services/classifier/outgoing.py"},
+    "requests": {"services/classifier/fetch.py", "services/classifier/outgoing.py"},
+    "requests_hardened": {"services/classifier/outgoing.py"},
+    "urllib3": {"services/classifier/fetch.py", "services/classifier/target.py"},
+}
+OTHER_NETWORK = {"asyncio", "ftplib", "httpx", "smtplib", "socketserver", "ssl", "urllib.request", "xmlrpc"}
+CODE_FROM_DATA = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess", "torch"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+def names(module: str, of: str) -> bool:
+    return module == of or module.startswith(f"{of}.")
+
+
+@pytest.mark.parametrize("path", SERVING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_fetching_modules_can_call_strangers(path: Path) -> None:
+    place = str(path.relative_to(ROOT))
+    for module in imported(path):
+        assert not [banned for banned in OTHER_NETWORK if names(module, banned)], f"{place} imports {module}"
+        for network, allowed in NETWORK.items():
+            assert not names(module, network) or place in allowed, f"{place} imports {module}"
+
+
+def test_one_function_opens_connections() -> None:
+    calls = Counter(
+        str(path.relative_to(ROOT))
+        for path in SERVING
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] in {"create_connection", "connect_ex"}
+    )
+    assert calls == {"services/classifier/outgoing.py": 1}
+    methods = {
+        ast.unparse(node.func)
+        for path in SERVING
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "connect"
+    }
+    assert methods == {"self.connect"}
+
+
+@pytest.mark.parametrize("path", SERVING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_data_becomes_code_where_models_are_served(path: Path) -> None:
+    place = str(path.relative_to(ROOT))
+    for module in imported(path):
+        assert not [banned for banned in CODE_FROM_DATA if names(module, banned)], f"{place} imports {module}"
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
+    assert not called & {"eval", "exec", "compile", "os.system", "os.popen", "os.execv", "__import__", "np.load"}
+
+
+# Python tells this of itself, wherever in the process it happens.
+WATCH = """
+import os, sys
+WATCHED = set("{events}".split())
+seen = os.open({file!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def tell(event, arguments):
+    reads = event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR))
+    if event in WATCHED and not reads:
+        line = f"{{event}} {{[str(a)[:80] for a in arguments][:2]}}\\n"
+        os.write(seen, line.encode("utf-8", "replace"))
+sys.addaudithook(tell)
+"""
+EVENTS = """
+open os.exec os.mkdir os.posix_spawn os.remove os.rename os.system pickle.find_class shutil.rmtree
+socket.connect socket.getaddrinfo subprocess.Popen
+"""
+
+
+def test_a_service_does_nothing_but_serve(start_service: StartService, photos: list[Photo], tmp_path: Path) -> None:
+    """As the interpreter's own audit sees it: it reaches for nobody but whom a caller has named, and writes nothing."""
+    seen = tmp_path / "seen"
+    (tmp_path / "sitecustomize.py").write_text(WATCH.format(file=str(seen), events=" ".join(EVENTS.split())))
+    with site(says(response(photos[0].data))) as served:
+        service = start_service(
+            MODEL_NAME=NAME, GUICHET_URL_LOOPBACK="on", PYTHONPATH=str(tmp_path), PYTHONDONTWRITEBYTECODE="1"
+        )
+        predict = f"{service.url}/predict"
+        assert requests.post(predict, data=photos[0].data, timeout=10).status_code == 200
+        assert requests.post(predict, files={"image": photos[0].data}, timeout=10).status_code == 200
+        assert requests.post(predict, json={"url": served.url}, timeout=10).status_code == 200
+        for path in ("/live", "/ready", "/model", "/metrics", "/nothing"):
+            requests.get(f"{service.url}{path}", timeout=10)
+        assert service.stop() == 0
+        port = served.port
+    events = seen.read_text().splitlines()
+    assert [event for event in events if event.startswith("socket.connect")] == [
+        event for event in events if event.startswith("socket.connect") and f"('127.0.0.1', {port})" in event
+    ]
+    # gunicorn's sign of life is a file in memory that has no name for long.
+    harmless = re.compile(
+        rf"socket\.|open \['({seen}|/dev/null|/dev/shm/wgunicorn-|[0-9]+', 'w)|os.remove .*/wgunicorn-"
+    )
+    assert [event for event in events if not harmless.match(event)] == []
+
+
+def test_a_pickle_in_place_of_the_weights_is_never_run(artifacts: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(artifacts / NAME, tmp_path / NAME))
+    canary = tmp_path / "canary"
+    (folder / "model.bin").write_bytes(f"cos\nsystem\n(S'touch {canary}'\ntR.".encode())
+    receipt = json.loads((folder / "receipt.json").read_text())
+    now = stored_file(folder / "model.bin")
+    receipt["files"]["model.bin"] = {"bytes": now.bytes, "sha256": now.sha256}
+    (folder / "receipt.json").write_text(json.dumps(receipt))
+    line, *_ = failed_start(MODEL_NAME=NAME, MODEL_DIR=str(tmp_path), PORT=str(free_port()))
+    assert "cannot be loaded; export the model again" in line
+    assert not canary.exists()
