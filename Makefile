@@ -8,7 +8,7 @@ BIN := .venv/bin
 GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test check format lock benchmark calibrate clean
+.PHONY: help install models run test check audit format lock benchmark calibrate clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
 
 help: ## this list
@@ -41,6 +41,9 @@ check: install ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+audit: install ## known faults in what the images install, and a bill of materials of each, into .audit
+	@$(BIN)/python .ci/audit.py
 
 format: install ## put the code into its format
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
