@@ -1,0 +1,252 @@
+"""The images themselves: built twice through the Cloud Build files, pushed to a registry, and started.
+
+Minutes of work, most of it torch: `make test-images`. Everything is built from a copy of the source, which some tests
+change.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from deploy.cloudbuild.command import local_settings
+from deploy.cloudbuild.engines import Engine
+from deploy.cloudbuild.runner import Runner
+from deploy.cloudbuild.sizes import image_sizes, layers
+from deploy.images import substitutions, wanted_images
+from gateway.spec import openapi_document, public_document
+from services.catalog import load_catalog
+from tests.images.conftest import Registry
+from tests.images.containers import Containers, Jails, Running, containers
+from tests.images.slim import missing_slim
+from tests.running import ROOT, Photo
+
+pytestmark = [pytest.mark.images, pytest.mark.timeout(1800)]
+MODEL = "efficientnet-lite0"
+MB = 1_000_000
+CACHED = re.compile(r"Using cache|CACHED")
+
+
+@dataclass
+class Built:
+    """One submission: what it said by step, which blobs it pushed, and the image it made."""
+
+    image: str
+    lines: dict[str, list[str]]
+    pushed: dict[str, int]
+    digests: list[str]
+
+    def ran(self, command: str) -> bool:
+        """Whether the RUN that holds `command` was carried out, and not found in the cache."""
+        lines = [line for said in self.lines.values() for line in said]
+        at = [number for number, line in enumerate(lines) if "RUN" in line and command in line]
+        assert at, f"no step of the Dockerfiles runs {command}"
+        return any(not CACHED.search(" ".join(lines[number : number + 3])) for number in at)
+
+
+@dataclass
+class Source:
+    """A copy of the source, and what builds from it."""
+
+    root: Path
+    engine: Engine
+    registry: Registry
+    images: list[str] = field(default_factory=list)
+
+    def build(self, name: str) -> Built:
+        settings = local_settings(f"{self.registry.address}/test")
+        image = wanted_images([], load_catalog(self.root / "services/models.yaml"))[name]
+        lines: dict[str, list[str]] = {}
+        before = self.registry.blobs()
+        runner = Runner(self.engine, self.root, lambda step, line: lines.setdefault(step, []).append(line))
+        number = runner.run(image.file, substitutions(image, settings))
+        uri = settings.image(name)
+        self.images += [f"{uri}:{number}", f"{settings.image(image.base)}:{number}"]
+        pushed = {digest: size for digest, size in self.registry.blobs().items() if digest not in before}
+        return Built(f"{uri}:{number}", lines, pushed, self._layers(uri.partition("/")[2], number))
+
+    def change(self, path: str, change: Callable[[str], str]) -> None:
+        file = self.root / path
+        before = file.read_text(encoding="utf-8")
+        assert change(before) != before
+        file.write_text(change(before), encoding="utf-8")
+
+    def _layers(self, name: str, tag: str) -> list[str]:
+        """The digests of the layers, as the registry has them."""
+        folder = self.registry.folder / "docker/registry/v2"
+        link = folder / "repositories" / name / "_manifests/tags" / tag / "current/link"
+        digest = link.read_text().removeprefix("sha256:")
+        manifest = json.loads((folder / "blobs/sha256" / digest[:2] / digest / "data").read_text())
+        return [layer["digest"] for layer in manifest["layers"]]
+
+
+@pytest.fixture(scope="module")
+def started(engine: Engine) -> Containers:
+    if engine.name != "Docker" and (missing := Jails.missing()):
+        pytest.skip(f"To start an image without Docker this machine lacks {missing}.")
+    return containers(engine)
+
+
+@pytest.fixture(scope="module")
+def source(
+    engine: Engine, registry: Registry, started: Containers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Source]:
+    if reason := missing_slim(engine):
+        pytest.skip(reason)
+    root = tmp_path_factory.mktemp("source") / "guichet"
+    leave_out = shutil.ignore_patterns("__pycache__")
+    for name in ("services", "frontend", "cloudbuild"):
+        shutil.copytree(ROOT / name, root / name, ignore=leave_out)
+    for name in (".dockerignore", ".gcloudignore"):
+        shutil.copy2(ROOT / name, root / name)
+    made = Source(root, engine, registry)
+    yield made
+    started.remove(made.images)
+
+
+@pytest.fixture(scope="module")
+def lite0(source: Source) -> Built:
+    return source.build(MODEL)
+
+
+@pytest.fixture(scope="module")
+def serving(lite0: Built, started: Containers) -> Iterator[Running]:
+    with started.start(lite0.image, {}, {}) as running:
+        yield running
+
+
+def test_the_image_answers_a_photo_without_any_network(serving: Running, photos: list[Photo]) -> None:
+    answer = serving.ask("/predict", photos[0].data)
+    assert answer.status == 200
+    labels = [prediction["label"] for prediction in answer.json]
+    assert len(labels) == 5
+    assert serving.ask("/model").json["labels"] == 1000
+
+
+def test_the_first_photo_is_answered_within_a_second_and_a_half(
+    lite0: Built, started: Containers, photos: list[Photo], record_property: Callable[[str, object], None]
+) -> None:
+    seconds = []
+    for _ in range(5):
+        with started.start(lite0.image, {}, {}) as running:
+            seconds.append(running.ask("/predict", photos[0].data).seconds)
+    record_property("seconds to the first answer", [round(value, 2) for value in seconds])
+    print(f"seconds from exec to the first answer: {[round(value, 2) for value in seconds]}")
+    # The best of five, as other work on this machine only ever slows it down.
+    assert min(seconds) < 1.5
+
+
+def test_the_container_is_nobody_and_can_neither_write_nor_reach_out(lite0: Built, started: Containers) -> None:
+    program = """
+import os, socket
+print(os.getuid(), os.getgid())
+print([name for _, name in socket.if_nameindex()])
+for place in ("/x", "/app/x", "/models/x", "/venv/x"):
+    try:
+        open(place, "w")
+    except OSError as error:
+        print(place, error.strerror)
+"""
+    with started.start(lite0.image, {}, {}, ["python", "-c", program]) as running:
+        said = running.process.communicate(timeout=30)[0].splitlines()
+    assert said[0] == "65532 65532"
+    assert said[1] == "['lo']"
+    assert [line.split(" ", 1)[1] for line in said[2:]] == ["Read-only file system"] * 4
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.xml", "labels.txt", "receipt.json"])
+def test_a_tampered_artifact_is_refused_with_one_line(
+    lite0: Built, started: Containers, tmp_path: Path, artifacts: Path, name: str
+) -> None:
+    data = bytearray((artifacts / MODEL / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    forged = tmp_path / name
+    forged.write_bytes(data)
+    forged.chmod(0o644)
+    with started.start(lite0.image, {}, {forged: f"/models/{MODEL}/{name}"}) as running:
+        said = running.process.communicate(timeout=30)[0].strip().splitlines()
+        assert running.process.returncode == 1
+    assert len(said) == 1, said
+    line = json.loads(said[0])
+    assert line["severity"] == "CRITICAL"
+    assert f"/models/{MODEL}/" in line["message"]
+
+
+def test_a_taken_port_is_honoured(lite0: Built, started: Containers) -> None:
+    with started.start(lite0.image, {"PORT": "9123"}, {}) as running:
+        assert running.ask("/live", port=9123).status == 200
+
+
+def test_the_image_is_small_and_holds_no_tool_that_built_it(lite0: Built, engine: Engine) -> None:
+    sizes = image_sizes(engine, MODEL, lite0.image)
+    assert sizes.added < 300 * MB
+    assert 5 * MB < sizes.artifact < 50 * MB
+    assert sizes.code < MB
+    paths = [path for layer in layers(engine, lite0.image)[-3:] for path in layer.paths]
+    unwanted = re.compile(r"site-packages/(torch|nvidia|triton|nncf|pip)/|/(gcc|cc1|g\+\+|ld)$|\.cache/|\.whl$|\.pth$")
+    assert [path for path in paths if unwanted.search(path)] == []
+
+
+def test_a_second_submission_builds_nothing_and_pushes_no_layer(source: Source, lite0: Built) -> None:
+    again = source.build(MODEL)
+    assert not again.ran("--require-hashes")
+    assert not again.ran("services.export --output")
+    assert again.digests == lite0.digests
+    assert sum(again.pushed.values()) < 20_000
+
+
+def test_a_change_of_code_pushes_less_than_a_megabyte(source: Source, lite0: Built) -> None:
+    source.change("services/classifier/app.py", lambda text: text + "\n# changed\n")
+    changed = source.build(MODEL)
+    assert not changed.ran("--require-hashes")
+    assert not changed.ran("services.export --output")
+    assert changed.digests[:-1] == lite0.digests[:-1]
+    assert changed.digests[-1] != lite0.digests[-1]
+    assert 0 < sum(changed.pushed.values()) < MB
+
+
+def test_another_models_entry_changes_nothing(source: Source, lite0: Built) -> None:
+    before = source.build(MODEL)
+    source.change("services/models.yaml", lambda text: text.replace("title: ResNet-50", "title: ResNet fifty"))
+    source.change("services/models.yaml", lambda text: text.replace("  concurrency: 8", "  concurrency: 9"))
+    after = source.build(MODEL)
+    assert not after.ran("services.export --output")
+    assert after.digests == before.digests
+    assert sum(after.pushed.values()) < 20_000
+
+
+def test_the_directorys_image_answers(source: Source, started: Containers, tmp_path: Path) -> None:
+    catalog = load_catalog(source.root / "services/models.yaml")
+    models = catalog.default
+    addresses = {model.name: f"https://{model.service}.example" for model in models}
+    document = public_document(openapi_document(models, addresses, "https://directory.example"))
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    file.chmod(0o644)
+    catalog_place, document_place = "/etc/guichet/models.yaml", "/etc/guichet/openapi.json"
+    variables = {
+        "GUICHET_MODELS": " ".join(model.name for model in models),
+        "GUICHET_CATALOG": catalog_place,
+        "GUICHET_DOCUMENT": document_place,
+    }
+    mounts = {file: document_place, source.root / "services/models.yaml": catalog_place}
+    with started.start(source.build("directory").image, variables, mounts) as running:
+        assert [model["name"] for model in running.ask("/v1/models").json["models"]] == [model.name for model in models]
+        assert running.ask("/v1/openapi.json").json["info"] == document["info"]
+        assert "swagger" in running.ask("/docs").text
+
+
+def test_the_pages_image_answers(source: Source, started: Containers, tmp_path: Path) -> None:
+    key = tmp_path / "api-key"
+    key.write_text("secret\n")
+    key.chmod(0o644)
+    variables = {"API_GATEWAY": "http://127.0.0.1:8080", "API_KEY_FILE": "/etc/guichet/api-key"}
+    with started.start(source.build("page").image, variables, {key: "/etc/guichet/api-key"}) as running:
+        assert running.ask("/_stcore/health", patience=60).text == "ok"
+        assert "<title>" in running.ask("/").text
