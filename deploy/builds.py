@@ -64,12 +64,11 @@ class Builds:
             pause = min(pause * 1.5, 10)
 
     def _image(self, build: Build, found: dict[str, Any]) -> str:
+        tag = f"{build.uri}:{found['id']}"
         for image in found.get("results", {}).get("images", []):
-            if image["name"].startswith(f"{build.uri}:"):
-                return f"{image['name']}@{image['digest']}"
-        raise StepFailed(
-            f"Build {found['id']} succeeded, but pushed no image {build.uri}: see `images` in its build file."
-        )
+            if image["name"] == tag:
+                return f"{tag}@{image['digest']}"
+        raise StepFailed(f"Build {found['id']} succeeded, but pushed no image {tag}: see `images` in its build file.")
 
     def _reason(self, build: Build, found: dict[str, Any]) -> str:
         """The sentence, the log's last lines and where the rest is."""

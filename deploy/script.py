@@ -46,7 +46,7 @@ built() {{
   done
   gcloud builds describe "$1" --project={project} --flatten='results.images[]' \\
     --format='value(results.images.name,results.images.digest)' |
-    awk -v uri="$2" 'index($1, uri ":") == 1 {{ print $1 "@" $2 }}'
+    awk -v tag="$2:$1" '$1 == tag {{ print $1 "@" $2 }}'
 }}
 """
 

@@ -56,7 +56,8 @@ def _built(draft: Draft, name: str) -> str:
         return service.image
     for build in draft.actual.builds:
         if (build.image, build.content, build.status) == (name, wanted, "SUCCESS"):
-            return next((f"{tag}@{digest}" for tag, digest in build.results.items() if tag.startswith(f"{uri}:")), "")
+            tag = f"{uri}:{build.id}"
+            return f"{tag}@{build.results[tag]}" if tag in build.results else ""
     return ""
 
 

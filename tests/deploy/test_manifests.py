@@ -1,0 +1,129 @@
+"""The manifests, as Cloud Run and any Knative cluster take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import manifests
+from deploy.settings import Settings
+from services.catalog import Model, load_catalog
+from tests.deploy.world import DEFAULTS, ENTRY
+
+SETTINGS = Settings("my-project")
+IMAGE = "us-central1-docker.pkg.dev/my-project/hw5-images/guichet-alpha:b1@sha256:" + "a" * 64
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    """A model that differs from the defaults in all that a manifest shows."""
+    running = {"cpu": 2, "memory": "1Gi", "concurrency": 6, "min_instances": 1, "max_instances": 9, "deadline": 45.5}
+    fields = "".join(f"    {key}: {value}\n" for key, value in running.items())
+    path = tmp_path / "models.yaml"
+    path.write_text(DEFAULTS + ENTRY.format(name="alpha", sha256="a" * 64) + fields, encoding="utf-8")
+    return load_catalog(path)["alpha"]
+
+
+def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
+    assert manifests.model_manifest(model, IMAGE, SETTINGS) == {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "guichet-alpha",
+            "labels": {"app.kubernetes.io/managed-by": "guichet"},
+            "annotations": {"run.googleapis.com/ingress": "all"},
+        },
+        "spec": {
+            "template": {
+                "metadata": {
+                    "labels": {"app.kubernetes.io/managed-by": "guichet"},
+                    "annotations": {
+                        "autoscaling.knative.dev/minScale": "1",
+                        "autoscaling.knative.dev/maxScale": "9",
+                        "run.googleapis.com/startup-cpu-boost": "true",
+                    },
+                },
+                "spec": {
+                    "serviceAccountName": "guichet-model@my-project.iam.gserviceaccount.com",
+                    "containerConcurrency": 6,
+                    "timeoutSeconds": 46,
+                    "containers": [
+                        {
+                            "image": IMAGE,
+                            "ports": [{"name": "http1", "containerPort": 8000}],
+                            "env": [{"name": key, "value": value} for key, value in model.environment.items()],
+                            "resources": {"limits": {"cpu": "2", "memory": "1Gi"}},
+                            "startupProbe": {
+                                "httpGet": {"path": "/ready", "port": 8000},
+                                "periodSeconds": 1,
+                                "timeoutSeconds": 1,
+                                "failureThreshold": 240,
+                            },
+                        }
+                    ],
+                },
+            },
+            "traffic": [{"latestRevision": True, "percent": 100}],
+        },
+    }
+
+
+def test_the_page_reads_the_key_from_a_mounted_file() -> None:
+    container, spec = pod(manifests.page_manifest(IMAGE, "https://gateway", "guichet-key", SETTINGS))
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    assert environment["API_GATEWAY"] == "https://gateway"
+    assert environment["API_KEY_FILE"] == "/etc/guichet/key/api-key"
+    assert container["volumeMounts"] == [{"name": "key", "mountPath": "/etc/guichet/key", "readOnly": True}]
+    assert spec["volumes"] == [
+        {"name": "key", "secret": {"secretName": "guichet-key", "items": [{"key": "latest", "path": "api-key"}]}}
+    ]
+    assert spec["serviceAccountName"] == "guichet-page@my-project.iam.gserviceaccount.com"
+
+
+def test_the_directory_reads_what_it_lists_from_a_mounted_file() -> None:
+    container, spec = pod(manifests.directory_manifest(IMAGE, SETTINGS))
+    assert container["env"] == [{"name": "GUICHET_DOCUMENT", "value": "/etc/guichet/document/openapi.json.gz.b64"}]
+    assert spec["volumes"][0]["secret"]["secretName"] == "guichet-document"
+
+
+def test_googles_own_stands_in_annotations_alone(model: Model) -> None:
+    whole = [
+        manifests.model_manifest(model, IMAGE, SETTINGS),
+        manifests.directory_manifest(IMAGE, SETTINGS),
+        manifests.page_manifest(IMAGE, "https://gateway", "guichet-key", SETTINGS),
+    ]
+    for manifest in whole:
+        del manifest["metadata"]["annotations"]
+        del manifest["spec"]["template"]["metadata"]["annotations"]
+        for container in manifest["spec"]["template"]["spec"]["containers"]:
+            del container["image"]
+        del manifest["spec"]["template"]["spec"]["serviceAccountName"]
+        assert "google" not in str(manifest)
+
+
+def test_a_stamp_changes_with_how_a_service_runs_and_with_its_image_apart(model: Model) -> None:
+    def stamp(manifest: manifests.Manifest, content: str) -> tuple[str, str]:
+        notes = manifests.stamped(manifest, content)["metadata"]["annotations"]
+        return notes[manifests.MANIFEST], notes[manifests.CONTENT]
+
+    manifest = manifests.model_manifest(model, IMAGE, SETTINGS)
+    same = manifests.model_manifest(model, IMAGE.replace("b1", "b2"), SETTINGS)
+    other = manifests.model_manifest(model.model_copy(update={"cpu": 4}), IMAGE, SETTINGS)
+    assert stamp(manifest, "c1") == stamp(same, "c1")
+    assert stamp(manifest, "c1")[0] == stamp(manifest, "c2")[0]
+    assert stamp(manifest, "c1")[0] != stamp(other, "c1")[0]
+
+
+def test_another_attempt_changes_the_template(model: Model) -> None:
+    manifest = manifests.model_manifest(model, IMAGE, SETTINGS)
+    first, second = manifests.stamped(manifest, "c"), manifests.stamped(manifest, "c", 2)
+    assert first["spec"]["template"] == manifest["spec"]["template"]
+    assert second["spec"]["template"] != manifest["spec"]["template"]
+    assert first["metadata"] == second["metadata"]
+
+
+def pod(manifest: manifests.Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
+    spec = manifest["spec"]["template"]["spec"]
+    return spec["containers"][0], spec
