@@ -1,0 +1,43 @@
+"""LitServe with a worker per core, as its documentation says for CPUs, and one thread of computing in each.
+
+https://lightning.ai/docs/litserve/api-reference/litserver (workers_per_device). Its guides send photos as base64 in
+JSON; here it gets the plain bytes that everybody gets, which is less work for it.
+"""
+
+import os
+from typing import Annotated, Any
+
+import litserve
+from fastapi import Body
+
+from benchmarks.peers.work import CORES, Answer, Work
+
+Photo = Annotated[bytes, Body(media_type="image/jpeg")]
+
+
+# No postponed annotations: LitServe hands them on to FastAPI.
+class Classifier(litserve.LitAPI):
+    """Decodes and computes in the workers."""
+
+    def setup(self, device: str) -> None:
+        self.work = Work.from_environment(threads=1)
+
+    def decode_request(self, request: Photo) -> Any:
+        return self.work.network.pixels(request)
+
+    def predict(self, x: Any) -> Any:
+        return self.work.network.scores([x])[0]
+
+    def encode_response(self, output: Any) -> Answer:
+        return self.work.named(output)
+
+
+if __name__ == "__main__":
+    server = litserve.LitServer(Classifier(), accelerator="cpu", workers_per_device=CORES)
+    server.run(
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        num_api_servers=1,
+        generate_client_file=False,
+        log_level="warning",
+    )
