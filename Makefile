@@ -8,7 +8,7 @@ BIN := .venv/bin
 GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test check audit format lock benchmark calibrate clean
+.PHONY: help install models run test test-images images check audit format lock benchmark calibrate clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
 
 help: ## this list
@@ -37,10 +37,16 @@ models: install ## export the default models into .models
 test: models ## unit, contract and end-to-end tests
 	@$(BIN)/python -m pytest
 
-check: install ## format, lint, types
+test-images: models ## build, push and start the images for real: minutes, and Docker or buildah
+	@$(BIN)/python -m pytest -m images tests/images
+
+check: install ## format, lint, types, and whether Cloud Build would take its files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint services/base.Dockerfile services/Dockerfile services/directory/Dockerfile frontend/Dockerfile
+	@$(BIN)/yamllint --strict .github cloudbuild deploy gateway services deliverables.yaml
+	@$(BIN)/python -m deploy images --check
 
 audit: install ## known faults in what the images install, and a bill of materials of each, into .audit
 	@$(BIN)/python .ci/audit.py
@@ -62,7 +68,12 @@ lock: install ## the hash-locked requirements of the images, from the pins in py
 	@$(COMPILE) --group export --output-file services/export.lock >/dev/null
 	@awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept' services/export.lock >services/export.lock.new
 	@mv services/export.lock.new services/export.lock
-	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml >services/torch.txt
+	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml >services/torch.txt.new
+	@# Only a change makes what depends on it anew.
+	@cmp -s services/torch.txt.new services/torch.txt && rm services/torch.txt.new || mv services/torch.txt.new services/torch.txt
+
+images: install ## build the default images here: IMAGES="a b" REGISTRY=127.0.0.1:5000/guichet, with Docker or buildah
+	@$(BIN)/python -m deploy images $(IMAGES) $(if $(REGISTRY),--registry $(REGISTRY))
 
 # To Google Cloud: PROJECT_ID, REGION, REPOSITORY and MODELS say where and what, YES=1 asks nothing.
 doctor: install ## check what a deployment needs; FIX=1 repairs what is safe
