@@ -1,7 +1,6 @@
 """`make run`, as a person meets it."""
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 import requests
 
 from tests.e2e.conftest import Product, started_product, still_running
-from tests.running import ARTIFACTS, ROOT, Photo, wait_for
+from tests.running import ROOT, Photo, wait_for
 
 
 def gone(processes: list[psutil.Process], seconds: float) -> None:
@@ -87,24 +86,6 @@ def test_one_model_that_cannot_be_exported_does_not_keep_the_others_from_serving
         wait_for(lambda: "Ctrl-C stops everything" in running.printed, 60, "the others to be ready")
         assert "broken: the weights" in running.printed
         assert "Going on without broken." in running.printed
-        assert running.predict("efficientnet-lite0", photos[0].data).status_code == 200
-    finally:
-        running.process.terminate()
-        running.process.wait(12)
-
-
-def test_a_damaged_artifact_keeps_only_its_own_model_from_serving(
-    artifacts: Path, tmp_path: Path, photos: list[Photo]
-) -> None:
-    # Exported again, since the export looks at the digests too.
-    folder = tmp_path / "artifacts"
-    shutil.copytree(ARTIFACTS / "efficientnet-lite0", folder / "efficientnet-lite0")
-    (folder / "efficientnet-lite0" / "model.bin").write_bytes(b"")
-    shutil.copytree(ARTIFACTS / ".weights", folder / ".weights")
-    running = started_product(tmp_path, "--models=efficientnet-lite0", f"--artifacts={folder}")
-    try:
-        wait_for(lambda: "Ctrl-C stops everything" in running.printed, 90, "the model to be exported and ready")
-        assert "efficientnet-lite0: exported as fp16" in running.printed
         assert running.predict("efficientnet-lite0", photos[0].data).status_code == 200
     finally:
         running.process.terminate()

@@ -135,4 +135,6 @@ def test_the_running_service_survives_the_death_of_its_decoders(lite0: Service, 
     assert decoders
     for decoder in decoders:
         decoder.kill()
+    for decoder in decoders:
+        wait_for(lambda decoder=decoder: not decoder.is_running(), 5, "the decoders' end")
     assert [predict().json() for _ in range(len(decoders) + 1)] == [expected] * (len(decoders) + 1)

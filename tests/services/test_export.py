@@ -24,6 +24,7 @@ from services.export.convert import openvino_model, save, torch_logits
 from services.export.errors import Disagreement, NetworkError
 from services.export.network import Network, built_network
 from services.export.pictures import Pictures, generated, photos_in
+from services.export.recipe import Recipe, is_current
 from tests.running import ROOT, Photo, environment
 
 DEFAULTS = """
@@ -104,6 +105,12 @@ def test_own_weights_from_an_address_become_an_artifact_once(tmp_path: Path, wei
     second = run_export(*arguments)
     assert (second.returncode, second.stderr) == (0, "own: up to date\n")
     assert (output / "own" / "model.bin").stat().st_mtime_ns == before.st_mtime_ns
+
+    entry = load_catalog(catalog)
+    recipe = Recipe.of(entry, entry["own"], "fp16", None)
+    assert is_current(output / "own", recipe)
+    (output / "own" / "model.bin").write_bytes(b"")
+    assert not is_current(output / "own", recipe), "a damaged artifact is made again"
 
 
 def test_torchvisions_own_weights_are_fetched_from_a_mirror_and_their_digest_checked(
