@@ -68,7 +68,7 @@ lock: install ## the hash-locked requirements of the images, from the pins in py
 	@$(COMPILE) --group export --output-file services/export.lock >/dev/null
 	@awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept' services/export.lock >services/export.lock.new
 	@mv services/export.lock.new services/export.lock
-	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml >services/torch.txt.new
+	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml | sort -u >services/torch.txt.new
 	@# Only a change makes what depends on it anew.
 	@cmp -s services/torch.txt.new services/torch.txt && rm services/torch.txt.new || mv services/torch.txt.new services/torch.txt
 
