@@ -44,11 +44,14 @@ def benchmark(
             exists=True, file_okay=False, help="Labelled photos, named like 281_tabby.jpg; default: foolbox's 20."
         ),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often everyone is measured, in turns.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="How often everyone is measured, in turns.")] = 3,
     seconds: Annotated[int, typer.Option(min=1, help="Of load at 8 connections; half of it at 1 and at 32.")] = 6,
     starts: Annotated[int, typer.Option(min=1, help="Cold starts of each default model.")] = 20,
     quick: Annotated[bool, typer.Option("--quick", help="Two short rounds, to see that everything runs.")] = False,
-    long: Annotated[bool, typer.Option("--long", help=f"Also {REQUESTS:,} requests, to see if memory grows.")] = False,
+    long: Annotated[
+        bool,
+        typer.Option("--long", help=f"Also {REQUESTS:,} requests to see if memory grows, and peers with our decoder."),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Where the results go; default: benchmarks/results, or .run if --quick.")
     ] = None,
@@ -64,8 +67,15 @@ def benchmark(
     try:
         require_client()
         with tempfile.TemporaryDirectory(prefix="guichet-benchmark-") as scratch:
-            run = Run(console, Path(scratch), photos_in(photos or default_folder()), Plan(rounds, seconds), only or [])
-            figures = run.figures(starts, REQUESTS if long else 0)
+            run = Run(
+                console,
+                Path(scratch),
+                photos_in(photos or default_folder()),
+                Plan(rounds, seconds),
+                only or [],
+                long=long,
+            )
+            figures = run.figures(starts, REQUESTS)
     except (NoClient, NoPhotos, NotThere, NoArtifact, ServerFailed) as err:
         console.print(str(err), style="red", markup=False)
         raise typer.Exit(1) from err

@@ -41,10 +41,21 @@ class Run:
     """Everything that the parts share: the machine, the photos, the artifacts."""
 
     def __init__(
-        self, console: Console, scratch: Path, photos: Sequence[Photo], plan: rounds.Plan, only: Sequence[str]
+        self,
+        console: Console,
+        scratch: Path,
+        photos: Sequence[Photo],
+        plan: rounds.Plan,
+        only: Sequence[str],
+        *,
+        long: bool,
     ) -> None:
-        self._console, self._plan, self._only = console, plan, only
-        self._chosen = [candidate for candidate in candidates() if self._wants(candidate.name)]
+        self._console, self._plan, self._only, self._long = console, plan, only, long
+        self._chosen = [
+            candidate
+            for candidate in candidates()
+            if self._wants(candidate.name) and (only or long or candidate.group != "given-decoder")
+        ]
         self._ceilings = [engine for name, engine in CEILINGS.items() if self._wants(name)]
         self._require()
         folder = copied(list(photos), scratch / "photos")
@@ -60,7 +71,7 @@ class Run:
         self._material = Material(catalog[MODEL], artifacts.weights(catalog, catalog[MODEL]), made, scratch)
 
     def figures(self, starts: int, requests: int) -> Figures:
-        """All that is wanted, measured; `requests` to each precision to see whether memory grows, or 0."""
+        """All that is wanted, measured; `requests` go to each precision to see whether memory grows."""
         machine = Machine.here()
         if machine.busy > BUSY:
             warning = f"{machine.busy:.0%} of this machine is busy with something else: the figures will say little."
@@ -87,7 +98,7 @@ class Run:
             )
         figures.rows = rows(self._chosen, found, figures.sizes)
         figures.limits = limits(found)
-        if requests and self._wants("growth"):
+        if self._long and self._wants("growth"):
             figures.growths = [self._growth(candidate, requests) for candidate in services]
         return figures
 
