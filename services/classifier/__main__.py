@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
-from flask import Flask
 from gunicorn.arbiter import Arbiter
 
 from services.artifact import ArtifactError, verified_receipt
@@ -20,6 +21,9 @@ from services.web.connection import Bounds
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
 from services.web.server import PortTaken, listening_socket, serve
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 # Threads beyond the requests that may come in: they answer probes and refuse the rest.
 SPARE_THREADS = 8
@@ -50,14 +54,16 @@ def main() -> int:
 
 def _loaded_app(settings: Settings, side: int, decode: Decode, nursery: Nursery | None) -> Flask:
     """The application, made in the process that serves: OpenVINO's threads do not survive a fork."""
-    from services.classifier.app import create_app
     from services.classifier.classifier import Classifier
 
     if nursery:
         decode = DecoderPool(nursery, side, settings.decoders, settings.max_body, _end_instance).pixels
+    with ThreadPoolExecutor(1) as loader:
+        # OpenVINO compiles the network on one processor while Python loads Flask on another.
+        loading = loader.submit(Classifier, settings.artifact, settings.model_name, settings.streams, decode)
+        from services.classifier.app import create_app
     try:
-        classifier = Classifier(settings.artifact, settings.model_name, settings.streams, decode)
-        return create_app(settings, classifier)
+        return create_app(settings, loading.result())
     except ArtifactError as err:
         log_fatal(str(err))
         # What gunicorn's arbiter takes for "do not try again".

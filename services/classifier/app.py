@@ -17,9 +17,9 @@ from services.classifier.inputs import question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
 from services.classifier.settings import Settings
 from services.web.envelope import wrap_answers
+from services.web.errors import handle_problems
 from services.web.exchange import ARRIVED, GONE
 from services.web.metrics import metrics_page
-from services.web.problems import handle_problems
 
 if TYPE_CHECKING:
     from services.classifier.fetch import Fetcher

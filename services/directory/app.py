@@ -12,8 +12,8 @@ from services.catalog import Catalog, Model
 from services.directory.docs import docs_page
 from services.directory.settings import Settings
 from services.web.envelope import wrap_answers
+from services.web.errors import handle_problems
 from services.web.metrics import metrics_page
-from services.web.problems import handle_problems
 
 
 def create_app(settings: Settings, models: list[dict[str, Any]], document: bytes) -> Flask:
