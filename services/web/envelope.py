@@ -59,6 +59,7 @@ def _preflight() -> Response:
     """What a browser asks before it calls; its methods are the route's own."""
     methods = sorted(request.url_rule.methods or []) if request.url_rule else []
     response = Response(status=204)
+    del response.headers["Content-Type"]
     response.headers["Access-Control-Allow-Methods"] = ", ".join(methods)
     response.headers["Access-Control-Allow-Headers"] = "content-type, x-api-key, x-request-id"
     response.headers["Access-Control-Max-Age"] = "3600"
