@@ -8,7 +8,7 @@ BIN := .venv/bin
 GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test test-images images check audit format lock benchmark calibrate clean
+.PHONY: help install models run test test-images images check audit format lock benchmark calibrate screenshots page-figures clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
 
 help: ## this list
@@ -118,6 +118,12 @@ benchmark: install .venv-peers/.installed ## measure the services beside their p
 
 calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
 	@$(BIN)/python -m benchmarks.calibrate $(MODEL)
+
+screenshots: models ## the pictures of the page in docs/images
+	@$(BIN)/python -m benchmarks.screenshots
+
+page-figures: install ## measure the page and write its table in docs/page.md
+	@$(BIN)/python -m benchmarks.page_report
 
 clean: ## remove the environments and the exported models
 	rm -rf .venv .venv-peers .models

@@ -31,8 +31,11 @@ def main() -> None:
         for title, page in views.items():
             st.page_link(page, label=title)
         choose_language(say)
-    view.run()
+    # The view may wait for answers, and the rest of the page should not.
+    body = st.container()
     st.html(markup.footer(office().settings.gateway, say))
+    with body:
+        view.run()
 
 
 main()

@@ -18,7 +18,8 @@ from frontend.visit import Visit
 
 # While answers are due the browser asks this often for what is new (s); rarely, where all that is due is asleep …
 POLL, POLL_ASLEEP = 0.1, 0.4
-# … and each time waits for it here, at most so long, so that an answer is drawn the moment it comes.
+# … but each time, once it has drawn, the page waits for news, at most so long: the next drawing begins when one comes.
+# The wait comes last because Streamlit sends every 10 ms, and drops what is not yet sent when the next drawing begins.
 HOLD = 0.8
 # Answers which take no longer than this all come with the very first drawing.
 FIRST_HOLD = 0.08
@@ -28,25 +29,26 @@ PATIENCE = 0.4
 
 def show_results(here: Visit, wishes: Wishes) -> None:
     """Draws the answers, and again whenever one comes, until all have come."""
-    st.session_state["drawn"] = -1  # whatever was drawn before: the whole page is drawn anew
     until = time.monotonic() + FIRST_HOLD
     while (due := _due(here, wishes)) and (left := until - time.monotonic()) > 0:
         _hold(here, here.jobs.version, left)
     poll = None if not due else POLL_ASLEEP if all(job.state == "waking" for job in due) else POLL
-    st.fragment(_results, run_every=poll)(here, wishes, bool(due))
+    with_page = True
 
+    def results() -> None:
+        version, jobs = here.jobs.version, here.jobs.jobs()
+        if len(here.pictures) == 1:
+            _cards(here.pictures[0], wishes, jobs, here)
+        else:
+            _many(here, wishes, jobs)
+        if due and not _due(here, wishes):
+            st.rerun()  # draws once more, without asking for news from now on
+        # A browser may ask once more than it should: without a wait it would keep the page drawing the same.
+        if due or not with_page:
+            _hold(here, version, HOLD)
 
-def _results(here: Visit, wishes: Wishes, due: bool) -> None:
-    # Without a wait a browser that asks faster than the page can draw would keep it drawing the same for ever.
-    _hold(here, st.session_state.get("drawn", -1), HOLD)
-    st.session_state["drawn"] = here.jobs.version
-    jobs = here.jobs.jobs()
-    if len(here.pictures) == 1:
-        _one(here, wishes, jobs)
-    else:
-        _many(here, wishes, jobs)
-    if due and not _due(here, wishes):
-        st.rerun()  # draws once more, without asking for news from now on
+    st.fragment(results, run_every=poll)()
+    with_page = False
 
 
 def _due(here: Visit, wishes: Wishes) -> list[Job]:
@@ -59,12 +61,7 @@ def _hold(here: Visit, version: int, seconds: float) -> None:
     """Waits for news since `version`, at most so long; a click of the visitor ends the wait, and this run with it."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not here.jobs.wait(version, min(left, 0.04)):
-        "drawn" in st.session_state  # noqa: B015  # where Streamlit may interrupt
-
-
-def _one(here: Visit, wishes: Wishes, jobs: Mapping[Key, Job]) -> None:
-    (picture,) = here.pictures
-    _cards(picture, wishes, jobs, here)
+        "visit" in st.session_state  # noqa: B015  # where Streamlit may interrupt
 
 
 def _cards(picture: Picture, wishes: Wishes, jobs: Mapping[Key, Job], here: Visit) -> None:
