@@ -239,14 +239,56 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "error_image_corrupt": ("The picture is damaged and cannot be read.", "L’image est abîmée et ne peut être lue."),
     "error_image_too_many_pixels": ("The picture has too many pixels.", "L’image a trop de pixels."),
+    "error_image_too_complex": (
+        "The picture takes too much work to decode.",
+        "L’image demande trop de travail pour être décodée.",
+    ),
     "error_body_too_large": ("The picture is too large.", "L’image est trop grande."),
     "error_url_blocked": (
         "The models may not fetch from this address.",
         "Les modèles n’ont pas le droit d’aller à cette adresse.",
     ),
-    "error_url_fetch_failed": (
+    "error_url_invalid": (
+        "This is not an address from which a picture can be fetched.",
+        "Ce n’est pas une adresse d’où une image peut être obtenue.",
+    ),
+    "error_url_disabled": (
+        "The models here do not fetch pictures from addresses; give the picture itself.",
+        "Ici les modèles ne vont pas chercher d’images à une adresse ; donnez l’image elle-même.",
+    ),
+    "error_fetch_failed": (
         "No picture could be fetched from this address.",
         "Aucune image n’a pu être obtenue à cette adresse.",
+    ),
+    "error_fetch_timeout": (
+        "The address did not send its picture in time.",
+        "L’adresse n’a pas envoyé son image à temps.",
+    ),
+    "error_fetch_truncated": (
+        "The address sent only a part of its picture.",
+        "L’adresse n’a envoyé qu’une partie de son image.",
+    ),
+    "error_fetch_type": ("There is no picture at this address.", "Il n’y a pas d’image à cette adresse."),
+    "error_fetch_encoding": (
+        "The address sent its picture in a form that cannot be read.",
+        "L’adresse a envoyé son image sous une forme illisible.",
+    ),
+    "error_fetch_redirects": (
+        "The address leads on to others, too many times.",
+        "L’adresse renvoie à d’autres, trop de fois.",
+    ),
+    "error_fetch_too_large": ("The picture at this address is too large.", "L’image à cette adresse est trop grande."),
+    "error_queue_timeout": (
+        "The model is too busy to answer in time; try again in a moment.",
+        "Le modèle est trop occupé pour répondre à temps ; réessayez dans un instant.",
+    ),
+    "error_not_ready": (
+        "The model is still starting; try again in a moment.",
+        "Le modèle démarre encore ; réessayez dans un instant.",
+    ),
+    "error_model_output_invalid": (
+        "The model gave an answer that makes no sense.",
+        "Le modèle a donné une réponse qui n’a pas de sens.",
     ),
     "error_page_failed": (
         "The page itself failed to ask; this is a fault of the page.",

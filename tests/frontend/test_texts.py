@@ -91,7 +91,24 @@ def test_a_label_of_markdown_is_shown_letter_by_letter() -> None:
 def test_an_error_is_said_in_the_page_s_language_or_in_the_service_s_words() -> None:
     french = Texts("fr")
     assert markup.reason(GatewayError("overloaded", "Busy."), french).startswith("Le modèle est occupé")
-    assert markup.reason(GatewayError("model_output_invalid", "The model said nonsense."), french) == (
-        "The model said nonsense."
-    )
+    assert markup.reason(GatewayError("unheard_of", "Something new."), french) == "Something new."
     assert "418" in markup.reason(GatewayError("http_418", "teapot", status=418), french)
+
+
+def codes(problem: type) -> set[str]:
+    """The codes of a class of problems and of all its kinds."""
+    return {getattr(problem, "code", "")}.union(*(codes(kind) for kind in problem.__subclasses__()))
+
+
+def test_whatever_a_service_may_say_of_a_picture_has_words_in_both_languages() -> None:
+    import services.classifier.problems  # noqa: F401  # its kinds are those that count
+    from services.web.problems import Problem
+
+    about_pictures = {
+        code
+        for code in codes(Problem)
+        if code.startswith(("image_", "url_", "fetch_"))
+        or code in {"overloaded", "queue_timeout", "not_ready", "body_too_large", "model_output_invalid"}
+    }
+    assert len(about_pictures) > 12
+    assert {f"error_{code}" for code in about_pictures} <= TEXTS.keys()
