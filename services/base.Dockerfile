@@ -21,5 +21,7 @@ RUN PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash 
 
 FROM ${PYTHON}
 COPY --from=packages /rootfs/ /
-ENV PATH=/venv/bin:${PATH} PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Temporary files, such as a large upload's, go into memory: that works where the root file system is read-only, too.
+ENV PATH=/venv/bin:${PATH} HOME=/tmp TMPDIR=/dev/shm PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
 USER 65532:65532

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from services.classifier.problems import CallerGone, QueueTimeout
@@ -24,24 +24,24 @@ class Admission:
     """
 
     def __init__(self, concurrency: int, streams: int) -> None:
-        self._places = threading.BoundedSemaphore(concurrency)
-        self._fetches = threading.BoundedSemaphore(max(1, concurrency // 2))
+        self._places = _Places(concurrency)
+        self._fetches = _Places(max(1, concurrency // 2))
         self._lock = threading.Lock()
         self._free = self._streams = streams
         self._line: deque[threading.Lock] = deque()
         self._work_seconds = 0.0
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place inside; raises Overloaded at once when all are taken."""
-        with _taken(self._places):
-            yield
+    def refused(self) -> Overloaded | None:
+        """What to tell who would come in now; None where there is a place. Asked without waiting, from any thread."""
+        return Overloaded(BUSY) if self._places.full else None
 
-    @contextmanager
-    def fetch(self) -> Iterator[None]:
+    def place(self) -> AbstractContextManager[None]:
+        """A place inside; raises Overloaded at once when all are taken."""
+        return self._places.taken()
+
+    def fetch(self) -> AbstractContextManager[None]:
         """Leave to fetch an image; raises Overloaded at once when too many do."""
-        with _taken(self._fetches):
-            yield
+        return self._fetches.taken()
 
     @contextmanager
     def turn(self, until: float, gone: Callable[[], bool]) -> Iterator[float]:
@@ -98,11 +98,26 @@ class Admission:
             self._free += 1
 
 
-@contextmanager
-def _taken(places: threading.BoundedSemaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise Overloaded(BUSY)
-    try:
-        yield
-    finally:
-        places.release()
+class _Places:
+    """So many may be taken at a time."""
+
+    def __init__(self, number: int) -> None:
+        self._lock = threading.Lock()
+        self._free = number
+
+    @property
+    def full(self) -> bool:
+        return self._free == 0
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """One of them; raises Overloaded at once where there is none."""
+        with self._lock:
+            if not self._free:
+                raise Overloaded(BUSY)
+            self._free -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._free += 1

@@ -16,9 +16,10 @@ from services.classifier.classifier import Classifier, Times
 from services.classifier.inputs import question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
 from services.classifier.settings import Settings
+from services.web.door import Door
 from services.web.envelope import wrap_answers
 from services.web.errors import handle_problems
-from services.web.exchange import ARRIVED, GONE
+from services.web.exchange import ARRIVED, DOOR, GONE
 from services.web.metrics import metrics_page
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
     fetcher = cache(partial(_fetcher, settings))
     handle_problems(app)
     wrap_answers(app, settings.origins)
+    app.extensions[DOOR] = Door("POST", "/predict", admission.refused, settings.origins)
 
     @app.post("/predict")
     def predict() -> Response:

@@ -107,13 +107,13 @@ class Connection:
             self._unanswered.pop()
         except IndexError:
             return
+        self._account(0)
         try:
             self._rest = data[self.sock.send(data) :]
         except BlockingIOError:
             self._rest = data
         except OSError:
             keep = False
-        self._account(0)
         self._keep = keep
         if not keep or self._rest:
             self.state = State.ANSWERED

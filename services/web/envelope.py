@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import NotFound
@@ -13,9 +16,55 @@ from services.web.exchange import FAULT
 from services.web.logs import log_line
 from services.web.metrics import REQUESTS
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-TRACE = re.compile(r"([0-9a-f]{32})")
-EXPOSED = "Server-Timing, X-Request-Id, X-Model, X-Model-Version, Retry-After"
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACE: Final = re.compile(r"([0-9a-f]{32})")
+EXPOSED: Final = "Server-Timing, X-Request-Id, X-Model, X-Model-Version, Retry-After"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What surrounds one answer to the request of `environ`, WSGI's; `started` is by the clock of `perf_counter`."""
+
+    environ: Mapping[str, Any]
+    origins: str
+    request_id: str
+    started: float
+
+    @classmethod
+    def opened(cls, environ: Mapping[str, Any], origins: str) -> Envelope:
+        """A caller's own request id is taken where it is harmless."""
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        return cls(environ, origins, sent if REQUEST_ID.fullmatch(sent) else _new_id(), time.perf_counter())
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Every answer has these."""
+        headers = {
+            "X-Request-Id": self.request_id,
+            "X-Content-Type-Options": "nosniff",
+            "Access-Control-Allow-Origin": self.origins,
+            "Access-Control-Expose-Headers": EXPOSED,
+        }
+        return headers if self.origins == "*" else headers | {"Vary": "Origin"}
+
+    def record(self, route: str, status: int, code: str = "", timing: str = "") -> None:
+        """Count the answer, and log it."""
+        REQUESTS.labels(route, str(status)).inc()
+        # Probes come every few seconds and say nothing.
+        if route in ("/live", "/metrics") and status < 400:
+            return
+        environ = self.environ
+        trace = TRACE.search(environ.get("HTTP_X_CLOUD_TRACE_CONTEXT", "") or environ.get("HTTP_TRACEPARENT", ""))
+        log_line(
+            f"{environ['REQUEST_METHOD']} {route} {status}",
+            "request",
+            request_id=self.request_id,
+            status=status,
+            milliseconds=round((time.perf_counter() - self.started) * 1000, 2),
+            **({"code": code} if code else {}),
+            **({"timing": timing} if timing else {}),
+            **({"logging.googleapis.com/trace": trace[1]} if trace else {}),
+        )
 
 
 def wrap_answers(app: Flask, origins: str) -> None:
@@ -23,9 +72,7 @@ def wrap_answers(app: Flask, origins: str) -> None:
 
     @app.before_request
     def _open() -> Response | None:
-        g.started = time.perf_counter()
-        sent = request.headers.get("X-Request-Id", "")
-        g.request_id = sent if REQUEST_ID.fullmatch(sent) else _request_id()
+        g.envelope = Envelope.opened(request.environ, origins)
         # What the server could not read leaves in the same envelope as everything else.
         if fault := request.environ.get(FAULT):
             raise fault
@@ -38,19 +85,19 @@ def wrap_answers(app: Flask, origins: str) -> None:
 
     @app.after_request
     def _close(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Request-Id"] = g.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers, envelope = response.headers, g.envelope
+        for name, value in envelope.headers.items():
+            if name == "Vary":
+                headers.add(name, value)
+            else:
+                headers[name] = value
         headers.setdefault("Cache-Control", "no-store")
-        headers["Access-Control-Allow-Origin"] = origins
-        headers["Access-Control-Expose-Headers"] = EXPOSED
-        if origins != "*":
-            headers.add("Vary", "Origin")
-        _record(response)
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        envelope.record(route, response.status_code, g.get("problem", ""), headers.get("Server-Timing", ""))
         return response
 
 
-def _request_id() -> str:
+def _new_id() -> str:
     # A name, not a secret; and the system's own source of chance would hand the interpreter to another thread.
     return f"{random.getrandbits(128):032x}"
 
@@ -64,23 +111,3 @@ def _preflight() -> Response:
     response.headers["Access-Control-Allow-Headers"] = "content-type, x-api-key, x-request-id"
     response.headers["Access-Control-Max-Age"] = "3600"
     return response
-
-
-def _record(response: Response) -> None:
-    route = request.url_rule.rule if request.url_rule else "unknown"
-    seconds = time.perf_counter() - g.started
-    REQUESTS.labels(route, str(response.status_code)).inc()
-    # Probes come every few seconds and say nothing.
-    if route in ("/live", "/metrics") and response.status_code < 400:
-        return
-    trace = TRACE.search(request.headers.get("X-Cloud-Trace-Context", "") or request.headers.get("Traceparent", ""))
-    log_line(
-        f"{request.method} {route} {response.status_code}",
-        "request",
-        request_id=g.request_id,
-        status=response.status_code,
-        milliseconds=round(seconds * 1000, 2),
-        **({"code": g.problem} if "problem" in g else {}),
-        **({"timing": timing} if (timing := response.headers.get("Server-Timing")) else {}),
-        **({"logging.googleapis.com/trace": trace[1]} if trace else {}),
-    )

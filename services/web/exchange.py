@@ -18,6 +18,8 @@ from services.web.receiver import Arrival
 FAULT: Final = "guichet.fault"
 ARRIVED: Final = "guichet.arrived"
 GONE: Final = "guichet.gone"
+# Where an application keeps its door (services.web.door), among its extensions.
+DOOR: Final = "guichet.door"
 
 Environ = dict[str, Any]
 Application = Callable[..., Any]

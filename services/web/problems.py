@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import ClassVar
@@ -29,6 +30,23 @@ class InternalError(Problem):
 
 class OutOfMemory(Problem):
     status, code, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "out_of_memory", 1
+
+
+def problem_document(problem: Problem, request_id: str) -> bytes:
+    """The body that tells a caller about `problem`."""
+    return json.dumps(
+        {
+            "type": f"urn:guichet:problem:{problem.code}",
+            "title": problem.status.phrase,
+            "status": int(problem.status),
+            "detail": problem.detail,
+            "instance": f"urn:guichet:request:{request_id}",
+            "code": problem.code,
+            "request_id": request_id,
+            # Hugging Face's clients show this one.
+            "error": problem.detail,
+        }
+    ).encode()
 
 
 def log_unforeseen(error: BaseException) -> None:

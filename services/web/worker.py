@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gunicorn.workers.base import Worker
 
@@ -31,6 +31,9 @@ from services.web.faults import Overloaded, Stopping
 from services.web.logs import flush_logs
 from services.web.problems import InternalError, Problem, log_unforeseen
 from services.web.receiver import Arrival, Receiver
+
+if TYPE_CHECKING:
+    from services.web.door import Door
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class LoopWorker(Worker):
         self._lock = threading.Lock()
         self._resumed: deque[Connection] = deque()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
+        self._door: Door | None = getattr(self.wsgi, "extensions", {}).get(exchange.DOOR)
         self._swept = 0.0
         self._turns = 0
         self._address = self.sockets[0].getsockname()[:2]
@@ -106,7 +110,12 @@ class LoopWorker(Worker):
             self._poller.unregister(sock)
 
     def call(self, connection: Connection, arrival: Arrival) -> None:
-        self._calls.put(_Call(connection, arrival, self._environment(connection, arrival)))
+        environ = self._environment(connection, arrival)
+        if self._door and (refusal := self._door.answer(environ)):
+            data, keep = exchange.answer(refusal, self.cfg, arrival.request, environ, closing=not self.alive)
+            connection.answer(data, keep=keep)
+        else:
+            self._calls.put(_Call(connection, arrival, environ))
 
     def soon(self, connection: Connection) -> None:
         self._resumed.append(connection)
