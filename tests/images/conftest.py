@@ -36,8 +36,8 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """Debian's docker-registry, a registry as any other."""
+def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Debian's docker-registry, a registry as any other. What was built for it goes when it goes; the cache stays."""
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip(
@@ -57,3 +57,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         yield Registry(address, folder / "images")
     finally:
         end_process(process)
+        remove_images(engine, address)
+
+
+def remove_images(engine: Engine, address: str) -> None:
+    """Take away all images that are named after a registry."""
+    program, name = ("docker", "Repository") if engine.name == "Docker" else ("buildah", "Name")
+    listing = subprocess.run(
+        [program, "images", f"--format={{{{.{name}}}}}:{{{{.Tag}}}}"], capture_output=True, text=True, check=True
+    )
+    if images := [image for image in listing.stdout.split() if image.startswith(f"{address}/")]:
+        subprocess.run([program, "rmi", "--force", *images], capture_output=True, check=False)

@@ -96,8 +96,6 @@ class Containers(Protocol):
         self, image: str, environment: Mapping[str, str], mounts: Mapping[Path, str], command: Sequence[str] = ()
     ) -> contextlib.AbstractContextManager[Running]: ...
 
-    def remove(self, images: Sequence[str]) -> None: ...
-
 
 def containers(engine: Engine) -> Containers:
     return DockerContainers() if engine.name == "Docker" else Jails()
@@ -130,9 +128,6 @@ class DockerContainers:
             yield running
         finally:
             running.stopped()
-
-    def remove(self, images: Sequence[str]) -> None:
-        _succeeds(["docker", "rmi", *images])
 
 
 class Jails:
@@ -169,9 +164,6 @@ class Jails:
                 running.stopped()
         finally:
             _output(["buildah", "rm", container])
-
-    def remove(self, images: Sequence[str]) -> None:
-        _succeeds(["buildah", "rmi", "--force", *images])
 
 
 def _signal_child(pid: int, number: signal.Signals) -> None:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,6 @@ class Source:
     root: Path
     engine: Engine
     registry: Registry
-    images: list[str] = field(default_factory=list)
 
     def build(self, name: str) -> Built:
         settings = local_settings(f"{self.registry.address}/test")
@@ -69,7 +68,6 @@ class Source:
         runner = Runner(self.engine, self.root, lambda step, line: lines.setdefault(step, []).append(line))
         number = runner.run(image.file, substitutions(image, settings))
         uri = settings.image(name)
-        self.images += [f"{uri}:{number}", f"{settings.image(image.base)}:{number}"]
         pushed = {digest: size for digest, size in self.registry.blobs().items() if digest not in before}
         return Built(f"{uri}:{number}", lines, pushed, self._layers(uri.partition("/")[2], number))
 
@@ -109,9 +107,7 @@ def started(engine: Engine) -> Containers:
 
 
 @pytest.fixture(scope="module")
-def source(
-    engine: Engine, registry: Registry, started: Containers, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Source]:
+def source(engine: Engine, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Source:
     if reason := missing_slim(engine):
         pytest.skip(reason)
     root = tmp_path_factory.mktemp("source") / "guichet"
@@ -120,9 +116,7 @@ def source(
         shutil.copytree(ROOT / name, root / name, ignore=leave_out)
     for name in (".dockerignore", ".gcloudignore"):
         shutil.copy2(ROOT / name, root / name)
-    made = Source(root, engine, registry)
-    yield made
-    started.remove(made.images)
+    return Source(root, engine, registry)
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +258,13 @@ def test_the_pages_image_answers(source: Source, started: Containers, tmp_path: 
     key.write_text("secret\n")
     key.chmod(0o644)
     variables = {"API_GATEWAY": "http://127.0.0.1:8080", "API_KEY_FILE": "/etc/guichet/api-key"}
-    with started.start(source.build("page").image, variables, {key: "/etc/guichet/api-key"}) as running:
+    image, mounts = source.build("page").image, {key: "/etc/guichet/api-key"}
+    with started.start(image, variables, mounts) as running:
         assert running.ask("/_stcore/health", patience=60).text == "ok"
         assert "<title>" in running.ask("/").text
+    program = """
+from streamlit.testing.v1 import AppTest
+print(len(AppTest.from_file("/app/frontend/app.py", default_timeout=60).run().exception), "exceptions")
+"""
+    with started.start(image, variables, mounts, ["python", "-c", program]) as running:
+        assert "0 exceptions" in running.process.communicate(timeout=90)[0].splitlines()
