@@ -2,6 +2,7 @@
 
 import contextlib
 import faulthandler
+import io
 import os
 import signal
 import socket
@@ -12,6 +13,8 @@ from functools import partial
 import numpy as np
 import psutil
 import pytest
+import requests
+from PIL import Image
 
 from services.artifact import Preprocess
 from services.classifier.decoding.nursery import Nursery
@@ -123,9 +126,22 @@ def test_without_the_nursery_the_service_says_it_is_not_ready_and_ends() -> None
     assert lost
 
 
-def test_the_running_service_survives_the_death_of_its_decoders(lite0: Service, photos: list[Photo]) -> None:
-    import requests
+KINDS = "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB, JPEG CMYK, JPEG L"
 
+
+@pytest.mark.parametrize(("kind", "mode"), [kind.split() for kind in KINDS.split(", ")])
+def test_the_running_service_reads_every_kind_of_picture(
+    lite0: Service, photos: list[Photo], kind: str, mode: str
+) -> None:
+    stream = io.BytesIO()
+    with Image.open(photos[0].path) as photo:
+        (photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode)).save(stream, kind)
+    answer = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()) == 5
+
+
+def test_the_running_service_survives_the_death_of_its_decoders(lite0: Service, photos: list[Photo]) -> None:
     def predict() -> requests.Response:
         return requests.post(f"{lite0.url}/predict", data=photos[0].data, timeout=20)
 

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-# Pillow loads its plug-ins when it first needs them, and here no file can be opened then.
-from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, MpoImagePlugin, WebPImagePlugin
 
 from services.classifier.decoding.pixels import Pixels
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
@@ -31,8 +30,11 @@ STATM: Final = Path("/proc/self/statm")
 LENGTH: Final = struct.Struct("I")
 # A reply is one byte, then the problem's sentence: 0 for pixels, else which of these, counted from 1.
 PROBLEMS: Final[tuple[type[Problem], ...]] = (ImageUnsupported, ImageCorrupt, ImageTooManyPixels, ImageTooComplex)
-PLUGINS: Final = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin)
 DONE: Final = b"\x00"
+
+# Pillow loads its plug-ins when it first needs them, and where pictures are decoded no file can be opened.
+Image.preinit()
+PLUGINS: Final = (MpoImagePlugin, WebPImagePlugin)
 
 
 def decode_for_ever(channel: socket.socket, image: mmap.mmap, pixels: mmap.mmap, decode: Decode) -> None:
