@@ -9,7 +9,7 @@ GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
 .PHONY: help install models run test test-images images check audit format lock benchmark calibrate screenshots page-figures clean
-.PHONY: doctor plan build deploy status logs rollback destroy cost
+.PHONY: doctor plan build deploy status logs rollback destroy cost test-faults
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -74,6 +74,9 @@ lock: install ## the hash-locked requirements of the images, from the pins in py
 
 images: install ## build the default images here: IMAGES="a b" REGISTRY=127.0.0.1:5000/guichet, with Docker or buildah
 	@$(BIN)/python -m deploy images $(IMAGES) $(if $(REGISTRY),--registry $(REGISTRY))
+
+test-faults: install ## deployments in which each write goes wrong in each way, with the real gcloud (an hour)
+	@$(BIN)/python -m pytest tests/deploy -m thorough
 
 # To Google Cloud: PROJECT_ID, REGION, REPOSITORY and MODELS say where and what, YES=1 asks nothing.
 doctor: install ## check what a deployment needs; FIX=1 repairs what is safe

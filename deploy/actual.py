@@ -140,7 +140,7 @@ def _secrets(settings: Settings, gcloud: Gcloud, commands: Commands) -> dict[str
             if version["state"] == "ENABLED"
         )
         for name in ours
-        if name == settings.document_secret or name.startswith("guichet-key")
+        if name in (settings.document_secret, settings.key_secret)
     }
 
 

@@ -59,7 +59,8 @@ class Builds:
             if found["status"] != said:
                 said = found["status"]
                 tell(f"build {number} is {said.lower()}, {found.get('logUrl', '')}".rstrip(", "))
-            if self.stop.wait(pause):
+            self.gcloud.sleep(pause)
+            if self.stop.is_set():
                 raise Interrupted(f"Interrupted while build {number} goes on: run again to follow it.")
             pause = min(pause * 1.5, 10)
 

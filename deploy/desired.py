@@ -65,7 +65,7 @@ ACCOUNTS = {
 }
 
 
-def desired_state(settings: Settings, catalog: Catalog, running: Collection[str] = (), key_secret: str = "") -> Desired:
+def desired_state(settings: Settings, catalog: Catalog, running: Collection[str] = ()) -> Desired:
     """The state that the settings and the catalog ask for.
 
     `running` are the names of the services that run now: with a choice of models, the others stay as they are.
@@ -102,10 +102,10 @@ def desired_state(settings: Settings, catalog: Catalog, running: Collection[str]
     page = WantedService(
         settings.page,
         "page",
-        manifests.page_manifest(image_of("page"), placeholder("GATEWAY_URL"), key_secret, settings),
+        manifests.page_manifest(image_of("page"), placeholder("GATEWAY_URL"), settings),
         manifests.PAGE_ACCOUNT,
         "allUsers",
-        (f"secret {key_secret}", "stored key", "gateway"),
+        (f"secret {settings.key_secret}", "stored key", "gateway"),
     )
     made = images.wanted_images(settings.models, catalog)
     document = gateway_document(models, settings)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from deploy.builds import Builds
@@ -65,7 +65,7 @@ class Execution:
     builds: Builds
     progress: Progress
     stop: threading.Event
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime]
 
     def run(self, plan: Plan) -> None:
         """Every step of the plan; a failure stops what needs the step, and nothing else. StepFailed tells of all."""

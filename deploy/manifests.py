@@ -58,14 +58,14 @@ def directory_manifest(image: str, settings: Settings) -> Manifest:
     )
 
 
-def page_manifest(image: str, gateway: str, key_secret: str, settings: Settings) -> Manifest:
+def page_manifest(image: str, gateway: str, settings: Settings) -> Manifest:
     """The page: it is told the gateway's address, and reads the API key from a mounted file."""
     return _service(
         settings.page,
         image,
         settings.account(PAGE_ACCOUNT),
         environment={"API_GATEWAY": gateway, "API_KEY_FILE": "/etc/guichet/key/api-key", "HOST": "0.0.0.0"},  # noqa: S104
-        mounts={"key": ("/etc/guichet/key", key_secret, "api-key")},
+        mounts={"key": ("/etc/guichet/key", settings.key_secret, "api-key")},
         probe="/_stcore/health",
         # A browser keeps its connection open and must come back to the instance that knows it.
         deadline=3600,

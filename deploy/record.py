@@ -123,14 +123,16 @@ class Deliverables:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mutex = threading.Lock()
-        self._held = False
-        self._data: CommentedMap | None = None
+        self._mutex, self._writing = threading.Lock(), threading.Lock()
+        self._data: CommentedMap | None = None  # while this run holds the file
+        self._changed = self._written = 0
 
     def read(self) -> Recorded:
         """What the file says; RecordError with file and place where it makes no sense. An absent file says nothing."""
         try:
-            recorded = Recorded.model_validate(_plain(self._load()), strict=False)
+            with self._mutex:
+                plain = _plain(self._load() if self._data is None else self._data)
+            recorded = Recorded.model_validate(plain)
         except ValidationError as err:
             fault = err.errors(include_url=False)[0]
             place = "/".join(str(part) for part in fault["loc"])
@@ -151,10 +153,10 @@ class Deliverables:
             raise RecordError(f"{self.path} is in use by {holder}: wait until it has ended, then run again.") from err
         try:
             lock_path.write_text(f"`{command}` (process {os.getpid()})", encoding="utf-8")
-            self._held, self._data = True, self._load()
+            self._data = self._load()
             yield
         finally:
-            self._held, self._data = False, None
+            self._data = None
             lock.release()
 
     def start(self, settings: Settings) -> None:
@@ -216,19 +218,29 @@ class Deliverables:
         self.change(change)
 
     def change(self, change: Callable[[CommentedMap], object]) -> None:
-        """Applies `change` and writes the file: to a new file first, which then takes the old one's place."""
+        """Applies `change` and returns once it is in the file: a new one, which then takes the old one's place.
+
+        Changes that come while the file is being written go into the next one together.
+        """
         with self._mutex:
-            if not self._held or self._data is None:
+            if self._data is None:
                 raise RecordError(f"{self.path} is changed by a run that does not hold it.")
             change(self._data)
-            text = io.StringIO()
-            _yaml().dump(self._data, text)
+            self._changed += 1
+            mine = self._changed
+        with self._writing:
+            if self._written >= mine:
+                return
+            with self._mutex:
+                text, upto = io.StringIO(), self._changed
+                _yaml().dump(self._data, text)
             fresh = self.path.with_name(f".{self.path.name}.new")
             with fresh.open("w", encoding="utf-8") as file:
                 file.write(text.getvalue())
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path)
+            self._written = upto
 
     def _load(self) -> CommentedMap:
         try:

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from deploy import manifests
 from deploy.actual import Actual
 from deploy.commands import Commands
-from deploy.difference.gateway import key_secret
 from deploy.errors import DeployError
 from deploy.record import Recorded, Release, ReleasedService
 from deploy.settings import Settings
@@ -89,7 +88,7 @@ def rollback_plan(
             f"Newer than release {release.release}: {', '.join(newer)}. They stay, and no route leads to them."
         )
     remarks.append("The traffic of services that went back stays pinned to their revision until the next `up`.")
-    steps.append(_proven(release, gateway.config, steps, recorded, commands))
+    steps.append(_proven(release, gateway.config, steps, settings, commands))
     return Plan(tuple(steps), tuple(remarks), known)
 
 
@@ -144,13 +143,12 @@ def _listed_again(release: Release, commands: Commands, settings: Settings) -> S
     )
 
 
-def _proven(release: Release, config: str, steps: list[Step], recorded: Recorded, commands: Commands) -> Step:
+def _proven(release: Release, config: str, steps: list[Step], settings: Settings, commands: Commands) -> Step:
     back = config if config != release.config else ""
-    secret = recorded.gateway.secret or key_secret("guichet")
     prove = Prove(
         address=placeholder("GATEWAY_URL"),
         routes=tuple(f"/v1/models/{model}/ready" for model in release.models),
-        key=commands.read_secret(secret),
+        key=commands.read_secret(settings.key_secret),
         former=back,
         undo=commands.update_gateway(back) if back else (),
     )

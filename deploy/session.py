@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 
 from deploy import difference, images
@@ -35,6 +36,7 @@ class Session:
     gcloud: Gcloud
     config: GcloudConfig
     stop: threading.Event = field(default_factory=threading.Event)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def open(
@@ -103,12 +105,18 @@ class Session:
     def desired(self, actual: Actual) -> Desired:
         """What should be there."""
         running = [name for name, service in actual.services.items() if service.ready and service.url]
-        key = difference.key_name(actual, self.settings.api)
-        return desired_state(self.settings, self.catalog, running, difference.key_secret(key))
+        return desired_state(self.settings, self.catalog, running)
 
     def plan(self, recorded: Recorded, actual: Actual, rebuild: frozenset[str] = frozenset()) -> Plan:
         """What `up` would do."""
-        return difference.difference(self.desired(actual), actual, recorded, self.settings, rebuild)
+        return difference.difference(
+            self.desired(actual),
+            actual,
+            recorded,
+            self.settings,
+            rebuild=rebuild,
+            new_key=f"guichet-{self.now():%Y%m%d-%H%M%S}",
+        )
 
     def status(self) -> Status:
         """How everything is."""
@@ -132,6 +140,7 @@ class Session:
             builds=Builds(self.settings, self.gcloud, self.deliverables, self.stop),
             progress=progress,
             stop=self.stop,
+            now=self.now,
         )
 
 

@@ -65,8 +65,9 @@ def status(actual: Actual, recorded: Recorded, settings: Settings, ask: Ask) -> 
     """The status; `ask` makes requests through the gateway."""
     gateway = actual.gateways.get(settings.gateway)
     address = origin(gateway.host) if gateway else ""
-    own = (settings.directory, settings.page)
-    names = [name for name in recorded.services if name not in own]
+    own = {settings.directory, settings.page}
+    order = [f"guichet-{model}" for model in recorded.latest.models] if recorded.latest else []
+    names = [name for name in dict.fromkeys([*order, *recorded.services]) if name in recorded.services.keys() - own]
     answers: dict[str, Answer] = {}
     if address and names:
         answered = ask(address, [f"/v1/models/{name.removeprefix('guichet-')}/ready" for name in names])

@@ -6,19 +6,25 @@ from deploy.actual import Actual
 from deploy.desired import Desired
 from deploy.difference import foundations, gateway, releases, services
 from deploy.difference.draft import Draft
-from deploy.difference.gateway import key_name, key_secret
 from deploy.record import Recorded
 from deploy.settings import Settings
 from deploy.steps import Plan
 
-__all__ = ["difference", "image_difference", "key_name", "key_secret", "prerequisites"]
-
 
 def difference(
-    desired: Desired, actual: Actual, recorded: Recorded, settings: Settings, rebuild: frozenset[str] = frozenset()
+    desired: Desired,
+    actual: Actual,
+    recorded: Recorded,
+    settings: Settings,
+    *,
+    rebuild: frozenset[str] = frozenset(),
+    new_key: str,
 ) -> Plan:
-    """The plan; empty where all is as it should be. `rebuild` names images to build again in any case."""
-    draft = Draft(desired, actual, recorded, settings, rebuild)
+    """The plan; empty where all is as it should be.
+
+    `rebuild` names images to build again in any case, `new_key` the API key to make if there is none.
+    """
+    draft = Draft(desired, actual, recorded, settings, rebuild, new_key)
     services.leave_the_others(draft)
     foundations.apis(draft)
     foundations.repository(draft)

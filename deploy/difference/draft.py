@@ -22,6 +22,7 @@ class Draft:
     recorded: Recorded
     settings: Settings
     rebuild: frozenset[str] = frozenset()
+    new_key: str = "guichet-new"
     steps: list[Step] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)

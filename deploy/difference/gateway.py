@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from deploy import manifests
-from deploy.actual import Actual
 from deploy.difference.draft import Draft
 from deploy.steps import (
     Action,
@@ -21,26 +20,6 @@ from deploy.steps import (
 )
 
 CONFIG_PREFIX = "openapi-"
-
-
-def key_name(actual: Actual, api: str) -> str:
-    """The key to use: the first that is restricted to our managed service alone, or else the first free name.
-
-    A deleted key keeps its name for 30 days.
-    """
-    _, managed = actual.apis.get(api, ("", ""))
-    number = 1
-    while True:
-        name = "guichet" if number == 1 else f"guichet-{number}"
-        key = actual.keys.get(name)
-        if key is None or (managed and not key.deleted and key.targets == (managed,)):
-            return name
-        number += 1
-
-
-def key_secret(key: str) -> str:
-    """The secret that holds a key's string."""
-    return f"guichet-key{key.removeprefix('guichet')}"
 
 
 def api(draft: Draft) -> None:
@@ -140,24 +119,32 @@ def managed_service(draft: Draft) -> None:
 
 def key(draft: Draft) -> None:
     """The API key, restricted to the managed service, and the secret that holds it."""
-    name = key_name(draft.actual, draft.settings.api)
-    secret, entry = key_secret(name), draft.recorded.gateway
+    secret, entry = draft.settings.key_secret, draft.recorded.gateway
     draft.secret(secret, manifests.PAGE_ACCOUNT, "gateway", entry.reader)
-    fresh = name not in draft.actual.keys
-    if fresh:
+    name = _usable_key(draft)
+    if not name:
+        # Named after the time, as a deleted key keeps its name for 30 days.
+        name = draft.new_key
         create = draft.commands.create_key(name, placeholder("MANAGED_SERVICE"))
         command = Command(create, creates=(Resource("key", name),))
         draft.add("key", "create", f"key {name}", [command], needs=["api", "managed service"])
-    store: list[Action] = []
-    if fresh or not draft.actual.secrets.get(secret):
-        store = [Command(draft.commands.add_version(secret), reads=draft.commands.read_key(name))]
-    if store or (entry.key, entry.secret) != (name, secret):
+    if entry.key != name or not draft.actual.secrets.get(secret):
         draft.add(
             "stored key",
-            "create" if store else "check",
+            "create",
             f"key {name} in secret {secret}",
-            store,
-            why="" if store else "it is not recorded",
+            [Command(draft.commands.add_version(secret), reads=draft.commands.read_key(name))],
             needs=["key", f"secret {secret}"],
             notes=[Note(("gateway", "key"), name), Note(("gateway", "secret"), secret)],
         )
+
+
+def _usable_key(draft: Draft) -> str:
+    """A key of ours that is restricted to our managed service alone, if there is one; the recorded one first."""
+    managed = draft.known.get("MANAGED_SERVICE")
+    ours = [
+        key.name
+        for key in draft.actual.keys.values()
+        if key.name.startswith("guichet-") and not key.deleted and managed and key.targets == (managed,)
+    ]
+    return draft.recorded.gateway.key if draft.recorded.gateway.key in ours else min(ours, default="")

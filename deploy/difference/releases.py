@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from deploy.difference.draft import Draft
-from deploy.difference.gateway import key_name, key_secret
 from deploy.record import KEPT_RELEASES
 from deploy.steps import Command, Conclude, Note, Prove, Resource, placeholder, value_name
 
@@ -19,11 +18,10 @@ def conclusion(draft: Draft) -> None:
     undo = former.config if former and draft.actual.configs.get(former.config) == "ACTIVE" else ""
     if undo == draft.known.get("CONFIG"):
         undo = ""
-    secret = key_secret(key_name(draft.actual, draft.settings.api))
     prove = Prove(
         address=placeholder("GATEWAY_URL"),
         routes=routes,
-        key=draft.commands.read_secret(secret),
+        key=draft.commands.read_secret(draft.settings.key_secret),
         former=undo,
         undo=draft.commands.update_gateway(undo) if undo else (),
     )

@@ -7,12 +7,14 @@ is done here, is what the tests with the real one show.
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from deploy.runner import Output
 from tests.deploy.cloud.state import PROJECT
@@ -141,19 +143,16 @@ class StandIn:
         try:
             self._ask("GET", f"/storage/v1/b/{bucket}")
         except Failed:
-            self._ask("POST", "/storage/v1/b", {"name": bucket})
+            with contextlib.suppress(Failed):  # it may be made by another submission meanwhile
+                self._ask("POST", "/storage/v1/b", {"name": bucket})
         session = {"name": f"{place}/source.tgz"}
         self._ask(
             "POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart&name={session['name']}", multipart=b"source"
         )
-        images = re.search(r"images: \[(.*)\]", text)
-        assert images
-        build = {
-            "source": {"storageSource": {"bucket": bucket, "object": session["name"]}},
-            "steps": [{"name": "docker", "args": [text]}],
-            "images": [image.strip().strip('"') for image in images[1].split(",")],
-            "substitutions": dict(pair.split("=", 1) for pair in arguments["substitutions"].split(",")),
-        }
+        given = dict(pair.split("=", 1) for pair in arguments["substitutions"].split(","))
+        build = YAML(typ="safe", pure=True).load(text)
+        build["source"] = {"storageSource": {"bucket": bucket, "object": session["name"]}}
+        build["substitutions"] = build.get("substitutions", {}) | given
         made = self._ask("POST", f"{GLOBAL}/builds", build)["metadata"]["build"]
         return [made["id"], made["logUrl"]]
 
@@ -161,7 +160,10 @@ class StandIn:
         return self._ask("GET", f"{GLOBAL}/builds")["builds"]
 
     def do_builds_describe(self, arguments: Arguments, stdin: str) -> Any:
-        return self._ask("GET", f"{GLOBAL}/builds/{arguments.words[0]}")
+        found = self._ask("GET", f"{GLOBAL}/builds/{arguments.words[0]}")
+        if "flatten" in arguments.options:
+            return "\n".join(f"{image['name']}\t{image['digest']}" for image in found["results"]["images"])
+        return found
 
     def do_builds_log(self, arguments: Arguments, stdin: str) -> Any:
         return "BUILD\nthe last line of the log"

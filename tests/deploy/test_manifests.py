@@ -71,7 +71,7 @@ def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
 
 
 def test_the_page_reads_the_key_from_a_mounted_file() -> None:
-    container, spec = pod(manifests.page_manifest(IMAGE, "https://gateway", "guichet-key", SETTINGS))
+    container, spec = pod(manifests.page_manifest(IMAGE, "https://gateway", SETTINGS))
     environment = {item["name"]: item["value"] for item in container["env"]}
     assert environment["API_GATEWAY"] == "https://gateway"
     assert environment["API_KEY_FILE"] == "/etc/guichet/key/api-key"
@@ -92,7 +92,7 @@ def test_googles_own_stands_in_annotations_alone(model: Model) -> None:
     whole = [
         manifests.model_manifest(model, IMAGE, SETTINGS),
         manifests.directory_manifest(IMAGE, SETTINGS),
-        manifests.page_manifest(IMAGE, "https://gateway", "guichet-key", SETTINGS),
+        manifests.page_manifest(IMAGE, "https://gateway", SETTINGS),
     ]
     for manifest in whole:
         del manifest["metadata"]["annotations"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ class World:
     region: str = "us-central1"
     heard: Heard = field(default_factory=Heard)
     waited: list[float] = field(default_factory=list)
+    now: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     def write_sources(self, *names: str) -> None:
         """The sources, and a catalog of models with these names."""
@@ -109,7 +111,7 @@ class World:
         endpoints = dict.fromkeys(("apigateway", "cloudresourcemanager"), f"http://{self.cloud.address}/")
         config = GcloudConfig(project=PROJECT, anonymous=True, endpoints=endpoints)
         gcloud = Gcloud(self.run, PROJECT, sleep=self.waited.append, tell=self.heard.said.append)
-        return Session(self.settings, gcloud, config)
+        return Session(self.settings, gcloud, config, now=lambda: self.now)
 
     def plan(self, rebuild: frozenset[str] = frozenset()) -> Plan:
         """What `up` would do."""

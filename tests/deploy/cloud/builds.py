@@ -55,30 +55,30 @@ def submit(cloud: Cloud, request: Request, place: str = "global") -> Answer:
         "logsBucket": f"gs://{bucket}",
         "logUrl": f"https://console.cloud.google.com/cloud-build/builds/{number}?project={NUMBER}",
         "_ended": ended,
+        "_looks": cloud.slow,
     }
     started = {"name": f"operations/build/{PROJECT}/{base64.b64encode(number.encode()).decode()}", "done": False}
-    return {**started, "metadata": {"@type": META, "build": _seen(cloud.resources[name], cloud)}}
+    return {**started, "metadata": {"@type": META, "build": _seen(cloud.resources[name])}}
 
 
 @route("cloudbuild", "GET", "v1/projects/{p}/locations/{place}/builds", "v1/projects/{p}/builds")
 def listed(cloud: Cloud, request: Request, place: str = "global") -> Answer:
     found = cloud.children(f"projects/{PROJECT}/locations/{place}", "builds")
     newest = sorted(found, key=lambda build: str(build["createTime"]), reverse=True)
-    return {"builds": [_seen(build, cloud) for build in newest]}
+    return {"builds": [_seen(build) for build in newest]}
 
 
 @route("cloudbuild", "GET", "v1/projects/{p}/locations/{place}/builds/{number}", "v1/projects/{p}/builds/{number}")
 def described(cloud: Cloud, request: Request, number: str, place: str = "global") -> Answer:
-    return _seen(cloud.need(f"projects/{PROJECT}/locations/{place}/builds/{number}"), cloud)
+    return _seen(cloud.need(f"projects/{PROJECT}/locations/{place}/builds/{number}"))
 
 
-def _seen(build: Resource, cloud: Cloud) -> Resource:
+def _seen(build: Resource) -> Resource:
     """A build as it is shown now; after that it goes on."""
     shown = {key: value for key, value in build.items() if not key.startswith("_")}
-    if build["status"] == "QUEUED" and cloud.slow:
-        build["status"] = "WORKING"
-    elif build["status"] in ("QUEUED", "WORKING"):
-        build.update(build["_ended"])
+    if build["status"] in ("QUEUED", "WORKING"):
+        build["_looks"] -= 1
+        build.update({"status": "WORKING"} if build["_looks"] >= 0 else build["_ended"])
     return shown
 
 

@@ -23,6 +23,7 @@ STATUS = {
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
 }
 # What every new project has enabled.
 ENABLED = ("cloudapis", "logging", "monitoring", "servicemanagement", "serviceusage", "storage", "storage-api")

@@ -1,0 +1,130 @@
+"""The command line itself: help, exit codes, sentences, and what it loads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.test_script import GCLOUD
+from tests.deploy.world import World
+from tests.running import ROOT
+
+COMMANDS = ("doctor", "plan", "build", "up", "status", "logs", "rollback", "down", "cost", "local")
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m deploy WORDS`, without a terminal."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK", "PROJECT_ID"))}
+    return subprocess.run(
+        [sys.executable, "-m", "deploy", *words],
+        cwd=ROOT,
+        env={**kept, "COLUMNS": "120", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def cloud_environment(world: World, tmp_path: Path) -> dict[str, str]:
+    """Settings with which the command line finds the stand-in as gcloud, and keeps its record in a folder of the"
+    " test."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = GCLOUD.format(python=sys.executable, root=str(ROOT), address=world.cloud.address)
+    (folder / "gcloud").write_text(script, encoding="utf-8")
+    (folder / "gcloud").chmod(0o755)
+    return {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "DELIVERABLES": str(tmp_path / "deliverables.yaml"),
+        "MODELS": "efficientnet-lite0",
+    }
+
+
+def test_help_names_every_command() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert f" {command} " in done.stdout
+
+
+def test_help_loads_nothing_of_google() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from deploy.__main__ import app\n"
+        "assert CliRunner().invoke(app, ['local', '--help']).exit_code == 0\n"
+        "print([name for name in sys.modules if name.startswith(('google', 'grpc'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_gcloud_one_sentence_says_where_it_is(tmp_path: Path) -> None:
+    done = run("plan", PATH=str(tmp_path), PROJECT_ID="my-project")
+    assert done.returncode == 1
+    assert done.stderr == "gcloud is not there: install it from https://cloud.google.com/sdk/docs/install.\n"
+
+
+def test_the_cost_is_told_without_asking_anybody(tmp_path: Path) -> None:
+    done = run("cost", "--requests", "1000000", "--seconds", "0.05", PATH=str(tmp_path), MODELS="efficientnet-lite0")
+    assert done.returncode == 0
+    assert "1,000,000 requests × 0.05 s × 1 vCPU of 1 models" in done.stdout
+    assert "a month" in done.stdout
+
+
+def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud_environment: dict[str, str]) -> None:
+    done = run("plan", **cloud_environment)
+    assert done.returncode == 0, done.stderr
+    assert "  + create service guichet-efficientnet-lite0" in done.stdout
+    assert "  gcloud run services replace .run/deploy/guichet-efficientnet-lite0.json" in done.stdout
+
+    done = run("up", **cloud_environment)
+    assert done.returncode == 0, done.stderr
+    assert f"The API:  http://{world.cloud.address}" in done.stdout
+
+    done = run("status", "--json", **cloud_environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["models"][0]["name"] == "efficientnet-lite0"
+
+    done = run("down", **cloud_environment)
+    assert done.returncode == 1
+    assert done.stderr == "There is no terminal to confirm at: add --yes to remove all that is listed.\n"
+
+    done = run("down", "--yes", **cloud_environment)
+    assert done.returncode == 0, done.stderr
+    done = run("down", "--yes", **cloud_environment)
+    assert "nothing to remove" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(("plan", "--models", "nonsense"), "has no model 'nonsense'", id="an unknown model"),
+        pytest.param(("--region", "nowhere", "plan"), "REGION should be a region", id="a bad region"),
+        pytest.param(("rollback",), "There is no release to go back to", id="nothing to go back to"),
+        pytest.param(("logs", "nonsense"), "has no model 'nonsense'", id="logs of an unknown model"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(cloud_environment: dict[str, str], words: tuple[str, ...], said: str) -> None:
+    done = run(*words, **cloud_environment)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_make_has_a_target_for_every_command() -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    for target in ("doctor", "plan", "build", "deploy", "status", "logs", "rollback", "destroy", "cost"):
+        assert f"{target} " in done.stdout
