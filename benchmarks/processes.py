@@ -60,10 +60,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status and a body."""
+    """A status, a body, and the headers, their names in lower case."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str]
 
 
 def free_ports(count: int) -> list[int]:
@@ -81,7 +82,7 @@ def asked(request: Request, seconds: float = START_SECONDS) -> Answer:
     try:
         connection.request("POST", request.path, request.body, dict(request.headers))
         response = connection.getresponse()
-        return Answer(response.status, response.read())
+        return Answer(response.status, response.read(), {name.lower(): value for name, value in response.getheaders()})
     finally:
         connection.close()
 

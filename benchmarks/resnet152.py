@@ -11,14 +11,12 @@ import json
 import statistics
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.rates import rate
 from services.artifact import Preprocess
 from services.classifier.engine import Engine
 from services.classifier.settings import available_cpus
@@ -64,34 +62,13 @@ def measured(rounds: int, seconds: float) -> ResNet152:
         found: dict[str, list[float]] = {name: [] for name in ResNet152.__dataclass_fields__}
         for _ in range(rounds):
             torch.set_num_threads(available_cpus())
-            alone = _rate(by_torch, 1, seconds)
+            alone = rate(by_torch, 1, seconds)
             found["torch_one"].append(1 / alone)
-            found["service_one"].append(1 / _rate(lambda: single.logits(pixels), 1, seconds))
+            found["service_one"].append(1 / rate(lambda: single.logits(pixels), 1, seconds))
             torch.set_num_threads(1)
-            found["torch_rate"].append(max(alone, _rate(by_torch, available_cpus(), seconds)))
-            found["service_rate"].append(_rate(lambda: streams.logits(pixels), available_cpus(), seconds))
+            found["torch_rate"].append(max(alone, rate(by_torch, available_cpus(), seconds)))
+            found["service_rate"].append(rate(lambda: streams.logits(pixels), available_cpus(), seconds))
     return ResNet152(**{name: statistics.median(values) for name, values in found.items()})
-
-
-def _rate(work: Callable[[], object], threads: int, seconds: float) -> float:
-    """Calls per second by so many threads."""
-    work()
-    until = time.perf_counter() + seconds
-    rates: list[float] = []
-
-    def repeat() -> None:
-        began, count = time.perf_counter(), 0
-        while (now := time.perf_counter()) < until:
-            work()
-            count += 1
-        rates.append(count / (now - began))
-
-    workers = [threading.Thread(target=repeat) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(rates)
 
 
 def main() -> None:
