@@ -91,9 +91,9 @@ def burst(
 ) -> Burst:
     """From nothing to `rate` requests per second, with the first of `instances` there, and at most the second.
 
-    Another instance takes `start` to come. A request goes to the instance that is free first among those with a place; without
-    a place it waits, and one more instance is started for every `places` that wait. `calm` is when the last one came
-    that had to wait for a place.
+    Another instance takes `start` to come. A request goes to the instance that is free first among those with a place;
+    without a place it waits, and one more instance is started for every `places` that wait. `calm` is when the last one
+    came that had to wait for a place.
     """
     dice = random.Random(seed)
     warm, most = instances
