@@ -13,6 +13,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,12 +37,13 @@ class HeldModel:
         self._lock = threading.Lock()
         self._never = threading.Event()
 
-    def predictions(self, image: bytes, parameters: Any, _times: Any) -> list[dict[str, Any]]:
+    def predictions(self, image: bytes, parameters: Any, times: Any) -> list[dict[str, Any]]:
         name, verb, *words = [*image.decode("ascii", "replace").split(), "answer"][:3]
         if not name.isalnum():
             raise ImageUnsupported("The body is not a line of words.")
         with self._lock, (self._folder / "journal").open("a") as journal:
             journal.write(f"{name}\n")
+        began = time.perf_counter()
         if verb == "hold":
             while not (self._folder / f"{name}.go").exists():
                 self._never.wait(0.005)
@@ -53,6 +55,7 @@ class HeldModel:
             raise MemoryError
         elif verb == "bug":
             raise KeyError(image)
+        times.infer = time.perf_counter() - began
         return [{"label": name, "score": 1.0}]
 
 
