@@ -9,7 +9,7 @@ GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
 .PHONY: help install models run test test-images images check audit format lock benchmark calibrate screenshots page-figures clean
-.PHONY: doctor plan build deploy status logs rollback destroy cost test-faults
+.PHONY: soak doctor plan build deploy status logs rollback destroy cost test-faults
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -118,6 +118,9 @@ cost: install ## what a month costs: REQUESTS=number to each model
 
 benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`
 	@$(TETHER) $(BIN)/python -m benchmarks $(ARGS)
+
+soak: install ## twice the load the system can answer, while its parts are killed; writes docs/soak.md: FOR=600
+	@$(TETHER) $(BIN)/python -m benchmarks.soak $(if $(FOR),--seconds $(FOR))
 
 calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
 	@$(BIN)/python -m benchmarks.calibrate $(MODEL)

@@ -1,0 +1,320 @@
+"""`make soak`: the whole system under twice the load it can answer, while its parts are killed; ends with a table.
+
+What counts is that no request is lost but those that a killed process was answering, that the system answers again
+by itself, that the load beyond what it can do costs it little, and that its memory does not grow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import psutil
+import typer
+from rich.console import Console
+
+from benchmarks.arrivals import BROKEN, SILENT, UNCONNECTED, UNSENT, Client, Sent
+from benchmarks.machine import Machine
+from benchmarks.photos import default_folder, photos_in
+from benchmarks.processes import HOST, ROOT, free_ports
+from gateway.tether import tethered
+
+KEY: Final = "soak"
+CONNECTIONS: Final = 8
+START_SECONDS: Final = 120
+SAMPLE_SECONDS: Final = 1.0
+# A request is a killed process's own if it was under way when that was killed, or began before another could answer.
+GRACE_SECONDS: Final = 0.2
+LOST: Final = (BROKEN, SILENT)
+
+
+@dataclass
+class Fault:
+    """Something that is done to the system `at` a share of the time, with when it was and when all was well again."""
+
+    name: str
+    at: float
+    strike: Callable[[System], None]
+    kills: bool = True
+    began: float = 0.0
+    recovered: float | None = None
+
+
+@dataclass
+class System:
+    """What `make run` starts for one model."""
+
+    model: str
+    port: int
+    supervisor: psutil.Process
+    memory: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def arbiter(self) -> psutil.Process:
+        """gunicorn's, of the model's service."""
+        found = [one for one in self.supervisor.children() if "services.classifier" in one.cmdline()]
+        return found[0]
+
+    @property
+    def worker(self) -> psutil.Process:
+        """The process that answers: the one with the threads."""
+        return max(self.arbiter.children(), key=lambda child: child.num_threads())
+
+    def kill_worker(self) -> None:
+        self.worker.kill()
+
+    def kill_decoder(self) -> None:
+        """One of the processes that read pictures."""
+        worker = self.worker
+        for child in self.arbiter.children():
+            if child != worker and (decoders := child.children()):
+                decoders[0].kill()
+
+    def kill_envoy(self) -> None:
+        for process in self.supervisor.children(recursive=True):
+            if process.name().startswith("envoy"):
+                process.kill()
+
+    def fill_disk(self) -> None:
+        """From now on the service cannot write a byte to a file: what a full disk does, and to the service alone."""
+        self._limit_files(0)
+
+    def free_disk(self) -> None:
+        self._limit_files(psutil.RLIM_INFINITY)
+
+    def weigh(self) -> None:
+        """Note what the service's processes hold in memory; what they share counts once."""
+        with contextlib.suppress(psutil.Error, IndexError, ValueError):
+            family = [self.arbiter, *self.arbiter.children(recursive=True)]
+            self.memory.append((time.monotonic(), sum(one.memory_full_info().pss for one in family)))
+
+    def _limit_files(self, most: int) -> None:
+        # Not Envoy: for this way of filling a disk it knows no other answer than to end.
+        for process in [self.arbiter, *self.arbiter.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                process.rlimit(psutil.RLIMIT_FSIZE, (most, psutil.RLIM_INFINITY))
+
+
+def faults() -> list[Fault]:
+    """In the order of their time; the disk is freed again."""
+    return [
+        Fault("kill -9 of the service's worker", 0.20, System.kill_worker),
+        Fault("kill -9 of a decoder", 0.35, System.kill_decoder),
+        Fault("kill -9 of Envoy", 0.50, System.kill_envoy),
+        Fault("a full disk", 0.65, System.fill_disk, kills=False),
+        Fault("the disk freed again", 0.75, System.free_disk, kills=False),
+    ]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a soak found; times in seconds, memory in bytes."""
+
+    model: str
+    seconds: float
+    capacity: float
+    rate: float
+    sent: list[Sent]
+    faults: list[Fault]
+    memory: list[tuple[float, int]]
+
+    @property
+    def answered(self) -> list[Sent]:
+        """The right answers."""
+        return [one for one in self.sent if one.outcome == 200]
+
+    @property
+    def goodput(self) -> float:
+        """Right answers per second, as a share of what the system can do."""
+        return len(self.answered) / self.seconds / self.capacity
+
+    @property
+    def lost(self) -> list[Sent]:
+        """Requests without an answer that no killed process was answering."""
+        return [one for one in self.sent if one.outcome in LOST and not self._of_the_killed(one)]
+
+    @property
+    def growth(self) -> float:
+        """Memory of the last third over that of the first."""
+        begin, end = self.memory[0][0], self.memory[-1][0]
+        third = (end - begin) / 3
+        first = [size for at, size in self.memory if at <= begin + third]
+        last = [size for at, size in self.memory if at >= end - third]
+        return statistics.median(last) / statistics.median(first) - 1
+
+    def percentile(self, share: float) -> float:
+        """Seconds that this share of the right answers took at most."""
+        ordered = sorted(one.seconds for one in self.answered)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    def outcomes(self) -> Counter[str]:
+        """How many requests had which end, in words."""
+        return Counter(self._in_words(one) for one in self.sent)
+
+    def _of_the_killed(self, one: Sent) -> bool:
+        return any(
+            fault.kills and one.began - GRACE_SECONDS <= (fault.recovered or fault.began) and one.ended >= fault.began
+            for fault in self.faults
+        )
+
+    def _in_words(self, one: Sent) -> str:
+        match one.outcome:
+            case 200:
+                return "200, answered"
+            case int():
+                return f"{one.outcome} {one.code}".strip()
+            case _ if one.outcome == UNCONNECTED:
+                return "no connection: Envoy was down"
+            case _ if one.outcome == UNSENT:
+                return "not sent: the client had its hands full"
+            case _ if self._of_the_killed(one):
+                return "in flight in a killed process"
+        return "lost"
+
+
+@contextmanager
+def system(model: str, folder: Path) -> Iterator[System]:
+    """`make run` of one model, ready; ended with the block."""
+    port, page = free_ports(2)
+    command = [sys.executable, "-m", "deploy", "local", f"--gateway-port={port}", f"--frontend-port={page}"]
+    command += [f"--api-key={KEY}", f"--state={folder}"]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            tethered(command),
+            cwd=ROOT,
+            env=os.environ | {"MODELS": model, "COLUMNS": "120"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + START_SECONDS
+        while b"curl " not in (folder / "output").read_bytes():
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError((folder / "output").read_text(errors="replace"))
+            time.sleep(0.1)
+        yield System(model, port, psutil.Process(process.pid))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+async def soak(running: System, photos: list[bytes], seconds: float, times: float, console: Console) -> Result:
+    """Find what the system can do, offer it `times` as much for `seconds`, and strike."""
+    client = Client(HOST, running.port, f"/v1/models/{running.model}/predict", {"x-api-key": KEY}, photos)
+    await client.keep_asking(CONNECTIONS, min(3, seconds / 10))
+    client.sent.clear()
+    measured = max(3.0, min(20.0, seconds / 20))
+    await client.keep_asking(CONNECTIONS, measured)
+    capacity = sum(one.outcome == 200 for one in client.sent) / measured
+    client.sent.clear()
+    console.print(
+        f"{running.model} answers {capacity:.0f}/s at most; offered {times * capacity:.0f}/s for {seconds:.0f} s"
+    )
+    planned = faults()
+    load = asyncio.create_task(client.ask_at(times * capacity, seconds))
+    began = time.monotonic()
+    await asyncio.gather(load, _strike(running, planned, began, seconds, console), _weigh(running, load))
+    await client.close()
+    for fault in planned:
+        good = (one.ended for one in client.sent if one.outcome == 200 and one.began >= fault.began)
+        fault.recovered = min(good, default=None)
+    return Result(running.model, seconds, capacity, times * capacity, client.sent, planned, running.memory)
+
+
+async def _strike(running: System, planned: list[Fault], began: float, seconds: float, console: Console) -> None:
+    for fault in planned:
+        await asyncio.sleep(max(0.0, began + fault.at * seconds - time.monotonic()))
+        fault.began = time.monotonic()
+        fault.strike(running)
+        console.print(f"{fault.began - began:6.1f} s  {fault.name}")
+
+
+async def _weigh(running: System, load: asyncio.Task[None]) -> None:
+    while not load.done():
+        await asyncio.to_thread(running.weigh)
+        await asyncio.wait([load], timeout=SAMPLE_SECONDS)
+
+
+def report(result: Result, machine: Machine) -> str:
+    """The page in docs, whole."""
+    limit = CONNECTIONS / result.capacity
+    lines = [
+        "# The soak",
+        "",
+        f"`make soak` starts the whole system for {result.model}, finds what it can answer (closed loop,"
+        f" {CONNECTIONS} connections, through the gateway), offers it twice as much for {result.seconds:.0f} seconds,"
+        " on time and whatever becomes of it, and meanwhile kills its parts. The program writes this page.",
+        "",
+        "| requests | number | share |",
+        "|---|---:|---:|",
+        f"| sent | {len(result.sent):,} | 100 % |",
+        *(
+            f"| {words} | {number:,} | {number / len(result.sent):.2%} |"
+            for words, number in sorted(result.outcomes().items(), key=lambda item: -item[1])
+        ),
+        "",
+        "| what counts | found | wanted |",
+        "|---|---:|---:|",
+        f"| lost, beyond what a killed process was answering | {len(result.lost)} | 0 |",
+        f"| right answers per second, of {result.capacity:.0f}/s that it can do | {result.goodput:.0%} | ≥ 90 % |",
+        f"| p50 of the right answers | {result.percentile(0.5) * 1000:.0f} ms | |",
+        f"| p99 of the right answers | {result.percentile(0.99) * 1000:.0f} ms"
+        f" | the wait of a full queue is {limit * 1000:.0f} ms |",
+        f"| memory of the service, last third over first | {result.growth:+.1%} | < 5 % |",
+        "",
+        "| what was done to it | after | right answers again after |",
+        "|---|---:|---:|",
+        *(
+            f"| {fault.name} | {fault.at * result.seconds:.0f} s |"
+            f" {'never' if fault.recovered is None else f'{fault.recovered - fault.began:.2f} s'} |"
+            for fault in result.faults
+        ),
+        "",
+        "A full disk is made by forbidding the service to write another byte to a file. “No connection” counts what"
+        " came while Envoy was being started again: nobody had accepted it. The client runs on the same cores and takes"
+        " its share of them, the more so the more it is refused.",
+        "",
+        f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:g} GB, {machine.kernel},"
+        f" Python {machine.python}; {machine.when}; before the run {machine.busy:.0%} of the machine was busy with"
+        " something else.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(
+    seconds: Annotated[float, typer.Option(min=10, help="How long the load lasts.")] = 600,
+    times: Annotated[float, typer.Option(min=1, help="The load, as a multiple of what the system can answer.")] = 2,
+    model: Annotated[str, typer.Option(help="The model that is served.")] = "efficientnet-lite0",
+    output: Annotated[Path, typer.Option(help="Where the table goes.")] = ROOT / "docs" / "soak.md",
+) -> None:
+    """Soak the whole system; exit code 1 if a request was lost."""
+    console = Console(highlight=False, soft_wrap=True)
+    machine = Machine.here()
+    photos = [photo.data for photo in photos_in(default_folder())]
+    with tempfile.TemporaryDirectory() as folder, system(model, Path(folder)) as running:
+        result = asyncio.run(soak(running, photos, seconds, times, console))
+    text = report(result, machine)
+    output.write_text(text, encoding="utf-8")
+    console.print(text, markup=False)
+    if result.lost:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
