@@ -89,7 +89,7 @@ class Figures:
 
     def best(self, group: str, engine: str, connections: int) -> tuple[Row, Rate] | None:
         """The candidate of a group with the highest rate."""
-        found = [(row, rate) for row in self.of(group, engine) if (rate := row.at(connections))]
+        found = [(row, rate) for row in self.of(group, engine) if (rate := row.at(connections)) and rate.rate]
         return max(found, key=lambda pair: pair[1].rate, default=None)
 
     def as_dict(self) -> dict[str, Any]:
@@ -131,6 +131,8 @@ def _rates(loads: Iterable[Load]) -> list[Rate]:
     by_count: dict[int, list[Load]] = {}
     for load in loads:
         by_count.setdefault(load.connections, []).append(load)
+    # A load that nobody answered in time has no latencies; it is told among the requests that were lost.
+    answered = {count: [load for load in found if load.requests] for count, found in by_count.items()}
     return [
         Rate(
             connections=count,
@@ -140,9 +142,10 @@ def _rates(loads: Iterable[Load]) -> list[Rate]:
             p50=statistics.median(load.p50 for load in found),
             p99=statistics.median(load.p99 for load in found),
             refused=sum(load.refused for load in found),
-            broken=sum(load.broken for load in found),
+            broken=sum(load.broken for load in found) + len(by_count[count]) - len(found),
         )
-        for count, found in sorted(by_count.items())
+        for count, found in sorted(answered.items())
+        if found
     ]
 
 
