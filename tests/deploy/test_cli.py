@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.test_script import GCLOUD
+from tests.deploy.shim import gcloud_on_path
 from tests.deploy.world import World
 from tests.running import ROOT
 
@@ -34,19 +35,11 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def cloud_environment(world: World, tmp_path: Path) -> dict[str, str]:
+def cloud_environment(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Settings with which the command line finds the stand-in as gcloud, and keeps its record in a folder of the"
     " test."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    script = GCLOUD.format(python=sys.executable, root=str(ROOT), address=world.cloud.address)
-    (folder / "gcloud").write_text(script, encoding="utf-8")
-    (folder / "gcloud").chmod(0o755)
-    return {
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "DELIVERABLES": str(tmp_path / "deliverables.yaml"),
-        "MODELS": "efficientnet-lite0",
-    }
+    with gcloud_on_path(world.cloud, tmp_path_factory.mktemp("bin")) as path:
+        yield {**path, "DELIVERABLES": str(world.folder / "deliverables.yaml"), "MODELS": "efficientnet-lite0"}
 
 
 def test_help_names_every_command() -> None:

@@ -20,10 +20,14 @@ from tests.deploy.cloud.state import PROJECT, Cloud
 BUILD_FILE = """\
 steps:
   - name: docker
-    args: [build, --file=${_TARGET_DOCKERFILE}, --build-arg=BASE=${_BASE_IMAGE_URI}, --build-arg=PORT=${_SERVING_PORT}]
+    args:
+      - build
+      - --file=${_TARGET_DOCKERFILE}
+      - --build-arg=BASE=${_BASE_IMAGE_URI}
+      - --build-arg=PORT=${_SERVING_PORT}
 images: ["${_APP_URI}:${BUILD_ID}"]
 """
-MODEL_BUILD_FILE = BUILD_FILE.replace("args: [build,", "args: [build, --build-arg=MODEL_NAME=${_MODEL_NAME},")
+MODEL_BUILD_FILE = BUILD_FILE.replace("- build\n", "- build\n      - --build-arg=MODEL_NAME=${_MODEL_NAME}\n")
 ENTRY = """\
   {name}:
     title: Model {name}
