@@ -1,0 +1,201 @@
+"""With the real gcloud, at length: a whole life, and every fault at every write. `make test-faults` runs it, in an"
+" hour."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.record import Deliverables
+from tests.deploy.cloud.server import serving
+from tests.deploy.cloud.state import PROJECT, Cloud
+from tests.deploy.real import Checkout, gcloud_environment
+from tests.deploy.troubles import TROUBLES, Trouble, Write
+from tests.deploy.world import settled
+
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed"),
+    pytest.mark.timeout(3600),
+]
+DEFAULT_MODELS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+MOST_RUNS = 5
+
+
+def left(cloud: Cloud) -> dict[str, Any]:
+    """What is in the cloud, but for what Google keeps: records of builds and their sources, marks of deleted keys."""
+    with cloud.lock:
+        kept = {
+            name: resource
+            for name, resource in cloud.resources.items()
+            if not name.startswith(("objects/", "images/", "uploads/", "buckets/"))
+            and "/builds/" not in name
+            and "/revisions/" not in name
+            and "deleteTime" not in resource
+        }
+        found: dict[str, Any] = settled({"resources": kept, "policies": cloud.policies})
+        return found
+
+
+def named(found: dict[str, Any]) -> str:
+    """The state as text, with one name for keys, which are named after the time."""
+    return json.dumps(
+        {**found, "resources": {_key(name): _named(r) for name, r in found["resources"].items()}}, indent=1
+    )
+
+
+def _key(name: str) -> str:
+    return name.rpartition("/")[0] + "/KEY" if "/keys/" in name else name
+
+
+def _named(resource: Any) -> Any:
+    return {**resource, "name": _key(str(resource["name"]))} if "name" in resource else resource
+
+
+@pytest.fixture
+def project(tls: Path) -> Iterator[Cloud]:
+    """A project with nothing in it."""
+    cloud = Cloud()
+    with serving(cloud, tls):
+        yield cloud
+    assert not cloud.unknown
+
+
+def test_a_deployment_of_the_default_models_lives_and_ends(
+    project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    environment = gcloud_environment(project, tls, tmp_path_factory.mktemp("gcloud"))
+    checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment, *DEFAULT_MODELS)
+    secret = f"projects/{PROJECT}/secrets/somebody-elses"
+    project.resources[secret] = {"name": secret}
+    project.enable("secretmanager.googleapis.com")
+    before = left(project)
+
+    assert checkout.deploy("doctor")[0] == 1
+    code, said = checkout.deploy("doctor", "--fix")
+    assert code == 0, said
+    assert said.splitlines()[-1] == "All prerequisites are met. You can proceed with the deployment."
+
+    start = time.monotonic()
+    code, said = checkout.deploy("up", "--yes")
+    assert code == 0, said
+    print(f"\nup of three models: {time.monotonic() - start:.1f} s")
+    recorded = Deliverables(checkout.record).read()
+    assert recorded.latest
+    assert recorded.latest.models == DEFAULT_MODELS
+    whole = named(left(project))
+
+    project.log.clear()
+    start = time.monotonic()
+    code, said = checkout.deploy("up", "--yes")
+    print(f"up without changes: {time.monotonic() - start:.1f} s")
+    assert (code, "nothing to do" in said) == (0, True), said
+    assert not project.writes
+
+    checkout.write_catalog(*DEFAULT_MODELS, "another")
+    code, said = checkout.deploy("up", "--yes")
+    assert code == 0, said
+    code, said = checkout.deploy("rollback", "--yes")
+    assert code == 0, said
+    code, said = checkout.deploy("status", "--json")
+    assert json.loads(said)["config"] == recorded.latest.config
+    checkout.write_catalog(*DEFAULT_MODELS)
+    code, said = checkout.deploy("up", "--yes")
+    assert code == 0, said
+    assert f"projects/{PROJECT}/locations/us-central1/services/guichet-another" not in project.resources
+
+    code, said = checkout.deploy("down", "--yes")
+    assert code == 0, said
+    assert left(project) == before
+    assert Deliverables(checkout.record).read().created == ()
+
+    script = tmp_path_factory.mktemp("script") / "plan.sh"
+    again = Cloud()
+    with serving(again, tls):
+        other = gcloud_environment(again, tls, tmp_path_factory.mktemp("gcloud"))
+        again.resources[secret] = {"name": secret}
+        again.enable("secretmanager.googleapis.com")
+        checkout.environment = {**other, "PROOF_PATIENCE": "2"}
+        code, said = checkout.deploy("plan", "--script", str(script))
+        assert code == 0, said
+        start = time.monotonic()
+        done = subprocess.run(
+            ["bash", str(script)],
+            cwd=checkout.folder,
+            env=other,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        print(f"the script: {time.monotonic() - start:.1f} s")
+        assert named(left(again)) == whole
+    assert not again.unknown
+
+
+@dataclass
+class Clean:
+    """A clean deployment, and what there was right before each of its writes."""
+
+    cloud: Cloud
+    checkout: Checkout
+    before: dict[Write, tuple[Any, str]]
+    state: str
+    empty: str
+
+
+@pytest.fixture(scope="module")
+def clean(tls: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clean]:
+    """One model, deployed while nothing goes wrong."""
+    cloud, before = Cloud(), dict[Write, tuple[Any, str]]()
+    with serving(cloud, tls):
+        environment = gcloud_environment(cloud, tls, tmp_path_factory.mktemp("gcloud"))
+        checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment, "alpha")
+        empty = checkout.record.read_text(encoding="utf-8")
+
+        def remember(method: str, path: str) -> None:
+            write = Write(method, _key(path))
+            record = checkout.record.read_text(encoding="utf-8")
+            before.setdefault(write, (cloud.snapshot(), record))
+
+        cloud.before_write = remember
+        code, said = checkout.deploy("up", "--yes")
+        assert code == 0, said
+        cloud.before_write = lambda method, path: None
+        yield Clean(cloud, checkout, before, named(left(cloud)), empty)
+    assert not cloud.unknown
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=[trouble.name for trouble in TROUBLES])
+def test_a_fault_at_every_write_in_turn_ends_right(trouble: Trouble, clean: Clean) -> None:
+    """One row per write: the runs it took. Each starts from the state and the record right before that write."""
+    wrong = []
+    for write, (state, record) in clean.before.items():
+        clean.cloud.restore(state)
+        clean.checkout.record.write_text(record, encoding="utf-8")
+        fault = trouble.fault(write)
+        if trouble.deadly:
+            fault.apart = clean.checkout.kill
+        clean.cloud.faults = [fault]
+        codes, said = [], ""
+        while len(codes) < MOST_RUNS and "nothing to do" not in said:
+            code, said = clean.checkout.deploy("up", "--yes")
+            codes.append(code)
+        right = named(left(clean.cloud)) == clean.state and fault.hits > 0 and "nothing to do" in said
+        verdict = "right" if right else f"WRONG\n{said}"
+        print(
+            f"\n{trouble.name:20} {write.method:6} {write.path:110} struck {fault.hits}, runs {codes}: {verdict}",
+            end="",
+        )
+        if not right:
+            wrong.append(write)
+    assert not wrong
