@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 WARM: Final = 0.1
+BILLED_SECONDS: Final = 1000.0
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,19 @@ def burst(
         taken.append(end - now)
     taken.sort()
     return Burst(_quantile(taken, 0.5), _quantile(taken, 0.99), taken[-1], len(ready), calm)
+
+
+def billed_share(services: Sequence[float], rate: float, rounding: float, seed: int = 0) -> float:
+    """The share of its time for which an instance is charged: while a request is inside, rounded up to `rounding`."""
+    dice = random.Random(seed)
+    now = until = billed = began = 0.0
+    while now < BILLED_SECONDS:
+        now += dice.expovariate(rate)
+        if now > until:
+            billed += math.ceil((until - began) / rounding) * rounding
+            began = until = now
+        until += dice.choice(services)
+    return min(1.0, (billed + math.ceil((until - began) / rounding) * rounding) / now)
 
 
 def _outcome(taken: list[float], refused: int) -> Outcome:

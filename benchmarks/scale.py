@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
+from benchmarks.given import Given
 from benchmarks.processes import ROOT
-from benchmarks.queueing import burst, closed_loop, one_instance
+from benchmarks.queueing import billed_share, burst, closed_loop, one_instance
 from benchmarks.report import write_between_markers
 from deploy.cost import MONTH_SECONDS, Price, gib, read_prices
 from gateway.spec import openapi_document
@@ -31,22 +31,6 @@ BURST_SECONDS: Final = 20.0
 Prices = Mapping[str, Mapping[str, Price]]
 
 console = Console(highlight=False)
-
-
-@dataclass(frozen=True)
-class Given:
-    """What is not measured here but given by Google: shares, seconds, bytes, counts. Sources stand in docs/scale.md."""
-
-    utilisation: float = 0.6  # of a processor, at which the autoscaler aims
-    idle_seconds: float = 900.0  # an instance without requests is kept at most so long
-    rounding_seconds: float = 0.1  # to which an instance's time is rounded up
-    # What comes on top of our own start: scheduling, the image, the network. Assumed; only a deployment can measure it.
-    platform_seconds: float = 2.0
-    quota_units: float = 10_000_000 / 100  # per second and project; a call takes about two
-    gateways_per_region: int = 5
-    configs_per_api: int = 100
-    body_bytes: int = 32 * 10**6
-    answer_bytes: int = 400
 
 
 @dataclass(frozen=True)
@@ -119,7 +103,7 @@ def thousand(found: Measured, given: Given, prices: Prices, rate: float) -> list
     requests = rate * MONTH_SECONDS
     run, rows = prices["cloud_run"], []
     # An instance that has always some request inside is charged for all of its time.
-    share = _billed_share(found, given, rate / instances)
+    share = billed_share(found.services, rate / instances, given.rounding_seconds)
     seconds = instances * share * MONTH_SECONDS
     rows.append(
         _line(
@@ -264,23 +248,6 @@ def simulated(found: Measured, given: Given) -> list[str]:
             " difference is HTTP, and the client on the same cores.",
         ]
     return lines
-
-
-def _billed_share(found: Measured, given: Given, rate: float) -> float:
-    """The share of its time for which an instance is charged: while a request is inside, rounded up. Simulated."""
-    dice = random.Random(0)  # a simulation, no secret
-    now = until = billed = began = 0.0
-    while now < 1000:
-        now += dice.expovariate(rate)
-        if now > until:
-            billed += _rounded(until - began, given)
-            began = until = now
-        until += dice.choice(found.services)
-    return min(1.0, (billed + _rounded(until - began, given)) / now)
-
-
-def _rounded(seconds: float, given: Given) -> float:
-    return math.ceil(seconds / given.rounding_seconds) * given.rounding_seconds
 
 
 def _line(what: str, how: str, amount: float, price: Price) -> tuple[str, float]:
