@@ -47,9 +47,8 @@ def left(cloud: Cloud) -> dict[str, Any]:
 
 def named(found: dict[str, Any]) -> str:
     """The state as text, with one name for keys, which are named after the time."""
-    return json.dumps(
-        {**found, "resources": {_key(name): _named(r) for name, r in found["resources"].items()}}, indent=1
-    )
+    resources = {_key(name): _named(resource) for name, resource in found["resources"].items()}
+    return json.dumps({**found, "resources": resources}, indent=1, sort_keys=True)
 
 
 def _key(name: str) -> str:
@@ -186,7 +185,8 @@ def test_a_fault_at_every_write_in_turn_ends_right(trouble: Trouble, clean: Clea
         if trouble.deadly:
             fault.apart = clean.checkout.kill
         clean.cloud.faults = [fault]
-        codes, said = [], ""
+        codes: list[int] = []
+        said = ""
         while len(codes) < MOST_RUNS and "nothing to do" not in said:
             code, said = clean.checkout.deploy("up", "--yes")
             codes.append(code)
