@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from gateway.tether import tethered
 from rich.console import Console
 
 from deploy.local import processes
@@ -22,6 +21,7 @@ from deploy.local.processes import HOST, Folder, Process, address
 from deploy.local.screen import Screen
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
 from gateway.spec import openapi_document, public_document
+from gateway.tether import tethered
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 
 CONSUMER = "1"

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.tether import tethered
-
 from deploy.local.processes import Folder, Process, whole_environment
+from gateway.tether import tethered
 
 TICK_SECONDS = 0.05
 PROBE_SECONDS = 0.5
