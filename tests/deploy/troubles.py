@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ TROUBLES = (
 
 @dataclass(frozen=True)
 class Reference:
-    """A clean deployment: its writes in order, each once, and what it left in the cloud and in the record."""
+    """A clean deployment: its writes in order, and what it left in the cloud and in the record."""
 
     writes: tuple[Write, ...]
     state: dict[str, Any]
@@ -64,8 +64,15 @@ def reference(world: World) -> Reference:
     """What a clean `up` does."""
     world.up()
     assert not world.plan()
-    writes = dict.fromkeys(Write(entry.method, entry.path) for entry in world.cloud.writes)
-    return Reference(tuple(writes), world.state(), frozenset(world.recorded.created))
+    writes = tuple(Write(entry.method, entry.path) for entry in world.cloud.writes)
+    return Reference(writes, world.state(), frozenset(world.recorded.created))
+
+
+def all_struck(faults: Collection[Fault]) -> bool:
+    """Whether every kind of write went wrong; the last of a kind may have been spared, as what was done is not"
+    " repeated."""
+    hit = {fault.path for fault in faults if fault.hits}
+    return hit == {fault.path for fault in faults}
 
 
 def up_until_done(world: World, revive: Callable[[], None]) -> int:

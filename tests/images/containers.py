@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -112,22 +113,23 @@ class DockerContainers:
         words = ["docker", "run", "--rm", f"--name={name}", "--read-only", "--network=none"]
         words += [f"--env={key}={value}" for key, value in environment.items()]
         words += [f"--volume={file}:{place}:ro" for file, place in mounts.items()]
-        started = time.time()
         process = subprocess.Popen(
             [*words, image, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        running = Running(
-            ("docker", "exec", "-i", name, "python"),
-            started,
-            process,
-            lambda number: _succeeds(["docker", "kill", f"--signal={number.name}", name]),
         )
         try:
             there = ["docker", "exec", name, "python", "-c", ""]
             wait_for(lambda: process.poll() is not None or _succeeds(there), 30, f"{image} to be started")
+            running = Running(
+                ("docker", "exec", "-i", name, "python"),
+                _docker_started(name),
+                process,
+                lambda number: _succeeds(["docker", "kill", f"--signal={number.name}", name]),
+            )
             yield running
-        finally:
             running.stopped()
+        finally:
+            _succeeds(["docker", "kill", name])
+            process.communicate()
 
 
 class Jails:
@@ -164,6 +166,13 @@ class Jails:
                 running.stopped()
         finally:
             _output(["buildah", "rm", container])
+
+
+def _docker_started(name: str) -> float:
+    """When Docker executed the container's command; now, where it has ended already."""
+    command = ["docker", "inspect", "--format={{.State.StartedAt}}", name]
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return datetime.fromisoformat(text[:26] + "+00:00").timestamp() if text else time.time()
 
 
 def _signal_child(pid: int, number: signal.Signals) -> None:

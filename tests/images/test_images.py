@@ -77,6 +77,7 @@ class Source:
         number = runner.run(image.file, substitutions(image, settings))
         made = f"{settings.image(name)}:{number}"
         pushed = {digest: size for digest, size in self.registry.blobs().items() if digest not in before}
+        print(f"\n{name}: pushed {sum(pushed.values()) / 1000:.1f} kB in {len(pushed)} blobs")
         return Built(made, f"{settings.image(image.base)}:{number}", lines, pushed, self.layers(made))
 
     def change(self, path: str, change: Callable[[str], str]) -> None:

@@ -40,11 +40,13 @@ PLUGINS: Final = (MpoImagePlugin, WebPImagePlugin)
 def decode_for_ever(channel: socket.socket, image: mmap.mmap, pixels: mmap.mmap, decode: Decode) -> None:
     """Decode what the service puts into `image` into `pixels`, until it closes the channel."""
     _limit()
-    while (length := channel.recv(LENGTH.size)) != b"":
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
-        reply = _decoded(image[: LENGTH.unpack(length)[0]], pixels, decode)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        channel.send(reply)
+    # A service that was killed resets the channel instead of closing it.
+    with contextlib.suppress(ConnectionError):
+        while (length := channel.recv(LENGTH.size)) != b"":
+            signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+            reply = _decoded(image[: LENGTH.unpack(length)[0]], pixels, decode)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            channel.send(reply)
 
 
 def _decoded(data: bytes, pixels: mmap.mmap, decode: Decode) -> bytes:
