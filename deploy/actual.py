@@ -23,7 +23,8 @@ MOVING = {"CREATING", "UPDATING", "DELETING"}
 class Service:
     """A Cloud Run service; `ready` is None while that is not known.
 
-    `pinned` names the revision that has the traffic where that is not simply the newest one, as after a rollback.
+    `pinned` names the revision that has the traffic where that is not simply the newest one, as after a rollback; `key`
+    the API key that the page was started with.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Service:
     revision: str
     latest: str
     pinned: str
+    key: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -151,6 +153,7 @@ def parse_service(item: Mapping[str, Any]) -> Service:
     traffic = item["spec"].get("traffic", [])
     pinned = [part for part in traffic if part.get("percent") and not part.get("latestRevision")]
     notes = meta.get("annotations", {})
+    stamps = template.get("metadata", {}).get("annotations", {})
     container = template["spec"]["containers"][0]
     return Service(
         name=meta["name"],
@@ -159,12 +162,13 @@ def parse_service(item: Mapping[str, Any]) -> Service:
         generation=int(meta.get("generation", 0)),
         content=notes.get(manifests.CONTENT, ""),
         manifest=notes.get(manifests.MANIFEST, ""),
-        attempt=int(template.get("metadata", {}).get("annotations", {}).get(manifests.ATTEMPT, 1)),
+        attempt=int(stamps.get(manifests.ATTEMPT, 1)),
         ready={"True": True, "False": False}.get(ready["status"]),
         message=ready.get("message", ""),
         revision=pinned[0].get("revisionName", "") if pinned else status.get("latestReadyRevisionName", ""),
         latest=status.get("latestReadyRevisionName", ""),
         pinned=pinned[0].get("revisionName", "") if pinned else "",
+        key=stamps.get(manifests.KEY, ""),
         environment={item["name"]: item.get("value", "") for item in container.get("env", [])},
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deploy import images, manifests
 from deploy.errors import SettingsError
-from deploy.served import served
+from deploy.served import must_fit, served
 from deploy.settings import Settings
 from deploy.steps import placeholder, value_name
 from gateway.spec import openapi_document
@@ -102,7 +102,7 @@ def desired_state(settings: Settings, catalog: Catalog, running: Collection[str]
     page = WantedService(
         settings.page,
         "page",
-        manifests.page_manifest(image_of("page"), placeholder("GATEWAY_URL"), settings),
+        manifests.page_manifest(image_of("page"), placeholder("GATEWAY_URL"), placeholder("KEY_NAME"), settings),
         manifests.PAGE_ACCOUNT,
         "allUsers",
         (f"secret {settings.key_secret}", "stored key", "gateway"),
@@ -117,7 +117,7 @@ def desired_state(settings: Settings, catalog: Catalog, running: Collection[str]
         images=made,
         contents={name: images.content(image, settings.root) for name, image in made.items()},
         document=json.dumps(document, indent=1, ensure_ascii=False) + "\n",
-        served=served(catalog, models, document),
+        served=must_fit(served(catalog, models, document)),
         accounts=ACCOUNTS,
         whole=not settings.models,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,6 +15,7 @@ from deploy.failures import sentence
 from deploy.prove import described, prove
 from deploy.record import Deliverables, Release, ReleasedService
 from deploy.runner import Gcloud, Refused
+from deploy.served import packed
 from deploy.settings import Settings
 from deploy.settle import Settler
 from deploy.steps import (
@@ -130,9 +129,8 @@ class Execution:
     def _write(self, action: Write, values: dict[str, str]) -> None:
         path = self.settings.root / action.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = filled(action.text, values).encode()
-        packed = base64.b64encode(gzip.compress(content, 9, mtime=0))
-        path.write_bytes(packed if action.path.endswith(PACKED) else content)
+        text = filled(action.text, values)
+        path.write_bytes(packed(text) if action.path.endswith(PACKED) else text.encode())
 
     def _command(self, step: Step, action: Command, values: dict[str, str]) -> None:
         argv = all_filled(action.argv, values)

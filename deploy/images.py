@@ -79,7 +79,7 @@ def directory_image() -> Image:
             "cloudbuild/directory.yaml",
             "services/base.Dockerfile",
             "services/directory.lock",
-            "services/*.py",
+            "services/__init__.py",
             "services/web/*",
             "services/directory/**/*",
         ),

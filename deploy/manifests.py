@@ -19,6 +19,7 @@ PORT = 8000
 CONTENT = "guichet/content"
 MANIFEST = "guichet/manifest"
 ATTEMPT = "guichet/attempt"
+KEY = "guichet/key"
 LABELS = {"app.kubernetes.io/managed-by": "guichet"}
 MODEL_ACCOUNT, DIRECTORY_ACCOUNT, PAGE_ACCOUNT, GATEWAY_ACCOUNT = (
     "guichet-model",
@@ -47,7 +48,7 @@ def model_manifest(model: Model, image: str, settings: Settings) -> Manifest:
 
 
 def directory_manifest(image: str, settings: Settings) -> Manifest:
-    """The service that lists the models; it reads the document from a mounted secret, always the newest version."""
+    """The service that lists the models; what it shows is a mounted secret, of which it reads the newest version."""
     return _service(
         settings.directory,
         image,
@@ -58,8 +59,11 @@ def directory_manifest(image: str, settings: Settings) -> Manifest:
     )
 
 
-def page_manifest(image: str, gateway: str, settings: Settings) -> Manifest:
-    """The page: it is told the gateway's address, and reads the API key from a mounted file."""
+def page_manifest(image: str, gateway: str, key: str, settings: Settings) -> Manifest:
+    """The page: it is told the gateway's address, and reads the API key from a mounted file when it starts.
+
+    `key` is the key's name: another key makes another revision, and so starts the page anew.
+    """
     return _service(
         settings.page,
         image,
@@ -69,7 +73,7 @@ def page_manifest(image: str, gateway: str, settings: Settings) -> Manifest:
         probe="/_stcore/health",
         # A browser keeps its connection open and must come back to the instance that knows it.
         deadline=3600,
-        notes={"run.googleapis.com/sessionAffinity": "true"},
+        notes={"run.googleapis.com/sessionAffinity": "true", KEY: key},
     )
 
 

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deploy.errors import SettingsError
 from gateway.spec import public_document
 from services.catalog import Catalog, Model
 
 # The only thing in the document that is not OpenAPI's: what `GET /v1/models` answers.
 LISTING = "x-guichet-models"
+# What one version of a secret holds at most; a hundred models take about 25 kB.
+SECRET_BYTES = 65536
 
 
 def served(catalog: Catalog, models: Iterable[Model], document: Mapping[str, Any]) -> str:
     """The public document as JSON, with the list of the models."""
     return json.dumps({**public_document(document), LISTING: listing(catalog, models)}, ensure_ascii=False) + "\n"
+
+
+def packed(text: str) -> bytes:
+    """The text for a secret, which is text itself: gzip in base64, the same bytes for the same text."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def must_fit(text: str) -> str:
+    """The text; SettingsError where it is more than a secret holds."""
+    size = len(packed(text))
+    if size > SECRET_BYTES:
+        raise SettingsError(
+            f"What the directory would list of the models takes {size:,} bytes, and a secret holds {SECRET_BYTES:,}:"
+            " divide the catalog between two projects."
+        )
+    return text
 
 
 def listing(catalog: Catalog, models: Iterable[Model]) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ WITHIN_SERVICES = {
     "services.catalog": {"services.artifact"},
     "services.web": {"services.web"},
     "services.classifier": {"services.artifact", "services.classifier", "services.web"},
-    "services.directory": {"services.catalog", "services.directory", "services.web"},
+    "services.directory": {"services.directory", "services.web"},
     "services.export": {
         "services.artifact",
         "services.catalog",
@@ -89,7 +89,9 @@ def within_torch(path: Path) -> bool:
             id="classifier",
         ),
         pytest.param(
-            "services.directory.__main__", ("torch", "openvino", "numpy", "PIL", "streamlit", "google"), id="directory"
+            "services.directory.__main__",
+            ("torch", "openvino", "numpy", "PIL", "pydantic", "ruamel", "streamlit", "google"),
+            id="directory",
         ),
         pytest.param("services.catalog", ("torch", "flask", "openvino", "numpy"), id="catalog"),
         pytest.param(

@@ -128,6 +128,7 @@ def key(draft: Draft) -> None:
         create = draft.commands.create_key(name, placeholder("MANAGED_SERVICE"))
         command = Command(create, creates=(Resource("key", name),))
         draft.add("key", "create", f"key {name}", [command], needs=["api", "managed service"])
+    draft.known["KEY_NAME"] = name
     if entry.key != name or not draft.actual.secrets.get(secret):
         draft.add(
             "stored key",

@@ -106,6 +106,7 @@ def _changes(draft: Draft, wanted: WantedService, there: Service, manifest: mani
         "somebody else changed it": entry is not None and 0 < entry.generation < there.generation,
         f"its traffic is pinned to {there.pinned}": bool(there.pinned),
         f"its newest revision is not ready ({there.message.rstrip('.')})": there.ready is False,
+        "the API key is another one": bool(there.key) and there.key != draft.known.get("KEY_NAME"),
         "the gateway's address changed": told is not None and (gateway is None or told != origin(gateway.host)),
     }
     if there.pinned:

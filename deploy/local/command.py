@@ -20,7 +20,8 @@ from deploy.local import processes
 from deploy.local.processes import HOST, Folder, Process, address
 from deploy.local.screen import Screen
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
-from gateway.spec import openapi_document, public_document
+from deploy.served import served
+from gateway.spec import openapi_document
 from gateway.tether import tethered
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 
@@ -125,13 +126,13 @@ def _prepared(
     for log in folder.path.glob("*.log"):
         log.unlink()
     folder.document.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    folder.public_document.write_text(json.dumps(public_document(document)), encoding="utf-8")
+    folder.public_document.write_text(served(catalog, models, document), encoding="utf-8")
     # JSON is YAML, and quotes whatever the key holds.
     folder.keys.write_text(json.dumps([{"key": api_key, "consumer": CONSUMER}]), encoding="utf-8")
     folder.api_key.write_text(api_key + "\n", encoding="utf-8")
     return [
         *(processes.model_service(model, port, artifacts) for model, port in zip(models, ports, strict=False)),
-        processes.directory_service(models, ports[-1], catalog.path.resolve(), folder),
+        processes.directory_service(ports[-1], folder),
         processes.gateway(gateway_port, folder),
         processes.page(frontend_port, gateway_port, folder, api_key),
     ]

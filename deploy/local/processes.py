@@ -37,7 +37,7 @@ class Folder:
 
     @property
     def public_document(self) -> Path:
-        """What the directory shows."""
+        """What the directory shows, the list of the models in it."""
         return self.path / "public-openapi.json"
 
     @property
@@ -70,19 +70,13 @@ def model_service(model: Model, port: int, artifacts: Path) -> Process:
     )
 
 
-def directory_service(models: list[Model], port: int, catalog: Path, folder: Folder) -> Process:
+def directory_service(port: int, folder: Folder) -> Process:
     """The service that lists the models."""
     return Process(
         "directory",
         (sys.executable, "-m", "services.directory"),
         f"{address(port)}/ready",
-        {
-            "GUICHET_MODELS": " ".join(model.name for model in models),
-            "GUICHET_CATALOG": str(catalog),
-            "GUICHET_DOCUMENT": str(folder.public_document),
-            "HOST": HOST,
-            "PORT": str(port),
-        },
+        {"GUICHET_DOCUMENT": str(folder.public_document), "HOST": HOST, "PORT": str(port)},
     )
 
 

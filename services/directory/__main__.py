@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from services.catalog import CatalogError, load_catalog
-from services.directory.app import create_app, listed_model
+from services.directory.app import create_app
 from services.directory.settings import Settings
+from services.directory.shown import DocumentError, Window
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
 from services.web.server import PortTaken, listening_socket, serve
@@ -19,18 +19,14 @@ def main() -> int:
     """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
     try:
         settings = Settings.read(os.environ)
-        catalog = load_catalog(settings.catalog)
-        models = [listed_model(catalog, model) for model in catalog.select(settings.models)]
-        app = create_app(settings, models, settings.document.read_bytes())
+        app = create_app(settings, Window(settings.document))
         listener = listening_socket(settings.host, settings.port)
-    except (SettingsError, CatalogError, PortTaken) as err:
+    except (SettingsError, PortTaken) as err:
         for line in str(err).splitlines():
             log_fatal(line)
         return 1
-    except OSError as err:
-        log_fatal(
-            f"GUICHET_DOCUMENT: {err.filename} cannot be read: {err.strerror}; `python -m gateway render` makes it"
-        )
+    except DocumentError as err:
+        log_fatal(f"GUICHET_DOCUMENT: {err}")
         return 1
     serve(lambda: app, listener, THREADS)
     return 0

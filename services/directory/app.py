@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from flask import Flask, Response, request
 
-from services.catalog import Catalog, Model
 from services.directory.docs import docs_page
 from services.directory.settings import Settings
+from services.directory.shown import Shown
 from services.web.envelope import wrap_answers
 from services.web.errors import handle_problems
 from services.web.metrics import metrics_page
 
 
-def create_app(settings: Settings, models: list[dict[str, Any]], document: bytes) -> Flask:
-    """The WSGI application for the listed `models`; `document` is the public OpenAPI document as JSON."""
+def create_app(settings: Settings, shown: Callable[[], Shown]) -> Flask:
+    """The WSGI application; `shown` says what there is to show now."""
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     handle_problems(app)
@@ -26,11 +27,11 @@ def create_app(settings: Settings, models: list[dict[str, Any]], document: bytes
 
     @app.get("/v1/models")
     def listing() -> dict[str, Any]:
-        return {"models": models}
+        return {"models": shown().models}
 
     @app.get("/v1/openapi.json")
     def openapi() -> Response:
-        return Response(document, content_type="application/json")
+        return Response(shown().document, content_type="application/json")
 
     @app.get("/docs")
     def docs() -> Response:
@@ -52,25 +53,3 @@ def create_app(settings: Settings, models: list[dict[str, Any]], document: bytes
 
     app.add_url_rule("/metrics", "metrics", metrics_page)
     return app
-
-
-def listed_model(catalog: Catalog, model: Model) -> dict[str, Any]:
-    """What the list says of a model; its card, at `model.route`, says the rest."""
-    return {
-        "name": model.name,
-        "title": model.title,
-        "input": input_size(model),
-        "labels": catalog.label_count(model),
-        "precision": model.precision,
-        "deadline": model.deadline,
-        "card": model.route,
-        "ready": f"{model.route}/ready",
-        "predict": f"{model.route}/predict",
-    }
-
-
-def input_size(model: Model) -> dict[str, int] | None:
-    """The pixels the network takes; None where only torchvision's weights know, and so the model's card."""
-    if isinstance(model.preprocess, str):
-        return None
-    return {"width": model.preprocess.crop, "height": model.preprocess.crop}

@@ -71,7 +71,7 @@ def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
 
 
 def test_the_page_reads_the_key_from_a_mounted_file() -> None:
-    container, spec = pod(manifests.page_manifest(IMAGE, "https://gateway", SETTINGS))
+    container, spec = pod(manifests.page_manifest(IMAGE, "https://gateway", "guichet-1", SETTINGS))
     environment = {item["name"]: item["value"] for item in container["env"]}
     assert environment["API_GATEWAY"] == "https://gateway"
     assert environment["API_KEY_FILE"] == "/etc/guichet/key/api-key"
@@ -80,6 +80,15 @@ def test_the_page_reads_the_key_from_a_mounted_file() -> None:
         {"name": "key", "secret": {"secretName": "guichet-key", "items": [{"key": "latest", "path": "api-key"}]}}
     ]
     assert spec["serviceAccountName"] == "guichet-page@my-project.iam.gserviceaccount.com"
+
+
+def test_a_browser_keeps_its_connection_to_the_page_and_comes_back_to_the_instance_that_knows_it() -> None:
+    manifest = manifests.page_manifest(IMAGE, "https://gateway", "guichet-1", SETTINGS)
+    template = manifest["spec"]["template"]
+    assert template["spec"]["timeoutSeconds"] == 3600
+    assert template["metadata"]["annotations"]["run.googleapis.com/sessionAffinity"] == "true"
+    container, _ = pod(manifest)
+    assert {"name": "HOST", "value": "0.0.0.0"} in container["env"]  # a container's own
 
 
 def test_the_directory_reads_what_it_lists_from_a_mounted_file() -> None:
@@ -92,7 +101,7 @@ def test_googles_own_stands_in_annotations_alone(model: Model) -> None:
     whole = [
         manifests.model_manifest(model, IMAGE, SETTINGS),
         manifests.directory_manifest(IMAGE, SETTINGS),
-        manifests.page_manifest(IMAGE, "https://gateway", SETTINGS),
+        manifests.page_manifest(IMAGE, "https://gateway", "guichet-1", SETTINGS),
     ]
     for manifest in whole:
         del manifest["metadata"]["annotations"]

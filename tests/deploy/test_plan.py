@@ -208,6 +208,7 @@ def test_a_key_that_is_gone_is_replaced_and_stored_anew(world: World) -> None:
     assert said(world.plan()) == [
         "create key guichet-20260103-030405",
         "create key guichet-20260103-030405 in secret guichet-key",
+        "change service guichet-page (the API key is another one)",
         "check a first request to 2 models",
     ]
     world.up()

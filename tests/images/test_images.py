@@ -23,7 +23,8 @@ from deploy.cloudbuild.engines import Engine
 from deploy.cloudbuild.runner import Runner
 from deploy.cloudbuild.sizes import image_sizes, layers
 from deploy.images import substitutions, wanted_images
-from gateway.spec import openapi_document, public_document
+from deploy.served import served
+from gateway.spec import openapi_document
 from services.catalog import load_catalog
 from tests.images.conftest import Registry
 from tests.images.containers import Containers, Jails, Running, containers
@@ -265,17 +266,11 @@ def test_the_directorys_image_answers(source: Source, started: Containers, tmp_p
     catalog = load_catalog(source.root / "services/models.yaml")
     models = catalog.default
     addresses = {model.name: f"https://{model.service}.example" for model in models}
-    document = public_document(openapi_document(models, addresses, "https://directory.example"))
-    file = tmp_path / "openapi.json"
-    file.write_text(json.dumps(document), encoding="utf-8")
+    document = openapi_document(models, addresses, "https://directory.example")
+    file, place = tmp_path / "openapi.json", "/etc/guichet/openapi.json"
+    file.write_text(served(catalog, models, document), encoding="utf-8")
     file.chmod(0o644)
-    catalog_place, document_place = "/etc/guichet/models.yaml", "/etc/guichet/openapi.json"
-    variables = {
-        "GUICHET_MODELS": " ".join(model.name for model in models),
-        "GUICHET_CATALOG": catalog_place,
-        "GUICHET_DOCUMENT": document_place,
-    }
-    mounts = {file: document_place, source.root / "services/models.yaml": catalog_place}
+    variables, mounts = {"GUICHET_DOCUMENT": place}, {file: place}
     with started.start(source.build("directory").image, variables, mounts) as running:
         assert [model["name"] for model in running.ask("/v1/models").json["models"]] == [model.name for model in models]
         assert running.ask("/v1/openapi.json").json["info"] == document["info"]

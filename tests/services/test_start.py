@@ -101,13 +101,9 @@ def test_an_artifact_whose_digests_are_right_but_whose_network_is_none_is_told(a
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        pytest.param({}, "GUICHET_MODELS: is not set", id="no-models"),
-        pytest.param(
-            {"GUICHET_MODELS": "absent"}, "has no model 'absent'; it has efficientnet-lite0", id="unknown-model"
-        ),
-        pytest.param(
-            {"GUICHET_MODELS": NAME, "GUICHET_DOCUMENT": "absent.json"}, "absent.json cannot be read", id="no-document"
-        ),
+        pytest.param({}, "GUICHET_DOCUMENT: is not set", id="not-told"),
+        pytest.param({"GUICHET_DOCUMENT": "absent.json"}, "absent.json cannot be read", id="no-document"),
+        pytest.param({"GUICHET_DOCUMENT": "Makefile"}, "Makefile is not JSON", id="no-json"),
     ],
 )
 def test_the_directory_tells_its_mistakes_too(variables: dict[str, str], message: str) -> None:

@@ -1,0 +1,79 @@
+"""The directory's one file: read, read again when it is a while old, and kept where it became unreadable."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from services.directory.shown import DocumentError, Window, read_shown
+
+
+def text(*models: str) -> str:
+    return json.dumps({"info": {"title": "é"}, "x-guichet-models": [{"name": name} for name in models]})
+
+
+def packed(content: str) -> bytes:
+    return base64.b64encode(gzip.compress(content.encode()))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("openapi.json", text("a", "b").encode()), ("openapi.json.gz.b64", packed(text("a", "b")))],
+    ids=["plain", "packed"],
+)
+def test_the_list_is_taken_out_of_the_document(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    shown = read_shown(tmp_path / name)
+    assert shown.models == [{"name": "a"}, {"name": "b"}]
+    assert json.loads(shown.document) == {"info": {"title": "é"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param("x.json", b"{", "x.json is not JSON", id="cut"),
+        pytest.param("x.json", b"\xff\xfe\x00", "x.json is not JSON", id="no-text"),
+        pytest.param("x.json", packed(text()), "x.json is not JSON", id="packed-by-another-name"),
+        pytest.param("x.gz.b64", text().encode(), "x.gz.b64 is not JSON", id="plain-by-another-name"),
+        pytest.param("x.gz.b64", b"AAAA", "x.gz.b64 is not JSON", id="no-gzip"),
+        pytest.param("x.gz.b64", packed(text("a"))[:-8], "x.gz.b64 is not JSON", id="cut-gzip"),
+        pytest.param("x.json", b"{}", "x.json has no x-guichet-models", id="no-list"),
+        pytest.param("x.json", b"[]", "x.json has no x-guichet-models", id="a-list"),
+    ],
+)
+def test_what_cannot_be_shown_is_told_in_one_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DocumentError, match=said) as err:
+        read_shown(tmp_path / name)
+    assert "\n" not in str(err.value)
+
+
+def test_a_new_version_is_shown_within_ten_seconds(tmp_path: Path) -> None:
+    now = [100.0]
+    file = tmp_path / "openapi.json"
+    file.write_text(text("a"))
+    window = Window(file, lambda: now[0])
+    file.write_text(text("a", "b"))
+    now[0] += 9
+    assert len(window().models) == 1
+    now[0] += 1
+    assert len(window().models) == 2
+
+
+def test_what_became_unreadable_is_shown_as_it_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    now = [100.0]
+    file = tmp_path / "openapi.json"
+    file.write_text(text("a"))
+    window = Window(file, lambda: now[0])
+    file.unlink()
+    now[0] += 10
+    assert len(window().models) == 1
+    assert "openapi.json cannot be read" in caplog.text
+    file.write_text(text("a", "b"))
+    assert len(window().models) == 1
+    now[0] += 10
+    assert len(window().models) == 2
