@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from html import escape as escape
 
 from frontend.client import Answer, GatewayError, Timings
+from frontend.jobs import State
 from frontend.texts import Texts
 from frontend.verdicts import Agreement
 
 PARTS = ("fetch", "queue", "decode", "infer")
+# A model that is awake and idle answers sooner (s). Why it does not, the page cannot know, and says so.
+SLOW = 3.0
 
 
 def inert(text: str) -> str:
@@ -131,6 +134,20 @@ def waking_body(elapsed: float, usual: float | None, say: Texts) -> str:
         f'<p class="g-waiting">{escape(words)}</p>'
         f'<div class="g-wait" aria-hidden="true"><span class="{kind}"{style}></span></div>'
     )
+
+
+def waiting_words(state: State, asked: float, say: Texts) -> str:
+    """What a question without an answer waits for, `asked` seconds after it was put to the model."""
+    if state in {"asking", "waking"}:
+        return say("asking_long", seconds=f"{asked:.0f}") if asked >= SLOW else say("asking")
+    return say("cancelled" if state == "cancelled" else "waiting")
+
+
+def awake_words(woke: float, timings: Timings, say: Texts) -> str:
+    """Whether the model slept when it was asked, as far as the page can tell; `woke`: the seconds it took to wake."""
+    if woke >= 1:
+        return say("was_asleep", seconds=say.number(woke))
+    return say("awake") if timings.network < SLOW * 1000 else ""
 
 
 def asking_body(text: str) -> str:

@@ -86,9 +86,8 @@ def _card(job: Job, picture: Picture, wishes: Wishes, here: Visit) -> None:
     say = wishes.say
     title = wishes.titles[job.model]
     if job.answer is not None:
-        woke = say("was_asleep", seconds=say.number(job.woke)) if job.woke >= 1 else say("awake")
         body = markup.answer_body(job.answer, wishes.top, wishes.threshold, say)
-        st.html(markup.card_head(title, woke) + body)
+        st.html(markup.card_head(title, markup.awake_words(job.woke, job.answer.timings, say)) + body)
     elif job.error is not None:
         st.html(markup.card_head(title) + markup.error_body(job.error, say))
         if st.button(say("again"), key=f"again-{job.model}"):
@@ -107,9 +106,8 @@ def _waiting(job: Job, wishes: Wishes) -> str:
     elapsed = time.monotonic() - known.since
     if job.state == "waking" and known.state == "waking" and elapsed > PATIENCE:
         return markup.waking_body(elapsed, wakes.usual(job.model), say)
-    if job.state == "cancelled":
-        return markup.asking_body(say("cancelled"))
-    return markup.asking_body(say("waiting" if job.state == "waiting" else "asking"))
+    asked = time.monotonic() - job.asked_at if job.state == "asking" else 0.0
+    return markup.asking_body(markup.waiting_words(job.state, asked, say))
 
 
 def _announce(jobs: Mapping[str, Job], wishes: Wishes) -> None:

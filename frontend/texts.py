@@ -92,6 +92,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "awake": ("awake", "éveillé"),
     "was_asleep": ("was asleep: {seconds} s to wake", "dormait : {seconds} s pour s’éveiller"),
     "asking": ("Asking …", "Question posée …"),
+    "asking_long": (
+        "No answer after {seconds} s: the model may be waking, or busy",
+        "Pas de réponse après {seconds} s : le modèle s’éveille peut-être, ou est occupé",
+    ),
     "waiting": ("Waiting for its turn …", "Attend son tour …"),
     "waking_usually": ("Waking, usually {seconds} s", "S’éveille, d’habitude en {seconds} s"),
     "waking_unknown": (

@@ -25,14 +25,20 @@ def main() -> None:
         st.html(f'<section class="g-card-alone">{markup.error_body(err, say)}</section>')
         st.button(say("again"), key="directory-again")
         return
-    if st.button(say("check_again"), icon=":material/refresh:", key="check"):
-        for model in models:
-            office().wakes.seen_absent(model.name)
-    if "checked" not in st.session_state or st.session_state.get("check"):
+    # In a callback it is done even for a visitor who clicks and leaves for the other view at once.
+    st.button(say("check_again"), icon=":material/refresh:", key="check", on_click=_check, args=[models])
+    if "checked" not in st.session_state:
         st.session_state["checked"] = True
         for model in models:
             office().awake(model.name)
     st.fragment(_models, run_every=POLL)(models, say)
+
+
+def _check(models: list[Model]) -> None:
+    """Asks every model whether it is awake, whatever is known of it."""
+    for model in models:
+        office().wakes.seen_absent(model.name)
+        office().awake(model.name)
 
 
 def _models(models: list[Model], say: Texts) -> None:

@@ -34,7 +34,9 @@ def page(chromium: Browser, product: Product) -> Iterator[Page]:
 
 
 def give(page: Page, *photos: Path) -> None:
-    page.locator("input[data-at=files]").set_input_files(photos)
+    place = page.locator("input[data-at=files]")
+    expect(place).to_be_visible()  # a visitor could not sooner either
+    place.set_input_files(photos)
 
 
 def test_a_person_s_own_picture_is_classified_by_three_models(

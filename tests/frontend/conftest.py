@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from frontend.pictures import SAMPLES
 from tests.browsers import DESK, PATIENCE_MS, chromium_browser
 from tests.frontend.stub_gateway import StubGateway, stub_gateway
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
@@ -63,6 +64,8 @@ def chromium() -> Iterator[Browser]:
 
 
 Visitor = Callable[..., Page]
+# Where the pictures are that visitors name by their address; browsers get a sample from there.
+PICTURES = "https://pictures.example/"
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +84,13 @@ def visitor(
     yield from visitors(chromium, browser_context, served)
 
 
+def give_files(page: Page, *paths: Path, at: str = "files") -> None:
+    """Chooses these files in the picture input, as soon as a visitor could."""
+    place = page.locator(f"input[data-at={at}]")
+    expect(place).to_be_visible()
+    place.set_input_files(paths)
+
+
 def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Iterator[Visitor]:
     faults: list[str] = []
     with ExitStack() as opened:
@@ -95,6 +105,7 @@ def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Itera
             page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+            page.route(f"{PICTURES}**", lambda route: route.fulfill(path=SAMPLES / "chelsea.jpg"))
             page.goto(f"{served.url}/{query}")
             return page
 

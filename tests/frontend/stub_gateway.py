@@ -46,8 +46,8 @@ class Behaviour:
     """How one model behaves; change it while the server runs."""
 
     delay: float = 0.0
-    # Seconds that the first question takes while the service starts; None once it is awake.
-    asleep: float | None = None
+    # Every question waits until this is set: the service is starting.
+    awake: threading.Event | None = None
     # Answer every question so instead: (status, headers, body).
     broken: tuple[int, dict[str, str], bytes] | None = None
     # Answer the first questions to predict so, one after the other.
@@ -82,17 +82,6 @@ class StubGateway(ThreadingHTTPServer):
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def wake(self, name: str) -> None:
-        """Returns once the model is awake; every caller meanwhile waits for the same start."""
-        behaviour = self.models[name]
-        with self.lock:
-            if behaviour.asleep is None:
-                return
-            until = getattr(behaviour, "awake_at", None) or time.monotonic() + behaviour.asleep
-            behaviour.awake_at = until  # type: ignore[attr-defined]  # only known here
-        time.sleep(max(0.0, until - time.monotonic()))
-        behaviour.asleep = None
 
     def predictions(self, name: str, picture: bytes, top_k: int) -> list[dict[str, Any]]:
         """What model and picture decide, and nothing else: twenty labels, their scores summing to one."""
@@ -147,7 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
                 server.bodies.append(body)
         if behaviour.broken:
             return self._send(*behaviour.broken)
-        server.wake(name)
+        if behaviour.awake and not behaviour.awake.wait(60):
+            return self._json(504, {"code": 504, "message": "upstream request timeout"})
         if what == "ready":
             return self._json(200, {"status": "ready"})
         if what == "card":

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browsers import DESK, PHONE, needs_chromium
-from tests.frontend.conftest import Visitor
+from tests.frontend.conftest import Visitor, give_files
 from tests.frontend.stub_gateway import StubGateway, answer
 from tests.running import Photo
 
@@ -38,11 +38,14 @@ def test_every_view_is_accessible_and_fits(
     found: list[str] = []
 
     def look(where: str) -> None:
+        # While its script runs, Streamlit fades what may be about to change.
+        expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
         found.extend(violations(page, where) + sideways(page, where))
 
     expect(page.locator(".g-welcome")).to_be_visible()
+    expect(page.get_by_role("button", name="Camera")).to_be_visible()
     look("welcome")
-    page.locator("input[data-at=files]").set_input_files(photos[0].path)
+    give_files(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(2)
     look("one picture")
     for button in ("Details and code", "Options"):
@@ -52,7 +55,7 @@ def test_every_view_is_accessible_and_fits(
         look(button)
         page.keyboard.press("Escape")
         expect(page.locator("[data-testid=stPopoverBody]")).to_have_count(0)
-    page.locator("input[data-at=files]").set_input_files([photo.path for photo in photos[:6]])
+    give_files(page, *(photo.path for photo in photos[:6]))
     expect(page.get_by_text("18 of 18 answers")).to_be_visible()
     expect(page.locator("[data-at=body] tr")).to_have_count(6)
     look("many pictures")
@@ -61,6 +64,7 @@ def test_every_view_is_accessible_and_fits(
     look("camera")
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Status").click()
+    page.get_by_role("button", name="Check again").click()
     expect(page.locator(".g-state-awake")).to_have_count(2)
     expect(page.locator(".g-state-failed")).to_have_count(1)
     look("status")

@@ -147,14 +147,14 @@ def test_a_model_that_stays_busy_is_an_error_in_the_end(store: JobStore, models:
 
 
 def test_cancelling_and_resuming_while_a_model_is_busy_sends_nothing_twice(store: JobStore, models: Models) -> None:
-    models.errors = [GatewayError("overloaded", "Busy.", status=429, retry_after=0.05)]
+    models.errors = [GatewayError("overloaded", "Busy.", status=429, retry_after=0.2)]
     store.submit(PICTURES[:1], ["a"])
-    wait_for(lambda: states(store)["waiting"] == 1, 10, "the question was refused")
+    wait_for(lambda: store.jobs()["a", "p0"].refusals == 1, 10, "the question was refused")
     store.cancel()
     store.again()
     settled(store)
     waited = threading.Event()
-    timer = threading.Timer(0.1, waited.set)
+    timer = threading.Timer(0.3, waited.set)
     timer.start()
     assert waited.wait(5)
     assert models.asked["a", "p0"] == 2

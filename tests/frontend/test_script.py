@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from frontend.settings import settings
 from tests.frontend.stub_gateway import StubGateway, answer, stub_gateway
-from tests.running import ROOT
+from tests.running import ROOT, wait_for
 
 URL = "https://pictures.example/cat.jpg"
 
@@ -120,5 +120,4 @@ def test_a_link_s_words_are_shown_as_words(page: AppTest) -> None:
 def test_the_status_view_asks_every_model(page: AppTest, gateway: StubGateway) -> None:
     page.run()
     page.switch_page("views/status.py").run()
-    page.run()
-    assert shown(page).count('class="g-state g-state-awake"') == 3
+    wait_for(lambda: shown(page.run()).count('class="g-state g-state-awake"') == 3, 20, "every model is awake")

@@ -10,6 +10,7 @@ import pytest
 
 from frontend import markup
 from frontend.client import Answer, GatewayError, Prediction, Timings
+from frontend.jobs import State
 from frontend.texts import TEXTS, Texts, language_of
 
 ROOM = Path(__file__).parents[2] / "frontend"
@@ -64,6 +65,32 @@ def test_the_language_is_the_browser_s_where_the_page_speaks_it(locale: str | No
 def test_numbers_are_written_as_the_language_writes_them(language: str, said: list[str]) -> None:
     say = Texts("fr" if language == "fr" else "en")
     assert [say.percent(0.69), say.duration(42.2), say.duration(1300), say.size(512_000), say.size(3_400_000)] == said
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "said"),
+    [
+        pytest.param("waiting", 0.0, "Waiting for its turn …", id="in line"),
+        pytest.param("waking", 0.0, "Asking …", id="about to be asked"),
+        pytest.param("asking", 2.9, "Asking …", id="just asked"),
+        pytest.param("asking", 7.2, "No answer after 7 s: the model may be waking, or busy", id="asked long ago"),
+        pytest.param("cancelled", 0.0, "Cancelled", id="cancelled"),
+    ],
+)
+def test_the_page_says_what_a_question_waits_for(state: State, asked: float, said: str) -> None:
+    assert markup.waiting_words(state, asked, Texts("en")) == said
+
+
+@pytest.mark.parametrize(
+    ("woke", "total", "said"),
+    [
+        pytest.param(0.0, 20.0, "awake", id="awake"),
+        pytest.param(4.2, 20.0, "was asleep: 4.2 s to wake", id="woken for it"),
+        pytest.param(0.0, 9000.0, "", id="thought to be awake, and too slow to say"),
+    ],
+)
+def test_a_model_is_called_awake_only_where_that_is_known(woke: float, total: float, said: str) -> None:
+    assert markup.awake_words(woke, Timings(total, {"infer": 5.0}), Texts("en")) == said
 
 
 def test_what_models_and_services_say_is_text_and_never_markup() -> None:
