@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from gunicorn.arbiter import Arbiter
 
 from services.artifact import ArtifactError, verified_receipt
+from services.classifier.decoding.alone import Alone
 from services.classifier.decoding.child import Decode
 from services.classifier.decoding.nursery import Nursery
 from services.classifier.decoding.pixels import decoded_pixels
@@ -34,7 +36,8 @@ def main() -> int:
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)
-        decode = partial(decoded_pixels, preprocess=receipt.preprocess)
+        alone = Alone() if settings.decoders else threading.Lock()
+        decode = partial(decoded_pixels, preprocess=receipt.preprocess, alone=alone)
         # Before the socket: its copy in another process would keep the port open after this one stopped listening.
         nursery = Nursery.open(decode) if settings.decoders else None
         listener = listening_socket(settings.host, settings.port)

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Final
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
 
 import numpy as np
-from cykooz_resizer import CropBox, FilterType, ImageData, PixelType, ResizeAlg, ResizeOptions, Resizer
+from cykooz_resizer import ImageData, PixelType, Resizer
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from services.artifact import Preprocess
 from services.classifier.decoding.jpeg import Header, jpeg_header, reduced_jpeg, require_few_scans
+from services.classifier.decoding.square import centre, resize_options, square
+from services.classifier.decoding.webp import first_frame, webp_size
 from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
 
 Pixels = NDArray[np.uint8]
 
 MAX_SIDE: Final = 10_000
 MAX_PIXELS: Final = 25_000_000
-BACKGROUND: Final = (255, 255, 255)
+# Bytes for each pixel while a picture is decoded: one copy in Pillow; the coefficients of a JPEG whose scans must all
+# be read before there is a pixel; three copies around libwebp.
+COST: Final = 4
+COST_OF_SCANS: Final = 8
+COST_OF_WEBP: Final = 12
+# What takes more memory than that waits until it is the only one.
+LARGE_BYTES: Final = 64 * 2**20
+AT_ONCE: Final = nullcontext()
 
 # The sizes are checked here, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -32,8 +42,6 @@ SIGNATURES: Final = {
     "BMP": (b"BM",),
     "WEBP": (b"RIFF",),
 }
-# Catmull-Rom is what Pillow and torchvision call bicubic.
-FILTERS: Final = {"bilinear": FilterType.bilinear, "bicubic": FilterType.catmull_rom}
 ORIENTATION: Final = 0x0112
 # What Pillow raises for files that break their format's rules.
 DAMAGED: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
@@ -47,19 +55,23 @@ def image_format(data: bytes) -> str:
     raise ImageUnsupported("The body is not an image this service reads: JPEG, PNG, WebP, GIF or BMP.")
 
 
-def decoded_pixels(data: bytes, preprocess: Preprocess) -> Pixels:
+def decoded_pixels(data: bytes, preprocess: Preprocess, alone: AbstractContextManager[Any] = AT_ONCE) -> Pixels:
     """The upright picture as uint8 [crop, crop, 3]: resized and centre-cropped, its first frame, alpha on white.
 
-    Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or ImageTooComplex.
+    What takes much memory is decoded inside `alone`. Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or
+    ImageTooComplex.
     """
     kind = image_format(data)
     if kind == "JPEG":
         header = jpeg_header(data)
         _check_size(header.width, header.height)
         require_few_scans(data, header)
-        if (pixels := _fast_jpeg(data, header, preprocess)) is not None:
-            return pixels
-    return _by_pillow(data, kind, preprocess)
+        cost = 0 if header.single_scan else COST_OF_SCANS
+        with _room(header.width * header.height * cost, alone):
+            if (pixels := _fast_jpeg(data, header, preprocess)) is not None:
+                return pixels
+            return _by_pillow(data, kind, preprocess, AT_ONCE)
+    return _by_pillow(data, kind, preprocess, alone)
 
 
 def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
@@ -71,27 +83,41 @@ def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | 
     except ValueError:
         return None
     height, width, _ = image.shape
-    square = ImageData(preprocess.crop, preprocess.crop, PixelType.U8x3)
+    result = ImageData(preprocess.crop, preprocess.crop, PixelType.U8x3)
     source = ImageData(width, height, PixelType.U8x3, image.tobytes())
-    Resizer().resize(source, square, _resize_options(width, height, preprocess))
-    pixels = np.frombuffer(square.get_buffer(), np.uint8).reshape(preprocess.crop, preprocess.crop, 3)
+    Resizer().resize(source, result, resize_options(centre(width, height, preprocess), preprocess))
+    pixels = np.frombuffer(result.get_buffer(), np.uint8).reshape(preprocess.crop, preprocess.crop, 3)
     return _upright(pixels, _segment_orientation(header.exif) if header.exif else 1)
 
 
-def _by_pillow(data: bytes, kind: str, preprocess: Preprocess) -> Pixels:
+def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, alone: AbstractContextManager[Any]) -> Pixels:
     try:
+        if kind == "WEBP":
+            return _webp(data, preprocess, alone)
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _check_size(*image.size)
             # libjpeg can decode at 1/2, 1/4 or 1/8; never below the size that is wanted.
             image.draft(None, (preprocess.resize, preprocess.resize))
-            rgb = _rgb(image)
-            square = Image.new("RGB", (preprocess.crop, preprocess.crop))
-            Resizer().resize_pil(rgb, square, _resize_options(*rgb.size, preprocess))
-            return _upright(np.asarray(square), _image_orientation(image))
+            with _room(image.width * image.height * COST, alone):
+                pixels = np.asarray(square(image, preprocess))
+            return _upright(pixels, _image_orientation(image))
     except UnidentifiedImageError as err:
         raise ImageCorrupt(f"The {kind} image is damaged.") from err
     except DAMAGED as err:
         raise ImageCorrupt(f"The {kind} image is damaged or cut short.") from err
+
+
+def _webp(data: bytes, preprocess: Preprocess, alone: AbstractContextManager[Any]) -> Pixels:
+    width, height = webp_size(data)
+    _check_size(width, height)
+    with _room(width * height * COST_OF_WEBP, alone):
+        image, exif = first_frame(data)
+        return _upright(np.asarray(square(image, preprocess)), _segment_orientation(exif) if exif else 1)
+
+
+def _room(size: int, alone: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+    """Where to decode what takes `size` bytes."""
+    return alone if size > LARGE_BYTES else AT_ONCE
 
 
 def _check_size(width: int, height: int) -> None:
@@ -101,13 +127,6 @@ def _check_size(width: int, height: int) -> None:
         raise ImageTooManyPixels(
             f"The image has {width} × {height} pixels; at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} in all are read."
         )
-
-
-def _resize_options(width: int, height: int, preprocess: Preprocess) -> ResizeOptions:
-    """torchvision's resize and centre crop in one step: only the crop's own box is resized."""
-    side = min(width, height) * preprocess.crop / preprocess.resize
-    box = CropBox((width - side) / 2, (height - side) / 2, side, side)
-    return ResizeOptions(ResizeAlg.convolution(FILTERS[preprocess.interpolation]), use_alpha=False, crop_box=box)
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -136,23 +155,10 @@ def _image_orientation(image: Image.Image) -> int:
 
 
 def _segment_orientation(segment: bytes) -> int:
-    """The orientation in the bytes of a JPEG's EXIF segment."""
+    """The orientation in EXIF's bytes as a JPEG or a WebP has them."""
     exif = Image.Exif()
     try:
         exif.load(segment)
         return _orientation(exif)
     except DAMAGED:
         return 1
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Any of Pillow's modes as RGB; 16-bit grey keeps its upper byte, which `convert` would clip to white."""
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGB", layer.size, BACKGROUND)
-        ground.paste(layer, mask=layer.getchannel("A"))
-        return ground
-    return image.convert("RGB")

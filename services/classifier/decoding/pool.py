@@ -59,6 +59,8 @@ class DecoderPool:
         self._nursery, self._lost = nursery, lost
         self._shape = (side, side, 3)
         self._largest = largest_image
+        # Of large pictures, each may have to wait for all others.
+        self._patience = PATIENCE_SECONDS + processes * CPU_SECONDS
         self._idle: SimpleQueue[_Child] = SimpleQueue()
         for _ in range(processes):
             self._idle.put(self._new_child())
@@ -96,7 +98,7 @@ class DecoderPool:
 
     def _new_child(self) -> _Child:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(PATIENCE_SECONDS)
+        ours.settimeout(self._patience)
         sizes = self._largest, self._shape[0] * self._shape[1] * self._shape[2]
         files = [_memory_file(size) for size in sizes]
         try:
