@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import threading
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +16,7 @@ from prometheus_client import Histogram
 
 from services.classifier.admission import Admission
 from services.classifier.classifier import Classifier, Times
-from services.classifier.inputs import question, refuse_media_type
+from services.classifier.inputs import Question, question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
 from services.classifier.settings import Settings
 from services.web.door import Door
@@ -25,6 +28,7 @@ from services.web.metrics import metrics_page
 if TYPE_CHECKING:
     from services.classifier.fetch import Fetcher
 
+LARGE_BODY = 1 << 20
 FORMATS = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]
 STEPS = Histogram(
     "guichet_step_seconds",
@@ -39,6 +43,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
     admission = Admission(settings.concurrency, settings.streams)
+    reading = threading.Lock()
     fetcher = cache(partial(_fetcher, settings))
     handle_problems(app)
     wrap_answers(app, settings.origins)
@@ -51,8 +56,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
         gone = environ.get(GONE, bool)
         times = Times()
         with admission.place():
-            body = environ["wsgi.input"].read()
-            asked = question(request.content_type or "", body, request.args, len(classifier.labels))
+            asked = _question(environ, reading, len(classifier.labels))
             image = asked.image
             if image is None:
                 with admission.fetch():
@@ -90,6 +94,17 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
 
     app.add_url_rule("/metrics", "metrics", metrics_page)
     return app
+
+
+def _question(environ: dict[str, Any], reading: threading.Lock, labels: int) -> Question:
+    """What is asked; the body is let go, since a form and JSON hold the image within it a second time.
+
+    Taking one apart needs several copies of it for a moment: no two large ones at once.
+    """
+    body = environ["wsgi.input"].read()
+    environ["wsgi.input"] = io.BytesIO()
+    with reading if len(body) > LARGE_BODY else nullcontext():
+        return question(request.content_type or "", body, request.args, labels)
 
 
 def model_card(settings: Settings, classifier: Classifier) -> dict[str, Any]:

@@ -111,6 +111,8 @@ class LoopWorker(Worker):
 
     def call(self, connection: Connection, arrival: Arrival) -> None:
         environ = self._environment(connection, arrival)
+        # From now on the body is the application's alone, to let go of when it can.
+        arrival.body = b""
         if self._door and (refusal := self._door.answer(environ)):
             data, keep = exchange.answer(refusal, self.cfg, arrival.request, environ, closing=not self.alive)
             connection.answer(data, keep=keep)
