@@ -29,7 +29,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Models = Annotated[str, typer.Option(help="Names of models, for a part of the catalog. [env: MODELS; default: all]")]
+Models = Annotated[
+    str, typer.Option(help="Names of models, for a part of the catalog. MODELS says it too; default: all.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="YES", help="Ask nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
@@ -37,10 +39,12 @@ Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 @app.callback()
 def main(
     context: typer.Context,
-    project: Annotated[str, typer.Option(help="[env: PROJECT_ID; default: gcloud's]")] = "",
-    region: Annotated[str, typer.Option(help="[env: REGION; default: us-central1]")] = "",
-    repository: Annotated[str, typer.Option(help="Of the images. [env: REPOSITORY; default: hw5-images]")] = "",
-    deliverables: Annotated[str, typer.Option(help="The record. [env: DELIVERABLES; default: deliverables.yaml]")] = "",
+    project: Annotated[str, typer.Option(help="Where to deploy. PROJECT_ID says it too; default: gcloud's.")] = "",
+    region: Annotated[str, typer.Option(help="REGION says it too; default: us-central1.")] = "",
+    repository: Annotated[str, typer.Option(help="Of the images. REPOSITORY says it too; default: hw5-images.")] = "",
+    deliverables: Annotated[
+        str, typer.Option(help="The record. DELIVERABLES says it too; default: deliverables.yaml.")
+    ] = "",
 ) -> None:
     """Bring the catalog's models, their gateway and the page to one machine or to Google Cloud."""
     context.obj = {
@@ -254,6 +258,9 @@ def down(context: typer.Context, yes: Yes = False) -> None:
 def cost(
     requests: Annotated[int, typer.Option(min=0, help="Requests a month to each model.")] = 100_000,
     seconds: Annotated[float, typer.Option(min=0, help="Seconds that one request keeps an instance busy.")] = 0.1,
+    page_hours: Annotated[
+        float, typer.Option(min=0, help="Hours a month in which somebody has the page open, which is paid for.")
+    ] = 20,
     models: Models = "",
 ) -> None:
     """Estimate what a month costs, with the arithmetic. Asks nobody."""
@@ -265,7 +272,7 @@ def cost(
         catalog = load_catalog()
         names = (models or os.environ.get("MODELS", "")).replace(",", " ").split()
         chosen = catalog.select(names) if names else list(catalog)
-        terminal().print(screen(bill(chosen, Traffic(requests, seconds), read_prices())))
+        terminal().print(screen(bill(chosen, Traffic(requests, seconds, page_hours), read_prices())))
 
 
 def _session(context: typer.Context, models: str = "") -> Session:
@@ -327,6 +334,13 @@ def _sentences() -> Iterator[None]:
     except (DeployError, CatalogError) as err:
         complaints().print(str(err), style="red", markup=False)
         raise typer.Exit(130 if isinstance(err, Interrupted) else 1) from err
+    except BrokenPipeError:
+        raise  # whoever read the output has seen enough
+    except OSError as err:
+        place = err.filename or "A file"
+        sentence = f"{place} cannot be read or written ({err.strerror}): put that right, then run again."
+        complaints().print(sentence, style="red", markup=False)
+        raise typer.Exit(1) from err
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from ruamel.yaml import YAML
 
+from deploy.manifests import PAGE_CPU, PAGE_MEMORY
 from services.catalog import Model
 
 PRICES = Path(__file__).with_name("prices.yaml")
@@ -25,10 +26,14 @@ class Price:
 
 @dataclass(frozen=True)
 class Traffic:
-    """A month's traffic: requests to each model, the seconds one keeps an instance busy, and the bytes of an answer."""
+    """A month's traffic: requests to each model, the seconds one keeps an instance busy, and the bytes of an answer.
+
+    `page_hours` are those in which somebody has the page open: the connection keeps an instance, and its bill, going.
+    """
 
     requests: int
     seconds: float
+    page_hours: float = 0
     answer_bytes: int = 1000
     image_gb: float = 0.3
     secret_versions: int = 2
@@ -65,16 +70,30 @@ def bill(models: Sequence[Model], traffic: Traffic, prices: Mapping[str, Mapping
     """The lines of a month's bill, as if an instance answered one request at a time: several at once cost less."""
     run, count = prices["cloud_run"], len(models)
     requests = traffic.requests * count
+    asked = f"{traffic.requests:,} × {count} model{'s' * (count != 1)}"
     each = f"{traffic.requests:,} requests × {traffic.seconds:g} s"
+    shown, page = f"page {traffic.page_hours:g} h × 3,600 s", traffic.page_hours * 3600
     idle_cpu = sum(model.min_instances * model.cpu for model in models) * MONTH_SECONDS
     idle_memory = sum(model.min_instances * gib(model.memory) for model in models) * MONTH_SECONDS
     cpus, memory = sum(model.cpu for model in models), sum(gib(model.memory) for model in models)
     busy = traffic.requests * traffic.seconds
     lines = [
-        Line("Cloud Run: CPU", f"{each} × {cpus} vCPU of {count} models", busy * cpus, "vCPU-s", run["vcpu_second"]),
-        Line("Cloud Run: memory", f"{each} × {memory:g} GiB", busy * memory, "GiB-s", run["gib_second"]),
-        Line("Cloud Run: requests", f"{traffic.requests:,} × {count} models", requests, "requests", run["request"]),
-        Line("API Gateway: calls", f"{traffic.requests:,} × {count} models", requests, "calls", _call(prices)),
+        Line(
+            "Cloud Run: CPU",
+            f"{each} × {cpus} vCPU + {shown} × {PAGE_CPU} vCPU",
+            busy * cpus + page * PAGE_CPU,
+            "vCPU-s",
+            run["vcpu_second"],
+        ),
+        Line(
+            "Cloud Run: memory",
+            f"{each} × {memory:g} GiB + {shown} × {gib(PAGE_MEMORY):g} GiB",
+            busy * memory + page * gib(PAGE_MEMORY),
+            "GiB-s",
+            run["gib_second"],
+        ),
+        Line("Cloud Run: requests", asked, requests, "requests", run["request"]),
+        Line("API Gateway: calls", asked, requests, "calls", _call(prices)),
         Line(
             "Network: answers",
             f"{requests:,} × {traffic.answer_bytes:,} bytes",

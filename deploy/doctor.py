@@ -19,6 +19,7 @@ from deploy.settings import APIS, Settings
 # The first with `services api-keys create` outside of its beta; tried with 528.
 OLDEST = 456
 READY = "All prerequisites are met. You can proceed with the deployment."
+SIGN_IN = "gcloud auth login"
 LOCAL_PORTS = {"GATEWAY_PORT": 8080, "FRONTEND_PORT": 8501}
 # One permission that stands for what each kind of command needs, and the role that brings it.
 PERMISSIONS = {
@@ -57,10 +58,11 @@ class Doctor:
         self._commands = Commands(settings)
 
     def examine(self) -> list[Finding]:
-        """Every check, in an order that puts first what the others need."""
+        """Every check, in an order that puts first what the others need; without an account those are left out."""
+        first = [*self.version(), *self.account()]
+        if any(finding.remedy == SIGN_IN for finding in first):
+            return [*first, Finding("unclear", "the rest is known once somebody is signed in"), *self.ports()]
         checks: list[Callable[[], list[Finding]]] = [
-            self.version,
-            self.account,
             self.project,
             self.billing,
             self.services,
@@ -68,7 +70,8 @@ class Doctor:
             self.ports,
         ]
         with ThreadPoolExecutor(4) as pool:
-            return [finding for findings in pool.map(lambda check: check(), checks) for finding in findings]
+            rest = [finding for findings in pool.map(lambda check: check(), checks) for finding in findings]
+        return [*first, *rest]
 
     def version(self) -> list[Finding]:
         """gcloud is there, and new enough."""
@@ -85,7 +88,7 @@ class Doctor:
             return [Finding("met", "gcloud is told to use no credentials (auth/disable_credentials)")]
         active = self._gcloud.json(("gcloud", "auth", "list", "--filter=status:ACTIVE"))
         if not active:
-            return [Finding("missing", "no account is signed in", "gcloud auth login")]
+            return [Finding("missing", "no account is signed in", SIGN_IN)]
         return [Finding("met", f"signed in as {active[0]['account']}")]
 
     def project(self) -> list[Finding]:

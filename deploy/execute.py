@@ -98,15 +98,20 @@ class Execution:
             raise StepFailed("\n".join(dict.fromkeys(str(err) for err in failed.values())))
 
     def _step(self, step: Step, values: dict[str, str]) -> None:
-        if self.stop.is_set():
-            raise Interrupted("Interrupted: run again to go on from here.")
+        self._go_on()
         self.progress.started(step)
         for action in step.actions:
+            self._go_on()
             self._act(step, action, values)
         if step.notes or step.forgets:
             self.deliverables.note(*(_filled_note(note, values) for note in step.notes))
             for resource in step.forgets:
                 self.deliverables.remove(resource)
+
+    def _go_on(self) -> None:
+        """Interrupted once somebody has asked for the end: what runs is ended, and nothing else begun."""
+        if self.stop.is_set():
+            raise Interrupted("Interrupted: run again to go on from here.")
 
     def _act(self, step: Step, action: Action, values: dict[str, str]) -> None:
         match action:
@@ -179,8 +184,7 @@ class Execution:
         )
         if not failed:
             return
-        if self.stop.is_set():
-            raise Interrupted("Interrupted: run again to go on from here.")
+        self._go_on()
         after = "The gateway keeps its config, as there is no former one that differs."
         if action.undo:
             self.gcloud.must(action.undo)

@@ -97,6 +97,8 @@ def _message(stderr: str) -> str:
         line.strip() for line in lines if line.strip() and not re.match(r"\s*(-|'?@type|reason:|domain:|To \w)", line)
     ]
     message = re.sub(r"^\([\w.-]+\)\s*", "", " ".join(kept))
+    # What follows is advice, of which a sentence of ours says as much as is needed.
+    message = re.sub(r"\s*(Please run: )?\$ gcloud (auth login|config set account) .*$", "", message)
     message = re.sub(r"\s*This command is (un)?authenticated (as|because) .*$", "", message)
     message = message[:600].rstrip() or "it gave no reason."
     return message if message.endswith((".", "!", "?")) else f"{message}."

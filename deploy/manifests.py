@@ -20,6 +20,7 @@ CONTENT = "guichet/content"
 MANIFEST = "guichet/manifest"
 ATTEMPT = "guichet/attempt"
 KEY = "guichet/key"
+PAGE_CPU, PAGE_MEMORY = 1, "512Mi"
 LABELS = {"app.kubernetes.io/managed-by": "guichet"}
 MODEL_ACCOUNT, DIRECTORY_ACCOUNT, PAGE_ACCOUNT, GATEWAY_ACCOUNT = (
     "guichet-model",
@@ -100,8 +101,8 @@ def _service(
     *,
     environment: Mapping[str, str],
     probe: str,
-    cpu: int = 1,
-    memory: str = "512Mi",
+    cpu: int = PAGE_CPU,
+    memory: str = PAGE_MEMORY,
     concurrency: int = 80,
     scale: tuple[int, int] = (0, 4),
     deadline: float = 60,

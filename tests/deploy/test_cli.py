@@ -5,33 +5,50 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.shim import gcloud_on_path
 from tests.deploy.world import World
-from tests.running import ROOT
+from tests.running import ROOT, wait_for
 
+NEVER = 10**9
 COMMANDS = ("doctor", "plan", "build", "up", "status", "logs", "rollback", "down", "cost", "local")
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`python -m deploy WORDS`, without a terminal."""
+    with start(*words, **environment) as process:
+        output, complaints = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, process.returncode, output, complaints)
+
+
+@contextmanager
+def start(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """`python -m deploy WORDS`, in a process group of its own, which is ended with the block."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK", "PROJECT_ID"))}
-    return subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", "deploy", *words],
         cwd=ROOT,
         env={**kept, "COLUMNS": "120", **environment},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
+        start_new_session=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -47,6 +64,7 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for command in COMMANDS:
         assert f" {command} " in done.stdout
+    assert "PROJECT_ID says it too" in done.stdout
 
 
 def test_help_loads_nothing_of_google() -> None:
@@ -70,7 +88,7 @@ def test_without_gcloud_one_sentence_says_where_it_is(tmp_path: Path) -> None:
 def test_the_cost_is_told_without_asking_anybody(tmp_path: Path) -> None:
     done = run("cost", "--requests", "1000000", "--seconds", "0.05", PATH=str(tmp_path), MODELS="efficientnet-lite0")
     assert done.returncode == 0
-    assert "1,000,000 requests × 0.05 s × 1 vCPU of 1 models" in done.stdout
+    assert "1,000,000 requests × 0.05 s × 1 vCPU + page 20 h" in done.stdout
     assert "a month" in done.stdout
 
 
@@ -80,9 +98,13 @@ def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud
     assert "  + create service guichet-efficientnet-lite0" in done.stdout
     assert "  gcloud run services replace .run/deploy/guichet-efficientnet-lite0.json" in done.stdout
 
+    assert_ctrl_c_ends_it(world, cloud_environment)
     done = run("up", **cloud_environment)
     assert done.returncode == 0, done.stderr
     assert f"The API:  http://{world.cloud.address}" in done.stdout
+
+    submitted = [entry for entry in world.cloud.writes if entry.path.endswith("/builds")]
+    assert len(submitted) == 3
 
     done = run("status", "--json", **cloud_environment)
     assert done.returncode == 0, done.stderr
@@ -98,12 +120,29 @@ def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud
     assert "nothing to remove" in done.stdout
 
 
+def assert_ctrl_c_ends_it(world: World, cloud_environment: dict[str, str]) -> None:
+    """`up` while its builds go on and on: one sentence, and what was submitted is in the record."""
+    cloud = world.cloud
+    cloud.before_write = lambda method, path: setattr(cloud, "slow", NEVER if path.endswith("/builds") else 0)
+    with start("up", **cloud_environment) as process:
+        wait_for(lambda: world.record.count("build: ") == 3, 60, "three builds to be recorded")
+        os.killpg(process.pid, signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert complaints == "Interrupted: what is done is recorded; run again to go on from here.\n"
+    cloud.before_write, cloud.slow = (lambda method, path: None), 0
+    for resource in cloud.resources.values():
+        resource |= {"_looks": 0} if "_looks" in resource else {}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         pytest.param(("plan", "--models", "nonsense"), "has no model 'nonsense'", id="an unknown model"),
         pytest.param(("--region", "nowhere", "plan"), "REGION should be a region", id="a bad region"),
         pytest.param(("rollback",), "There is no release to go back to", id="nothing to go back to"),
+        pytest.param(("--deliverables=/proc/none/x.yaml", "up"), "/proc/none cannot be read or", id="no such folder"),
+        pytest.param(("plan", "--script=/proc/none/x"), "/proc/none/x cannot be read or written", id="no place"),
         pytest.param(("logs", "nonsense"), "has no model 'nonsense'", id="logs of an unknown model"),
     ],
 )

@@ -39,6 +39,13 @@ def test_the_arithmetic_is_amount_minus_free_times_price(models: list[Model]) ->
     assert warm.amount == 2 * 30 * 24 * 3600
 
 
+def test_an_open_page_is_paid_for_as_long_as_it_is_open(models: list[Model]) -> None:
+    found = lines(models[:1], Traffic(requests=0, seconds=1, page_hours=100))
+    assert found["Cloud Run: CPU"].amount == 360_000
+    assert found["Cloud Run: CPU"].dollars == pytest.approx(180_000 * 0.000024)
+    assert found["Cloud Run: memory"].amount == 180_000
+
+
 def test_nothing_asked_costs_no_more_than_what_is_stored_and_kept_warm(models: list[Model]) -> None:
     found = lines(models[:1], Traffic(requests=0, seconds=1))
     assert "Cloud Run: kept warm, CPU" not in found

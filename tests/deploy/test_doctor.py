@@ -113,6 +113,12 @@ def test_what_is_missing_comes_with_its_remedy(world: World, answers: dict[str, 
     assert (what, remedy) in missing(examine(world, accounts | answers, anonymous=False))
 
 
+def test_without_an_account_nothing_else_is_said_to_be_missing(world: World) -> None:
+    findings = examine(world, {"gcloud auth list": []}, anonymous=False)
+    assert missing(findings) == [("no account is signed in", "gcloud auth login")]
+    assert "the rest is known once somebody is signed in" in [finding.what for finding in findings]
+
+
 def test_a_region_without_api_gateway_is_said_with_those_that_have_it(world: World) -> None:
     world.region = "europe-north1"
     for api in ("apigateway", "artifactregistry"):

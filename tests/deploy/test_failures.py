@@ -126,6 +126,15 @@ def test_the_message_is_gclouds_without_decoration() -> None:
             ("gcloud", "secrets", "list"),
             "ERROR: (x) UNAUTHENTICATED: no",
             "`gcloud secrets list` failed: UNAUTHENTICATED: no. Sign in with `gcloud auth login`, then run again.",
+            id="no right to sign in",
+        ),
+        pytest.param(
+            ("gcloud", "secrets", "list"),
+            "ERROR: (gcloud.secrets.list) You do not currently have an active account selected.\nPlease run:\n\n"
+            "  $ gcloud auth login\n\nto obtain new credentials.\n\nIf you have already logged in with a different"
+            " account, run:\n\n  $ gcloud config set account ACCOUNT\n\nto select an already authenticated account.",
+            "`gcloud secrets list` failed: You do not currently have an active account selected."
+            " Sign in with `gcloud auth login`, then run again.",
             id="nobody signed in",
         ),
         pytest.param(

@@ -71,6 +71,7 @@ class World:
     cloud: Cloud
     run: Run
     models: tuple[str, ...] = ()
+    catalog: str = "models.yaml"
     patience: float = 0.5
     region: str = "us-central1"
     heard: Heard = field(default_factory=Heard)
@@ -105,7 +106,7 @@ class World:
             region=self.region,
             models=self.models,
             root=self.folder,
-            catalog=self.folder / "models.yaml",
+            catalog=self.folder / self.catalog,
             deliverables=self.folder / "deliverables.yaml",
             patience=self.patience,
         )
@@ -177,6 +178,7 @@ NOISE = (
     (r"sha256:[0-9a-f]{64}", "DIGEST"),
     (r"20\d\d-\d\d-\d\dT[0-9:.]+Z", "TIME"),
     (r"127\.0\.0\.1:\d+", "GATEWAY"),
+    (r"guichet-\d{8}-\d{6}", "KEY"),
     (r"-\d{5}-[0-9a-f]{3}\b", "-REVISION"),
     (r"/versions/\d+", "/versions/N"),
 )
