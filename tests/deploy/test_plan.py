@@ -241,6 +241,8 @@ def test_every_right_that_the_plan_grants_is_in_the_readmes_table(world: World) 
     for resource, member, role in granted:
         kind = re.sub(" guichet-(alpha|beta)", " of every model", resource)
         assert any(row[0] == member and role in row[2] and kind in row[2] for row in table), (resource, member, role)
+    listed = {(row[0], role) for row in table for role in re.findall(r"roles/[A-Za-z.]+", row[2])}
+    assert listed == {(member, role) for _, member, role in granted}
     assert next(row for row in table if row[0] == "guichet-model")[2] == "none"
 
 
@@ -289,6 +291,6 @@ def _member_and_role(command: Command) -> tuple[str, str]:
 
 
 def _readme_table() -> list[list[str]]:
-    text = (ROOT / "deploy/README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(guichet-[a-z]+|allUsers)` \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
     return [[cell.replace("`", "") for cell in row] for row in rows]
