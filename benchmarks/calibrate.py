@@ -35,6 +35,8 @@ from benchmarks.photos import NoPhotos, default_folder, photos_in
 from benchmarks.processes import ROOT, Request, ServerFailed, adopt_orphans, asked, end_all, free_ports, memory, running
 from benchmarks.queueing import one_instance
 from services.catalog import Catalog, CatalogError, Model, load_catalog
+from services.classifier.decoding.pixels import LARGE_BYTES
+from services.web.connection import Bounds
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "calibration.json"
 STARTS: Final = 5
@@ -124,10 +126,10 @@ def calibrated(model: Model, artifacts: Path, photos: Path, seconds: int, scratc
 
 
 def largest_picture() -> bytes:
-    """A PNG with as many pixels as the services read, and alpha, which takes the most memory to decode."""
+    """A WebP with as many pixels as the services read, which takes the most memory to decode."""
     image = Image.linear_gradient("L").resize((LARGEST_SIDE, LARGEST_SIDE))
     data = io.BytesIO()
-    Image.merge("RGBA", [image] * 4).save(data, "PNG", compress_level=1)
+    Image.merge("RGBA", [image] * 4).save(data, "WEBP", lossless=True, quality=0, method=0)
     return data.getvalue()
 
 
@@ -140,7 +142,9 @@ def proposal(model: Model, found: Calibration) -> Proposal:
     most = int((model.deadline - start) * cpu / cost)
     concurrency = min(places, most)
     spike = found.memory_largest - found.memory_loaded
-    need = (found.memory_loaded + cpu * spike + concurrency * LARGEST_BODY) * MARGIN
+    bodies = min(concurrency * LARGEST_BODY, Bounds().arriving)
+    # Beside the largest picture, the other decoders read none that is large.
+    need = (found.memory_loaded + spike + (cpu - 1) * LARGE_BYTES + bodies) * MARGIN
     memory_bytes = max(LEAST_MEMORY, math.ceil(need / STEP) * STEP)
     return Proposal(
         cpu,
@@ -153,8 +157,9 @@ def proposal(model: Model, found: Calibration) -> Proposal:
             f"concurrency: at {LOAD:.0%} load, {places} places let all but {REFUSED:.1%} of requests in (simulated,"
             f" Poisson arrivals); the deadline would allow ({model.deadline:g} − {start:.2f}) s × {cpu}"
             f" ÷ {cost * 1e3:.1f} ms = {most:,}.",
-            f"memory: {_mib(found.memory_loaded)} under load + {cpu} × {_mib(spike)} for the largest picture that is"
-            f" read + {concurrency} × {_mib(LARGEST_BODY)} for the largest bodies, and {MARGIN - 1:.0%} to spare"
+            f"memory: {_mib(found.memory_loaded)} under load + {_mib(spike)} for the largest picture that is read"
+            f" + {cpu - 1} × {_mib(LARGE_BYTES)} for others beside it + {_mib(bodies)} for bodies,"
+            f" and {MARGIN - 1:.0%} to spare"
             f" = {_mib(int(need))}; at least {_mib(LEAST_MEMORY)}.",
         ),
     )

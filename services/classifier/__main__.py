@@ -22,6 +22,7 @@ from services.classifier.settings import Settings, available_cpus
 from services.web.connection import Bounds
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
+from services.web.memory import return_large_blocks
 from services.web.server import PortTaken, listening_socket, serve
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ SPARE_THREADS = 8
 
 def main() -> int:
     """0 after a clean stop; not 0, and one line for each mistake, where the service cannot start."""
+    return_large_blocks()
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)

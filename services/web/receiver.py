@@ -93,8 +93,10 @@ class Receiver:
             return Arrival(request or self.request, fault=fault)
         if rest is None:
             return None
-        self.request, self._held = None, rest
-        return Arrival(request, self._body.whole)
+        body = self._body.whole
+        # Its pieces are not kept until the next request comes.
+        self.request, self._held, self._body = None, rest, _Sized(0)
+        return Arrival(request, body)
 
     def end(self) -> Arrival | None:
         """What the end of the caller's bytes makes of a request that is not whole."""
