@@ -12,8 +12,9 @@ from frontend.texts import Texts
 from frontend.verdicts import Agreement
 
 PARTS = ("fetch", "queue", "decode", "infer")
-# A model that is awake and idle answers sooner (s). Why it does not, the page cannot know, and says so.
-SLOW = 3.0
+# After so many seconds without an answer the page says so; a model that is awake and idle answers before the first.
+SLOW = (3, 10, 30, 60)
+MOVING_BAR = '<div class="g-wait" aria-hidden="true"><span class="g-moving"></span></div>'
 
 
 def inert(text: str) -> str:
@@ -120,41 +121,37 @@ def reason(error: GatewayError, say: Texts) -> str:
     return error.detail
 
 
-def waking_body(elapsed: float, usual: float | None, say: Texts) -> str:
-    """A bar that fills in the time that waking usually takes; without that, one that only moves."""
+def waking_words(usual: float | None, say: Texts) -> str:
+    """Of a model that wakes, which usually takes so many seconds; None if that is not known."""
+    return say("waking_unknown") if usual is None else say("waking_usually", seconds=f"{usual:.0f}")
+
+
+def waking_bar(elapsed: float, usual: float | None) -> str:
+    """A bar that fills in the seconds that waking usually takes; without those, one that only moves."""
     if usual is None:
-        words, style = say("waking_unknown"), ""
-        kind = "g-moving"
-    else:
-        words = say("waking_usually", seconds=f"{usual:.0f}")
-        # A delay into the past: the bar goes on from where it is, however often it is drawn.
-        style = f' style="animation-duration:{usual:.1f}s;animation-delay:-{elapsed:.1f}s"'
-        kind = "g-filling"
-    return (
-        f'<p class="g-waiting">{escape(words)}</p>'
-        f'<div class="g-wait" aria-hidden="true"><span class="{kind}"{style}></span></div>'
-    )
+        return MOVING_BAR
+    # A delay into the past: the bar goes on from where it is, however often it is drawn.
+    style = f"animation-duration:{usual:.1f}s;animation-delay:-{elapsed:.1f}s"
+    return f'<div class="g-wait" aria-hidden="true"><span class="g-filling" style="{style}"></span></div>'
 
 
 def waiting_words(state: State, asked: float, say: Texts) -> str:
-    """What a question without an answer waits for, `asked` seconds after it was put to the model."""
-    if state in {"asking", "waking"}:
-        return say("asking_long", seconds=f"{asked:.0f}") if asked >= SLOW else say("asking")
-    return say("cancelled" if state == "cancelled" else "waiting")
+    """What a pending question waits for, `asked` seconds after it was put to the model."""
+    if state == "waiting":
+        return say("waiting")
+    slow = [seconds for seconds in SLOW if state == "asking" and asked >= seconds]
+    return say("asking_long", seconds=slow[-1]) if slow else say("asking")
 
 
 def awake_words(woke: float, timings: Timings, say: Texts) -> str:
     """Whether the model slept when it was asked, as far as the page can tell; `woke`: the seconds it took to wake."""
     if woke >= 1:
         return say("was_asleep", seconds=say.number(woke))
-    return say("awake") if timings.network < SLOW * 1000 else ""
+    return say("awake") if timings.network < SLOW[0] * 1000 else ""
 
 
-def asking_body(text: str) -> str:
-    return (
-        f'<p class="g-waiting">{escape(text)}</p>'
-        '<div class="g-wait" aria-hidden="true"><span class="g-moving"></span></div>'
-    )
+def waiting_body(words: str) -> str:
+    return f'<p class="g-waiting">{escape(words)}</p>'
 
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:

@@ -93,8 +93,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "was_asleep": ("was asleep: {seconds} s to wake", "dormait : {seconds} s pour s’éveiller"),
     "asking": ("Asking …", "Question posée …"),
     "asking_long": (
-        "No answer after {seconds} s: the model may be waking, or busy",
-        "Pas de réponse après {seconds} s : le modèle s’éveille peut-être, ou est occupé",
+        "No answer for more than {seconds} s: the model may be waking, or busy",
+        "Pas de réponse depuis plus de {seconds} s : le modèle s’éveille peut-être, ou est occupé",
     ),
     "waiting": ("Waiting for its turn …", "Attend son tour …"),
     "waking_usually": ("Waking, usually {seconds} s", "S’éveille, d’habitude en {seconds} s"),

@@ -73,8 +73,10 @@ def test_numbers_are_written_as_the_language_writes_them(language: str, said: li
         pytest.param("waiting", 0.0, "Waiting for its turn …", id="in line"),
         pytest.param("waking", 0.0, "Asking …", id="about to be asked"),
         pytest.param("asking", 2.9, "Asking …", id="just asked"),
-        pytest.param("asking", 7.2, "No answer after 7 s: the model may be waking, or busy", id="asked long ago"),
-        pytest.param("cancelled", 0.0, "Cancelled", id="cancelled"),
+        pytest.param(
+            "asking", 3.0, "No answer for more than 3 s: the model may be waking, or busy", id="asked a while ago"
+        ),
+        pytest.param("asking", 59.0, "No answer for more than 30 s: the model may be waking, or busy", id="long ago"),
     ],
 )
 def test_the_page_says_what_a_question_waits_for(state: State, asked: float, said: str) -> None:
