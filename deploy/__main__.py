@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +92,7 @@ def up(context: typer.Context, models: Models = "", yes: Yes = False) -> None:
     """Carry out the plan: what is missing or differs, and nothing else. Run it again after an interruption."""
     from deploy.console import show_plan, terminal
 
-    with _sentences():
+    with _sentences(changes=True):
         session = _session(context, models)
         with session.deliverables.held("deploy up"):
             recorded = session.recorded()
@@ -116,7 +116,7 @@ def build(
     from deploy.console import command_lines, show_plan, terminal
     from deploy.difference import image_difference
 
-    with _sentences():
+    with _sentences(changes=True):
         session = _session(context, models)
         with session.deliverables.held("deploy build"):
             recorded = session.recorded()
@@ -142,7 +142,7 @@ def doctor(
     from deploy.difference import prerequisites
     from deploy.doctor import READY, Doctor
 
-    with _sentences():
+    with _sentences(changes=True):
         session = _session(context)
         clinic = Doctor(session.settings, session.gcloud, session.config, session.api)
         findings = clinic.examine()
@@ -153,6 +153,8 @@ def doctor(
                 _carry_out(session, prerequisites(session.desired(actual), actual, recorded, session.settings))
             findings = clinic.examine()
         show_findings(terminal(), findings)
+        if any(finding.fixable for finding in findings):
+            terminal().print("`python -m deploy doctor --fix` enables the APIs and creates the repository.")
         if any(finding.verdict == "missing" for finding in findings):
             raise typer.Exit(1)
         terminal().print(READY)
@@ -181,9 +183,10 @@ def status(
         elif not watch:
             terminal().print(screen(found))
         else:
-            with Live(screen(found), console=terminal(), auto_refresh=False) as live:
+            with suppress(KeyboardInterrupt), Live(screen(found), console=terminal(), auto_refresh=False) as live:
                 while not session.stop.wait(every):
-                    live.update(screen(session.status()), refresh=True)
+                    found = session.status()
+                    live.update(screen(found), refresh=True)
         if not found.healthy:
             raise typer.Exit(1)
 
@@ -214,7 +217,7 @@ def rollback(
     from deploy.console import show_plan, terminal
     from deploy.rollback import chosen_release, rollback_plan
 
-    with _sentences():
+    with _sentences(changes=True):
         session = _session(context)
         with session.deliverables.held("deploy rollback"):
             recorded = session.recorded()
@@ -235,7 +238,7 @@ def down(context: typer.Context, yes: Yes = False) -> None:
     from deploy.down import down_plan
     from deploy.errors import SettingsError
 
-    with _sentences():
+    with _sentences(changes=True):
         session = _session(context)
         with session.deliverables.held("deploy down"):
             recorded = session.recorded()
@@ -316,12 +319,15 @@ def _welcome(session: Session) -> None:
 
 def _agreed(yes: bool, question: str) -> bool:
     """Whether to go on; without a terminal there is nobody to ask."""
-    return yes or not sys.stdin.isatty() or typer.confirm(question)
+    if yes or not sys.stdin.isatty() or typer.confirm(question):
+        return True
+    print("Nothing was changed.")
+    return False
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """Every failure as a sentence, and exit 1; 130 after Ctrl-C."""
+def _sentences(*, changes: bool = False) -> Iterator[None]:
+    """Every failure as a sentence, and exit 1; 130 after Ctrl-C. `changes` says that something may have been done."""
     from deploy.console import complaints
     from deploy.errors import DeployError, Interrupted
     from services.catalog import CatalogError
@@ -329,7 +335,8 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        complaints().print("Interrupted: what is done is recorded; run again to go on from here.")
+        done = "what is done is recorded; run again to go on from here" if changes else "nothing was changed"
+        complaints().print(f"Interrupted: {done}.")
         raise typer.Exit(130) from None
     except (DeployError, CatalogError) as err:
         complaints().print(str(err), style="red", markup=False)

@@ -38,7 +38,7 @@ class Builds:
                 raise CommandFailed(f"`{' '.join(build.argv)}` printed no build id: run again.")
             number, log = words[0], words[-1] if len(words) > 1 else ""
         self._note(build, number, log)
-        tell(f"build {number} {log}".rstrip())
+        tell(f"build {number}, {log}".rstrip(", "))
         found = self._ended(number, tell)
         if found["status"] != "SUCCESS":
             raise StepFailed(self._reason(build, found))
@@ -58,7 +58,7 @@ class Builds:
                 return found
             if found["status"] != said:
                 said = found["status"]
-                tell(f"build {number} is {said.lower()}, {found.get('logUrl', '')}".rstrip(", "))
+                tell(f"build {number[:8]} is {said.lower()}")
             self.gcloud.sleep(pause)
             if self.stop.is_set():
                 raise Interrupted(f"Interrupted while build {number} goes on: run again to follow it.")

@@ -121,7 +121,10 @@ class LiveProgress(PlainProgress):
         self._tasks[step.id] = self._bars.add_task(step.what, total=None)
 
     def told(self, step: Step, text: str) -> None:
-        if step.id in self._tasks:
+        if "://" in text:
+            # A link stays to be followed, in a line of its own.
+            super().told(step, text)
+        elif step.id in self._tasks:
             self._bars.update(self._tasks[step.id], description=f"{step.what}: {text}")
 
     def finished(self, step: Step) -> None:
