@@ -86,6 +86,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile = socketserver._SocketWriter(self.connection)  # type: ignore[attr-defined]  # as the base class does
         self.tunnel, self.close_connection = host, False
 
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            if self.tunnel:
+                # The server closes the socket that it gave, of which TLS has taken hold.
+                self.connection.close()
+
     def dispatch(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urllib.parse.urlsplit(
