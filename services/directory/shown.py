@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 # Under this name the document carries what `GET /v1/models` answers; `/v1/openapi.json` is shown without it.
 LISTING = "x-guichet-models"
 PACKED = ".gz.b64"
-# A mounted secret is fetched with every reading, and has a new version when the models change.
-FRESH_SECONDS = 10.0
+# A mounted secret is fetched, and paid for, with every reading; it has a new version when the models change.
+FRESH_SECONDS = 60.0
 
 
 class DocumentError(Exception):
@@ -53,7 +53,7 @@ def read_shown(path: Path) -> Shown:
 
 
 class Window:
-    """The newest content of the file, ten seconds old at most; where it became unreadable, what was there before.
+    """The newest content of the file, a minute old at most; where it became unreadable, what was there before.
 
     Raises DocumentError where it cannot be read at the start.
     """
