@@ -97,7 +97,6 @@ def _line(row: Row, wishes: Wishes) -> dict[str, object]:
     say = wishes.say
     cells = {}
     for model, cell in row.cells.items():
-        job_error = cell.code and say.has(f"error_{cell.code}")
         cells[model] = {
             "state": cell.state,
             "label": cell.label,
@@ -105,7 +104,7 @@ def _line(row: Row, wishes: Wishes) -> dict[str, object]:
             "sure": cell.sure,
             "percent": say.percent(cell.score),
             "time": say.duration(cell.milliseconds),
-            "detail": say(f"error_{cell.code}", status="") if job_error else cell.detail,
+            "detail": markup.reason(cell.error, say) if cell.error else "",
         }
     verdict = row.agreement
     return {

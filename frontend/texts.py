@@ -7,6 +7,12 @@ from typing import Literal, get_args
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
+# What a visitor cannot have done, nor mend.
+BADLY_ASKED = (
+    "The model did not understand the question; this is a fault of the page, or of what lies between.",
+    "Le modèle n’a pas compris la question ; c’est un défaut de la page, ou de ce qui se trouve entre les deux.",
+)
+
 TEXTS: dict[str, tuple[str, str]] = {
     # The frame
     "tagline": ("One window, every image classifier.", "Un seul guichet, tous les classifieurs d’images."),
@@ -214,6 +220,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The gateway’s address answers with a redirect, not with an answer.",
         "L’adresse de la passerelle répond par une redirection, pas par une réponse.",
     ),
+    "error_http_400": (
+        "The gateway refuses the question, most likely because of the page’s API key.",
+        "La passerelle refuse la question, sans doute à cause de la clé d’API de la page.",
+    ),
     "error_http_401": (
         "The gateway does not accept the page’s API key.",
         "La passerelle n’accepte pas la clé d’API de la page.",
@@ -286,6 +296,37 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The model is too busy to answer in time; try again in a moment.",
         "Le modèle est trop occupé pour répondre à temps ; réessayez dans un instant.",
     ),
+    "error_out_of_memory": (
+        "The model has no memory left for this question; try again in a moment.",
+        "Le modèle n’a plus assez de mémoire pour cette question ; réessayez dans un instant.",
+    ),
+    "error_stopping": (
+        "The model is being restarted; try again in a moment.",
+        "Le modèle redémarre ; réessayez dans un instant.",
+    ),
+    "error_body_timeout": (
+        "The picture did not reach the model in time; try again.",
+        "L’image n’est pas arrivée à temps au modèle ; réessayez.",
+    ),
+    "error_request_timeout": (
+        "The question did not reach the model in time; try again.",
+        "La question n’est pas arrivée à temps au modèle ; réessayez.",
+    ),
+    "error_internal": (
+        "The model failed to answer; this is a fault of the model’s service.",
+        "Le modèle n’a pas su répondre ; c’est un défaut de son service.",
+    ),
+    "error_input_ambiguous": BADLY_ASKED,
+    "error_json_invalid": BADLY_ASKED,
+    "error_multipart_invalid": BADLY_ASKED,
+    "error_parameter_invalid": BADLY_ASKED,
+    "error_media_type_unsupported": BADLY_ASKED,
+    "error_body_malformed": BADLY_ASKED,
+    "error_request_malformed": BADLY_ASKED,
+    "error_expectation_failed": BADLY_ASKED,
+    "error_uri_too_long": BADLY_ASKED,
+    "error_headers_too_large": BADLY_ASKED,
+    "error_transfer_coding_unsupported": BADLY_ASKED,
     "error_not_ready": (
         "The model is still starting; try again in a moment.",
         "Le modèle démarre encore ; réessayez dans un instant.",

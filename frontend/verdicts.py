@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from frontend.client import GatewayError
 from frontend.jobs import Job, Key
 from frontend.pictures import Picture
 
@@ -56,9 +57,12 @@ class Cell:
     score: float = 0.0
     milliseconds: float = 0.0
     sure: bool = True
-    code: str = ""
-    detail: str = ""
+    error: GatewayError | None = None
     request_id: str = ""
+
+    @property
+    def code(self) -> str:
+        return self.error.code if self.error else ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,7 @@ def _cell(job: Job | None, threshold: float) -> Cell:
             request_id=answer.request_id,
         )
     if job.error is not None:
-        error = job.error
-        return Cell("failed", code=error.code, detail=error.detail, request_id=error.request_id)
+        return Cell("failed", error=job.error, request_id=job.error.request_id)
     return Cell("cancelled" if job.state == "cancelled" else "failed")
 
 

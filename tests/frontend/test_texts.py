@@ -7,11 +7,12 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from ruamel.yaml import YAML
 
 from frontend import markup
 from frontend.client import Answer, GatewayError, Prediction, Timings
 from frontend.jobs import State
-from frontend.texts import TEXTS, Texts, language_of
+from frontend.texts import LANGUAGES, TEXTS, Texts, language_of
 
 ROOM = Path(__file__).parents[2] / "frontend"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -125,19 +126,38 @@ def test_an_error_is_said_in_the_page_s_language_or_in_the_service_s_words() -> 
 
 
 def codes(problem: type) -> set[str]:
-    """The codes of a class of problems and of all its kinds."""
-    return {getattr(problem, "code", "")}.union(*(codes(kind) for kind in problem.__subclasses__()))
+    """The codes of a class of problems and of all its kinds, as far as services have them."""
+    kinds = [kind for kind in problem.__subclasses__() if kind.__module__.startswith("services.")]
+    return {getattr(problem, "code", "")}.union(*map(codes, kinds))
 
 
-def test_whatever_a_service_may_say_of_a_picture_has_words_in_both_languages() -> None:
-    import services.classifier.problems  # noqa: F401  # its kinds are those that count
+def test_whatever_a_service_may_say_has_words_in_both_languages() -> None:
+    import services.classifier.problems
+    import services.web.faults  # noqa: F401  # its kinds are those that count, as are the classifier's
     from services.web.problems import Problem
 
-    about_pictures = {
-        code
-        for code in codes(Problem)
-        if code.startswith(("image_", "url_", "fetch_"))
-        or code in {"overloaded", "queue_timeout", "not_ready", "body_too_large", "model_output_invalid"}
-    }
-    assert len(about_pictures) > 12
-    assert {f"error_{code}" for code in about_pictures} <= TEXTS.keys()
+    # Nobody is there to read the one, and the others are named after the status of what they are.
+    said = codes(Problem) - {"", "caller_gone"}
+    assert {"image_unsupported", "queue_timeout", "stopping", "out_of_memory", "request_malformed"} <= said
+    assert {f"error_{code}" for code in said} <= TEXTS.keys()
+
+
+def codes_in(document: object) -> set[str]:
+    """Every code in the API's document: a service's word, or the status of the gateway."""
+    if isinstance(document, list):
+        return set().union(*map(codes_in, document))
+    if not isinstance(document, dict):
+        return set()
+    found = set().union(*map(codes_in, document.values()))
+    code = document.get("code")
+    return found | {f"http_{code}" if isinstance(code, int) else code} if isinstance(code, int | str) else found
+
+
+def test_every_code_in_the_api_s_document_is_said_in_plain_words() -> None:
+    document = YAML(typ="safe").load(ROOM.with_name("gateway") / "openapi.yaml")
+    listed = codes_in(document)
+    assert {"image_unsupported", "http_401", "http_504"} <= listed
+    for code in listed:
+        status = int(code.removeprefix("http_")) if code.startswith("http_") else 500
+        sentences = [markup.reason(GatewayError(code, "In English.", status=status), Texts(one)) for one in LANGUAGES]
+        assert len({*sentences, "In English."}) == 3, code
