@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from ruamel.yaml import YAML
 
-from deploy.manifests import PAGE_CPU, PAGE_MEMORY
+from deploy.manifests import PAGE_CPU, PAGE_MEMORY, gib
 from services.catalog import Model
 
 PRICES = Path(__file__).with_name("prices.yaml")
@@ -123,11 +123,6 @@ def bill(models: Sequence[Model], traffic: Traffic, prices: Mapping[str, Mapping
             Line("Cloud Run: kept warm, memory", warm, idle_memory, "GiB-s", run["idle_gib_second"]),
         ]
     return lines
-
-
-def gib(memory: str) -> float:
-    """GiB of a quantity such as 512Mi."""
-    return float(memory[:-2]) / (1024 if memory.endswith("Mi") else 1)
 
 
 def screen(lines: Sequence[Line]) -> Table:

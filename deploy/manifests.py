@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.errors import SettingsError
 from deploy.settings import Settings
 from services.catalog import Model
 
@@ -21,7 +22,10 @@ MANIFEST = "guichet/manifest"
 ATTEMPT = "guichet/attempt"
 KEY = "guichet/key"
 PAGE_CPU, PAGE_MEMORY = 1, "512Mi"
-LABELS = {"app.kubernetes.io/managed-by": "guichet"}
+# Kubernetes would call it app.kubernetes.io/managed-by; Cloud Run refuses labels with dots or slashes.
+LABELS = {"managed-by": "guichet"}
+# The memory in GiB, least and most, that Cloud Run gives so many virtual CPUs.
+MEMORY = {1: (0.125, 4), 2: (0.125, 8), 4: (2, 16), 8: (4, 32)}
 MODEL_ACCOUNT, DIRECTORY_ACCOUNT, PAGE_ACCOUNT, GATEWAY_ACCOUNT = (
     "guichet-model",
     "guichet-directory",
@@ -32,7 +36,13 @@ Manifest = dict[str, Any]
 
 
 def model_manifest(model: Model, image: str, settings: Settings) -> Manifest:
-    """The service of one model; `image` is its image by digest."""
+    """The service of one model; `image` is its image by digest. SettingsError where Cloud Run has none of that size."""
+    least, most = MEMORY[model.cpu]
+    if not least <= gib(model.memory) <= most:
+        raise SettingsError(
+            f"{model.name}: Cloud Run gives {model.cpu} CPU{'s' * (model.cpu > 1)} from {least:g} to {most} GiB, not"
+            f" {model.memory}: change its cpu or memory in the catalog."
+        )
     return _service(
         model.service,
         image,
@@ -76,6 +86,11 @@ def page_manifest(image: str, gateway: str, key: str, settings: Settings) -> Man
         deadline=3600,
         notes={"run.googleapis.com/sessionAffinity": "true", KEY: key},
     )
+
+
+def gib(memory: str) -> float:
+    """GiB of a quantity such as 512Mi."""
+    return float(memory[:-2]) / (1024 if memory.endswith("Mi") else 1)
 
 
 def stamped(manifest: Manifest, content: str, attempt: int = 1) -> Manifest:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cost import Line, Price, Traffic, bill, gib, read_prices
+from deploy.cost import Line, Price, Traffic, bill, read_prices
+from deploy.manifests import gib
 from services.catalog import Model, load_catalog
 from tests.deploy.world import DEFAULTS, ENTRY
 

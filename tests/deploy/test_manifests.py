@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy import manifests
+from deploy.errors import SettingsError
 from deploy.settings import Settings
 from services.catalog import Model, load_catalog
 from tests.deploy.world import DEFAULTS, ENTRY
@@ -32,13 +34,13 @@ def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
         "kind": "Service",
         "metadata": {
             "name": "guichet-alpha",
-            "labels": {"app.kubernetes.io/managed-by": "guichet"},
+            "labels": {"managed-by": "guichet"},
             "annotations": {"run.googleapis.com/ingress": "all"},
         },
         "spec": {
             "template": {
                 "metadata": {
-                    "labels": {"app.kubernetes.io/managed-by": "guichet"},
+                    "labels": {"managed-by": "guichet"},
                     "annotations": {
                         "autoscaling.knative.dev/minScale": "1",
                         "autoscaling.knative.dev/maxScale": "9",
@@ -68,6 +70,25 @@ def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
             "traffic": [{"latestRevision": True, "percent": 100}],
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "said"),
+    [
+        pytest.param(1, "8Gi", "gives 1 CPU from 0.125 to 4 GiB, not 8Gi", id="too much"),
+        pytest.param(4, "512Mi", "gives 4 CPUs from 2 to 16 GiB, not 512Mi", id="too little"),
+    ],
+)
+def test_a_size_that_cloud_run_does_not_have_is_refused(model: Model, cpu: int, memory: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        manifests.model_manifest(model.model_copy(update={"cpu": cpu, "memory": memory}), IMAGE, SETTINGS)
+
+
+def test_labels_are_such_as_cloud_run_takes(model: Model) -> None:
+    for labels in (manifests.model_manifest(model, IMAGE, SETTINGS)["metadata"]["labels"], manifests.LABELS):
+        for key, value in labels.items():
+            assert re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key)
+            assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
 
 
 def test_the_page_reads_the_key_from_a_mounted_file() -> None:
@@ -119,7 +140,7 @@ def test_a_stamp_changes_with_how_a_service_runs_and_with_its_image_apart(model:
 
     manifest = manifests.model_manifest(model, IMAGE, SETTINGS)
     same = manifests.model_manifest(model, IMAGE.replace("b1", "b2"), SETTINGS)
-    other = manifests.model_manifest(model.model_copy(update={"cpu": 4}), IMAGE, SETTINGS)
+    other = manifests.model_manifest(model.model_copy(update={"cpu": 1}), IMAGE, SETTINGS)
     assert stamp(manifest, "c1") == stamp(same, "c1")
     assert stamp(manifest, "c1")[0] == stamp(manifest, "c2")[0]
     assert stamp(manifest, "c1")[0] != stamp(other, "c1")[0]

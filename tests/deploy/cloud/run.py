@@ -65,6 +65,11 @@ def _applied(cloud: Cloud, request: Request, before: Resource | None) -> Resourc
     name, spec = body["metadata"]["name"], copy.deepcopy(body["spec"])
     refuse_if(not re.fullmatch(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?", name), 400, "metadata.name: must be shorter than 50")
     template = spec["template"]
+    for meta in (body["metadata"], template["metadata"]):
+        for key, value in meta.get("labels", {}).items():
+            # Google's own are not held to it.
+            bad = "googleapis.com/" not in key and not re.fullmatch(r"[a-z][\w-]{0,62}=[\w-]{0,63}", f"{key}={value}")
+            refuse_if(bad, 400, f"At least one label does not conform to GCP naming style: {key}={value}")
     late = _found_late(cloud, request, template["spec"])
     _complete(template["spec"])
     old_spec, old_status = (before or {}).get("spec", {}), (before or {}).get("status", {})
