@@ -110,7 +110,7 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
 
 def memory() -> int:
     """Bytes of memory of all descendants of this process; what several share is counted once (PSS)."""
-    return sum(_pss(child.pid) for child in psutil.Process().children(recursive=True))
+    return sum(pss(child.pid) for child in psutil.Process().children(recursive=True))
 
 
 def end_all() -> None:
@@ -171,7 +171,8 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
         process.wait()
 
 
-def _pss(pid: int) -> int:
+def pss(pid: int) -> int:
+    """Bytes of memory of a process, its share of what it shares with others; 0 for one that has ended."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -9,6 +9,7 @@ import ast
 import contextlib
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,10 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import openvino
+import openvino.opset15 as ops
 import psutil
 import pytest
 import requests
+from PIL import Image
 
+from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch import Fetcher
 from services.classifier.outgoing import Outgoing
@@ -30,6 +36,7 @@ from services.web.faults import Overloaded
 from services.web.logs import as_text
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
 from tests.services.holding import StartHeld
+from tests.services.pictures import encoded
 from tests.services.sites import is_silent, site
 from tests.services.wire import Reference, connection, head, replies, require_discretion, require_log_lines, worker
 
@@ -75,6 +82,53 @@ def test_a_failure_within_is_told_without_its_reasons(
     assert post(held.service, "good").status_code == 200
     lines = require_places(held.service)
     assert sum(line["severity"] == "ERROR" for line in lines) == (code != "model_output_invalid")
+
+
+@pytest.fixture
+def undefined(start_service: StartService, artifacts: Path, tmp_path: Path) -> Service:
+    """The real service of a network that divides 0 by 0 where a picture is black."""
+    name = "efficientnet-lite0"
+    folder = Path(shutil.copytree(artifacts / name, tmp_path / name))
+    receipt = json.loads((folder / "receipt.json").read_text())
+    side = receipt["preprocess"]["crop"]
+    pixels = ops.parameter([1, side, side, 3], np.uint8)
+    mean = ops.reduce_mean(ops.convert(pixels, np.float32), np.array([1, 2, 3]), keep_dims=False)
+    logits = ops.multiply(ops.divide(mean, mean), np.linspace(0, 9, len(read_lines(folder)), dtype=np.float32)[None])
+    openvino.save_model(openvino.Model([logits], [pixels]), folder / "model.xml", compress_to_fp16=False)
+    for file in ("model.xml", "model.bin"):
+        stored = stored_file(folder / file)
+        receipt["files"][file] = {"bytes": stored.bytes, "sha256": stored.sha256}
+    (folder / "receipt.json").write_text(json.dumps(receipt))
+    return start_service(MODEL_NAME=name, MODEL_DIR=str(tmp_path))
+
+
+def read_lines(folder: Path) -> list[str]:
+    return (folder / "labels.txt").read_text().splitlines()
+
+
+def test_invalid_scores_are_told_and_some_in_a_row_take_the_service_out_of_ready(undefined: Service) -> None:
+    def post_square(colour: str) -> requests.Response:
+        return requests.post(
+            f"{undefined.url}/predict", data=encoded(Image.new("RGB", (9, 9), colour), "PNG"), timeout=10
+        )
+
+    def ready() -> requests.Response:
+        return requests.get(f"{undefined.url}/ready", timeout=5)
+
+    for colour in ("black", "black", "white", "black", "black"):
+        answer = post_square(colour)
+        assert (answer.status_code == 200) == (colour == "white")
+        assert "NaN" not in answer.text
+        if colour == "black":
+            assert (answer.status_code, answer.json()["code"]) == (500, "model_output_invalid")
+        # A good answer between them starts the count anew.
+        assert ready().status_code == 200
+    assert post_square("black").status_code == 500
+    refused = ready()
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (503, "not_ready", "1")
+    assert requests.get(f"{undefined.url}/live", timeout=5).status_code == 200
+    assert post_square("white").status_code == 200
+    assert ready().status_code == 200
 
 
 def require_places(service: Service) -> list[dict[str, Any]]:

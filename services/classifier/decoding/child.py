@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,8 @@ PLUGINS: Final = (MpoImagePlugin, WebPImagePlugin)
 def decode_for_ever(channel: socket.socket, image: mmap.mmap, pixels: mmap.mmap, decode: Decode) -> None:
     """Decode what the service puts into `image` into `pixels`, until it closes the channel."""
     _limit()
+    # What Pillow thinks of a picture is for nobody, and would stand between the lines of the log.
+    warnings.simplefilter("ignore")
     # A service that was killed resets the channel instead of closing it.
     with contextlib.suppress(ConnectionError):
         while (length := channel.recv(LENGTH.size)) != b"":

@@ -1,0 +1,23 @@
+"""`python -m tests.services.poisoned`: the real service, whose decoder dies of the word `segfault`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+from services.classifier import __main__ as service
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
+
+
+def poisoned(data: bytes, **options: Any) -> Pixels:
+    """Decodes, but for one word."""
+    if data == b"segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return decoded_pixels(data, **options)
+
+
+if __name__ == "__main__":
+    service.decoded_pixels = poisoned  # type: ignore[attr-defined]
+    sys.exit(service.main())
