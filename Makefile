@@ -75,7 +75,7 @@ lock: install ## the hash-locked requirements of the images, from the pins in py
 images: install ## build the default images here: IMAGES="a b" REGISTRY=127.0.0.1:5000/guichet, with Docker or buildah
 	@$(BIN)/python -m deploy images $(IMAGES) $(if $(REGISTRY),--registry $(REGISTRY))
 
-test-faults: install ## deployments in which each write goes wrong in each way, with the real gcloud (an hour)
+test-faults: install ## deployments in which each write goes wrong in each way, with the real gcloud (half an hour)
 	@$(BIN)/python -m pytest tests/deploy -m thorough
 
 # To Google Cloud: PROJECT_ID, REGION, REPOSITORY and MODELS say where and what, YES=1 asks nothing.

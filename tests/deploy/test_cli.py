@@ -53,8 +53,8 @@ def start(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def cloud_environment(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Settings with which the command line finds the stand-in as gcloud, and keeps its record in a folder of the"
-    " test."""
+    """Settings with which the command line finds the stand-in as gcloud, and keeps its record in a folder of the
+    test."""
     with gcloud_on_path(world.cloud, tmp_path_factory.mktemp("bin")) as path:
         yield {**path, "DELIVERABLES": str(world.folder / "deliverables.yaml"), "MODELS": "efficientnet-lite0"}
 

@@ -1,5 +1,5 @@
-"""The real gcloud takes our commands as they are: everything, nothing new, a model more. The rest is in"
-" `test_thorough`."""
+"""The real gcloud takes our commands as they are: everything, nothing new, a model more. The rest is in
+`test_thorough`."""
 
 from __future__ import annotations
 

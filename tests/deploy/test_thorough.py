@@ -1,5 +1,5 @@
-"""With the real gcloud, at length: a whole life, and every fault at every write. `make test-faults` runs it, in an"
-" hour."""
+"""With the real gcloud, at length: a whole life, and every fault at every write. `make test-faults` runs it, in half an
+hour."""
 
 from __future__ import annotations
 

@@ -69,8 +69,8 @@ def reference(world: World) -> Reference:
 
 
 def all_struck(faults: Collection[Fault]) -> bool:
-    """Whether every kind of write went wrong; the last of a kind may have been spared, as what was done is not"
-    " repeated."""
+    """Whether every kind of write went wrong; the last of a kind may have been spared, as what was done is not
+    repeated."""
     hit = {fault.path for fault in faults if fault.hits}
     return hit == {fault.path for fault in faults}
 
