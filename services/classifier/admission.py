@@ -18,16 +18,16 @@ WEIGHT: Final = 0.1
 
 
 class Admission:
-    """Lets `concurrency` requests in at once and `streams` of them work at a time, in the order they came.
+    """Lets `concurrency` requests in at once and `turns` of them work at a time, in the order they came.
 
     Half of the places, at most, go to requests whose image must be fetched: strangers' servers can be slow.
     """
 
-    def __init__(self, concurrency: int, streams: int) -> None:
+    def __init__(self, concurrency: int, turns: int) -> None:
         self._places = _Places(concurrency)
         self._fetches = _Places(max(1, concurrency // 2))
         self._lock = threading.Lock()
-        self._free = self._streams = streams
+        self._free = self._turns = turns
         self._line: deque[threading.Lock] = deque()
         self._work_seconds = 0.0
 
@@ -67,7 +67,7 @@ class Admission:
             if self._free:
                 self._free -= 1
                 return None
-            rounds = len(self._line) // self._streams + 2
+            rounds = len(self._line) // self._turns + 2
             if asked + rounds * self._work_seconds > until:
                 raise Overloaded(BUSY)
             ticket = threading.Lock()

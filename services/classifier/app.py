@@ -42,8 +42,9 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
     """The WSGI application that answers for `classifier`."""
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    admission = Admission(settings.concurrency, settings.streams)
+    admission = Admission(settings.concurrency, settings.turns)
     reading = threading.Lock()
+    seen = {step: STEPS.labels(step) for step in vars(Times())}
     fetcher = cache(partial(_fetcher, settings))
     handle_problems(app)
     wrap_answers(app, settings.origins)
@@ -71,7 +72,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
                         raise FetchType("The address does not answer with an image.") from problem
                     refuse_media_type(request.content_type or "", problem)
         for step, seconds in vars(times).items():
-            STEPS.labels(step).observe(seconds)
+            seen[step].observe(seconds)
         response = Response(json.dumps(answer), content_type="application/json")
         response.headers["Server-Timing"] = times.server_timing
         response.headers["X-Model"] = classifier.receipt.model

@@ -86,11 +86,7 @@ def wrap_answers(app: Flask, origins: str) -> None:
     @app.after_request
     def _close(response: Response) -> Response:
         headers, envelope = response.headers, g.envelope
-        for name, value in envelope.headers.items():
-            if name == "Vary":
-                headers.add(name, value)
-            else:
-                headers[name] = value
+        headers.extend(envelope.headers)
         headers.setdefault("Cache-Control", "no-store")
         route = request.url_rule.rule if request.url_rule else "unknown"
         envelope.record(route, response.status_code, g.get("problem", ""), headers.get("Server-Timing", ""))
