@@ -38,7 +38,9 @@ def table(browser: dict[str, dict[str, float]], crowd: visitors.Figures, load: f
             f"Errors among the {crowd.visitors} visitors: {crowd.errors}. Memory of the page's process:"
             f" {crowd.memory_start:.0f} MiB before they came,"
             f" {crowd.memory_half:.0f} MiB halfway, {crowd.memory_end:.0f} MiB at the end; processor:"
-            f" {crowd.cpu_share:.0%} of one core. {os.cpu_count()} cores, load {load:.1f} before the measurement.",
+            f" {crowd.cpu_share:.0%} of one core, beside {crowd.cpu_share_visitors:.0%} for the visitors (who come to"
+            f" what they are sent {crowd.late_p95:.1f} ms late, p95) and {crowd.cpu_share_gateway:.0%} for the gateway."
+            f" {os.cpu_count()} cores, load {load:.1f} before the measurement.",
             "",
         ]
     )

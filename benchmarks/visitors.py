@@ -1,9 +1,11 @@
 """Fifty visitors on one page: `python -m benchmarks.visitors [--visitors 50] [--seconds 60] [--every 5]`.
 
-Each visitor is a real session over the page's own WebSocket protocol, and gives another picture every few seconds to
-three models behind a stub gateway that takes 50, 100 and 150 ms. What is measured is the page's own overhead: from the
-moment a visitor sends a picture until the last of the three answers is in the visitor's hands, less what the slowest
-model took.
+Each visitor is a real session over the page's own WebSocket protocol, comes at a moment of its own, and gives another
+picture every few seconds to three models behind a stub gateway that takes 50, 100 and 150 ms. Visitors, gateway and
+page are a process each. What is measured is the page's own overhead: from the moment a visitor begins to send a picture
+until the last of the three answers is in the visitor's hands, less the slowest model's 150 ms. What the visitors and
+the gateway take for themselves is thus counted against the page; how busy they are is told, and so is how late the
+visitors' process comes to what it has been sent.
 """
 
 from __future__ import annotations
@@ -49,6 +51,9 @@ class Figures:
     memory_half: float
     memory_end: float
     cpu_share: float
+    cpu_share_visitors: float
+    cpu_share_gateway: float
+    late_p95: float
 
 
 @dataclass
@@ -161,17 +166,31 @@ class Visitor:
             await self._rerun(fragment=fragment)
 
 
-async def visit(url: str, visitors: int, seconds: float, every: float, page: psutil.Process) -> Figures:
+async def _lateness(found: list[float]) -> None:
+    """How late (ms) this process comes to what is due, looked at ever again."""
+    while True:
+        due = time.monotonic() + 0.02
+        await asyncio.sleep(0.02)
+        found.append((time.monotonic() - due) * 1000)
+
+
+async def visit(
+    url: str, visitors: int, seconds: float, every: float, page: psutil.Process, gateway: psutil.Process
+) -> Figures:
     """Lets the visitors stay; what came of it."""
     all_of_them = [Visitor(url) for _ in range(visitors)]
     start = page.memory_info().rss
-    cpu = sum(page.cpu_times()[:2])
+    busy = {one: sum(one.cpu_times()[:2]) for one in (page, gateway, psutil.Process())}
+    late: list[float] = []
+    watch = asyncio.create_task(_lateness(late))
     began = time.monotonic()
     tasks = [asyncio.create_task(one.stay(seconds, every, number)) for number, one in enumerate(all_of_them)]
     await asyncio.sleep(seconds / 2)
     half = page.memory_info().rss
     results = await asyncio.gather(*tasks, return_exceptions=True)
     took = time.monotonic() - began
+    watch.cancel()
+    shares = [round((sum(one.cpu_times()[:2]) - before) / took, 3) for one, before in busy.items()]
     overheads = sorted(value for one in all_of_them for value in one.overheads) or [float("nan")]
     failed = [str(result) or repr(result) for result in results if isinstance(result, BaseException)]
     for fault in {*failed, *(error for one in all_of_them for error in one.errors)}:
@@ -187,7 +206,10 @@ async def visit(url: str, visitors: int, seconds: float, every: float, page: psu
         memory_start=round(start / 2**20, 1),
         memory_half=round(half / 2**20, 1),
         memory_end=round(page.memory_info().rss / 2**20, 1),
-        cpu_share=round((sum(page.cpu_times()[:2]) - cpu) / took, 3),
+        cpu_share=shares[0],
+        cpu_share_gateway=shares[1],
+        cpu_share_visitors=shares[2],
+        late_p95=round(sorted(late)[int(len(late) * 0.95)], 1),
     )
 
 
@@ -203,7 +225,8 @@ def measured(visitors: int, seconds: float, every: float) -> Figures:
             processes.append(subprocess.Popen([sys.executable, *command], cwd=ROOT, env=variables, text=True))
         wait_for(lambda: answers(f"{page}/_stcore/health"), 30, "the page is up")
         url = page.replace("http://", "ws://")
-        return asyncio.run(visit(url, visitors, seconds, every, psutil.Process(processes[1].pid)))
+        gateway_process, page_process = (psutil.Process(process.pid) for process in processes)
+        return asyncio.run(visit(url, visitors, seconds, every, page_process, gateway_process))
     finally:
         for process in processes:
             end_process(process)

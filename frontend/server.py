@@ -96,6 +96,8 @@ def options(wanted: Settings) -> dict[str, Any]:
         "theme.paddingBottom": "1rem",
         **{f"theme.light.{name}": value for name, value in LIGHT.items()},
         **{f"theme.dark.{name}": value for name, value in DARK.items()},
+        # What it tells at "info" is told at every click.
+        "logger.level": "warning",
         # Without this Streamlit asks a server on the internet for its own address.
         "logger.hideWelcomeMessage": True,
     }
