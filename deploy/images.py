@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, SettingsError
 from deploy.manifests import PORT
 from deploy.settings import Settings
 from services.catalog import Catalog, Model
@@ -46,7 +46,7 @@ def wanted_images(names: Collection[str], catalog: Catalog) -> dict[str, Image]:
 
 def model_image(model: Model, catalog: Catalog) -> Image:
     """The image of one model. Other models' entries are no input: a change in the catalog touches its model alone."""
-    own = [catalog.labels_file(model), _local_weights(model, catalog)]
+    own = [catalog.labels_file(model), _local_weights(model, catalog), *calibration_photos(model, catalog)]
     return Image(
         name=model.name,
         file="cloudbuild/model.yaml",
@@ -66,6 +66,19 @@ def model_image(model: Model, catalog: Catalog) -> Image:
         ),
         facts=model.model_dump(mode="json", exclude=RUNNING),
     )
+
+
+def calibration_photos(model: Model, catalog: Catalog) -> list[Path]:
+    """The photos that go into the build of an int8 model; SettingsError where there are none."""
+    if model.precision != "int8":
+        return []
+    photos = sorted(path for path in catalog.calibration.glob("*") if path.is_file())
+    if not photos:
+        raise SettingsError(
+            f"{catalog.path}: {model.name}/precision: int8 takes its ranges from photos: put a hundred or so into"
+            f" {catalog.calibration}."
+        )
+    return photos
 
 
 def directory_image() -> Image:

@@ -178,6 +178,11 @@ class Catalog:
         """The file with the model's own labels, or None for ImageNet's."""
         return None if model.labels == "imagenet" else self.path.parent / model.labels
 
+    @property
+    def calibration(self) -> Path:
+        """The folder of photos from which int8 takes its ranges, where no other is named."""
+        return self.path.parent / "calibration"
+
     def label_count(self, model: Model) -> int:
         """How many labels the model tells apart; CatalogError if its file of labels cannot be read."""
         path = self.labels_file(model)

@@ -27,7 +27,8 @@ def export(
         typer.Option(
             envvar="CALIBRATION",
             help="A folder of photos: compares on them, and int8 takes its ranges from them. Names like 281_tabby.jpg,"
-            " with the number of the label, let it compare accuracy too.",
+            " with the number of the label, let it compare accuracy too. Default, for int8: `calibration` beside the"
+            " catalog.",
             exists=True,
             file_okay=False,
         ),
@@ -51,7 +52,9 @@ def export(
         raise typer.BadParameter("should be fp16 or int8", param_hint="--precision")
     failed = 0
     for model in models:
-        recipe = Recipe.of(catalog, model, precision or model.precision, calibration)
+        wanted = precision or model.precision
+        photos = calibration or (catalog.calibration if wanted == "int8" and catalog.calibration.is_dir() else None)
+        recipe = Recipe.of(catalog, model, wanted, photos)
         if is_current(output / model.name, recipe):
             console.print(f"{model.name}: up to date")
         else:
@@ -78,7 +81,10 @@ def _exported(catalog: Catalog, model: Model, recipe: Recipe, output: Path) -> b
 
         try:
             if recipe.precision == "int8" and recipe.calibration is None:
-                raise ExportError(f"{model.name}: int8 takes its ranges from photos: name a folder with --calibration")
+                raise ExportError(
+                    f"{model.name}: int8 takes its ranges from photos: put some into {catalog.calibration}, or name"
+                    " another folder with --calibration"
+                )
             step("fetching the weights")
             weights = fetched_weights(
                 catalog,

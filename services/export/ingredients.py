@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
-    """A catalog of that one model in `path`, and beside it the files of its own that the entry names.
+    """A catalog of that one model in `path`, and beside it the files of its own that the entry names; photos for int8.
 
     Raises CatalogError where such a file is missing, or lies outside the catalog's folder and so outside of a build.
     """
@@ -66,6 +66,9 @@ def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
         if not source.is_file():
             raise CatalogError(f"{place}: {source} is not there")
         _copy([source], origin, path.parent)
+    if model.precision == "int8" and catalog.calibration.is_dir():
+        photos = [photo for photo in catalog.calibration.resolve().iterdir() if photo.is_file()]
+        _copy(photos, origin, path.parent)
 
 
 def imported(root: Path, module: str) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, SettingsError
 from deploy.images import content, substitutions, wanted_images
 from deploy.settings import ROOT, Settings
 from services.catalog import load_catalog
@@ -44,6 +44,8 @@ def test_a_change_touches_the_images_that_are_made_from_it(world: World, change:
 
 
 def test_a_change_of_the_catalog_touches_its_model_alone(world: World) -> None:
+    (world.folder / "calibration").mkdir()
+    (world.folder / "calibration/1_goldfish.jpg").write_bytes(b"photo")
     before = contents(world)
     world.write_catalog("alpha", "beta", beta="    precision: int8\n")
     after = contents(world)
@@ -56,6 +58,19 @@ def test_how_a_model_runs_needs_no_new_image(world: World) -> None:
         "alpha", "beta", beta="    memory: 2Gi\n    concurrency: 3\n    min_instances: 1\n    quota: null\n"
     )
     assert contents(world) == before
+
+
+def test_int8_without_photos_is_refused_before_anything_is_built(world: World) -> None:
+    world.write_catalog("alpha", "beta", beta="    precision: int8\n")
+    with pytest.raises(SettingsError, match="beta/precision: int8 takes its ranges from photos: put a hundred or so"):
+        world.plan()
+    photos = world.folder / "calibration"
+    photos.mkdir()
+    (photos / "1_goldfish.jpg").write_bytes(b"photo")
+    before = contents(world)
+    (photos / "1_goldfish.jpg").write_bytes(b"another")
+    after = contents(world)
+    assert {name for name in before if before[name] != after[name]} == {"beta"}
 
 
 def test_a_models_own_labels_decide_its_content(world: World) -> None:

@@ -69,6 +69,15 @@ def test_the_entrys_own_files_come_along(tmp_path: Path) -> None:
     assert (tmp_path / "out/cats.pth").read_bytes() == b"weights"
 
 
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_photos_come_along_where_int8_needs_them(tmp_path: Path, precision: str) -> None:
+    (tmp_path / "calibration").mkdir()
+    (tmp_path / "calibration/1_goldfish.jpg").write_bytes(b"photo")
+    entry(tmp_path, lambda text: text.replace("precision: fp16", f"precision: {precision}"))
+    photos = load_catalog(tmp_path / "out/models.yaml").calibration
+    assert [photo.name for photo in photos.glob("*")] == ["1_goldfish.jpg"] * (precision == "int8")
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
