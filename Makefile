@@ -9,7 +9,7 @@ GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
 .PHONY: help install models run test test-images images check audit format lock benchmark calibrate screenshots page-figures clean
-.PHONY: soak doctor plan build deploy status logs rollback destroy cost test-faults
+.PHONY: soak pictures tables doctor plan build deploy status logs rollback destroy cost test-faults
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -121,6 +121,12 @@ benchmark: install .venv-peers/.installed ## measure the services beside their p
 
 soak: install ## twice the load the system can answer, while its parts are killed; writes docs/soak.md: FOR=600
 	@$(TETHER) $(BIN)/python -m benchmarks.soak $(if $(FOR),--seconds $(FOR))
+
+pictures: install ## send hostile pictures, Pillow's own among them, to the service; writes docs/pictures.md: ARCHIVE=pillow-….tar.gz
+	@$(TETHER) $(BIN)/python -m benchmarks.pictures $(if $(ARCHIVE),--archive $(ARCHIVE))
+
+tables: install ## bring the tables that programs wrote into README and docs
+	@$(BIN)/python -m benchmarks.pages
 
 calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
 	@$(BIN)/python -m benchmarks.calibrate $(MODEL)

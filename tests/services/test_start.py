@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.artifact import stored_file
 from tests.running import ROOT, environment, free_port
 
 NAME = "efficientnet-lite0"
@@ -85,17 +86,34 @@ def test_a_damaged_artifact_is_never_loaded(artifacts: Path, tmp_path: Path, dam
     assert "export the model again" in line
 
 
-def test_an_artifact_whose_digests_are_right_but_whose_network_is_none_is_told(artifacts: Path, tmp_path: Path) -> None:
-    from services.artifact import stored_file
-
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        pytest.param(
+            "model.xml",
+            '<?xml version="1.0"?><net name="x" version="11"><layers/></net>',
+            "model.xml: cannot be loaded; export the model again",
+            id="no-network",
+        ),
+        pytest.param(
+            "labels.txt",
+            "\n".join(f"label {n}" for n in range(999)) + "\n",
+            "labels.txt: has 999 labels, the receipt says 1000",
+            id="labels",
+        ),
+    ],
+)
+def test_an_artifact_whose_digests_are_right_but_whose_content_is_not_is_told(
+    artifacts: Path, tmp_path: Path, file: str, content: str, message: str
+) -> None:
     folder = Path(shutil.copytree(artifacts / NAME, tmp_path / NAME))
-    (folder / "model.xml").write_text('<?xml version="1.0"?><net name="x" version="11"><layers/></net>')
+    (folder / file).write_text(content)
     receipt = json.loads((folder / "receipt.json").read_text())
-    now = stored_file(folder / "model.xml")
-    receipt["files"]["model.xml"] = {"bytes": now.bytes, "sha256": now.sha256}
+    now = stored_file(folder / file)
+    receipt["files"][file] = {"bytes": now.bytes, "sha256": now.sha256}
     (folder / "receipt.json").write_text(json.dumps(receipt))
     line, *_gunicorns_own = failed_start(MODEL_NAME=NAME, MODEL_DIR=str(tmp_path), PORT=str(free_port()))
-    assert "model.xml: cannot be loaded; export the model again" in line
+    assert message in line
 
 
 @pytest.mark.parametrize(
