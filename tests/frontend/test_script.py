@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from frontend.settings import settings
-from tests.frontend.stub_gateway import StubGateway, answer, stub_gateway
+from tests.frontend.stub_gateway import StubGateway, answer, problem, stub_gateway
 from tests.running import ROOT, wait_for
 
 URL = "https://pictures.example/cat.jpg"
@@ -109,6 +110,31 @@ def test_without_a_directory_the_page_says_why(
     (again,) = [one for one in page.button if one.key == "directory-again"]
     again.click().run()
     assert "What is in your picture?" in shown(page)
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        pytest.param((200, {"Content-Type": "text/html"}, b"<h1>hello</h1>"), "does not speak its language", id="HTML"),
+        pytest.param((200, {}, b""), "does not speak its language", id="nothing"),
+        pytest.param((302, {"Location": "https://login.example/"}, b""), "answers with a redirect", id="a redirect"),
+        pytest.param(
+            answer(415, problem(415, "image_unsupported", "x"), Content_Type="application/problem+json"),
+            "not a picture the models can read",
+            id="a service's refusal",
+        ),
+        pytest.param(answer(500, problem(500, "odd", "Something new.")), "Something new.", id="a code nobody knows"),
+    ],
+)
+def test_whatever_the_gateway_answers_the_page_says_one_clear_sentence(
+    page: AppTest, gateway: StubGateway, reply: tuple[int, dict[str, str], bytes], says: str
+) -> None:
+    gateway.models["efficientnet-lite0"].first = [reply]
+    page.query_params["models"] = "efficientnet-lite0"
+    page.query_params["url"] = URL
+    (sentence,) = re.findall('<p class="g-error">(.*?)</p>', settled(page))
+    assert says in sentence
+    assert 'class="g-request">Request ' in shown(page)
 
 
 def test_a_link_s_words_are_shown_as_words(page: AppTest) -> None:
