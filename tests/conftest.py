@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from tests.running import (
     ready_or_dead,
     wait_for,
 )
+
+# Where several tests run side by side, threads of torch that wait for one another cost more than they bring.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,37 @@
+"""The design that Guichet does away with: one service, one model in a global variable, and a visitor may change it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flask import Flask, Response, request
+
+from services.artifact import read_receipt
+from services.classifier.classifier import Classifier, Times
+from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.inputs import Parameters
+
+
+def create_app(artifacts: Path, first: str) -> Flask:
+    """`POST /model/NAME` changes the model, `POST /predict` asks it: for everybody."""
+    app = Flask(__name__)
+
+    def loaded(name: str) -> Classifier:
+        preprocess = read_receipt(artifacts / name).preprocess
+        return Classifier(artifacts / name, name, 1, lambda image: decoded_pixels(image, preprocess))
+
+    current = loaded(first)
+
+    @app.post("/model/<name>")
+    def change(name: str) -> dict[str, str]:
+        nonlocal current
+        current = loaded(name)
+        return {"model": name}
+
+    @app.post("/predict")
+    def predict() -> Response:
+        answer = current.predictions(request.get_data(), Parameters(top_k=5), Times())
+        return Response(json.dumps(answer), content_type="application/json")
+
+    return app

@@ -1,0 +1,45 @@
+"""The README's own commands, run as they stand there, print what it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Product
+from tests.running import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# `$ command`, and the one line that it prints.
+SHOWN = re.findall(r"^\$ (curl .+)\n(.+)$", README, re.MULTILINE)
+# What differs from one request to the next.
+OWN = {"instance", "request_id"}
+
+
+def test_the_readme_shows_what_calls_answer() -> None:
+    assert len(SHOWN) >= 3
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command[-60:] for command, _ in SHOWN])
+def test_a_command_of_the_readme_prints_what_it_shows(product: Product, command: str, output: str) -> None:
+    here = command.replace("http://127.0.0.1:8080", product.gateway).replace(
+        "x-api-key: local", f"x-api-key: {product.key}"
+    )
+    run = subprocess.run(
+        ["bash", "-c", f"{here} --silent"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    printed, shown = json.loads(run.stdout), json.loads(output)
+    if isinstance(shown, list):
+        assert printed[0]["label"] == shown[0]["label"]
+        # As near as processors compute them alike.
+        assert [one["score"] for one in printed] == pytest.approx([one["score"] for one in shown], abs=0.03)
+    else:
+        assert lasting(printed) == lasting(shown)
+
+
+def lasting(document: dict[str, Any]) -> dict[str, Any]:
+    """Without what is each request's own."""
+    return {name: value for name, value in document.items() if name not in OWN}
