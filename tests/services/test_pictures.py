@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmarks.processes import pss
 from services.catalog import load_catalog
-from tests.running import Photo, Service, StartService
+from tests.running import Photo, Service, StartService, wait_for
 from tests.services.pictures import (
     Picture,
     encoded,
@@ -245,11 +245,14 @@ def test_a_picture_that_kills_the_decoder_costs_that_request_alone(
             assert answer.headers.get("Connection", "keep-alive") != "close"
         assert {each.result().status_code for each in good} == {200}
     reference.require_unharmed()
-    after = {child.pid for child in psutil.Process(service.process.pid).children(recursive=True)}
-    assert len(after) == len(before)
-    assert 1 <= len(before - after) <= 3
+
+    def family() -> set[int]:
+        return {child.pid for child in psutil.Process(service.process.pid).children(recursive=True)}
+
+    wait_for(lambda: len(family()) == len(before), 5, "the dead decoders to be gone")
+    assert 1 <= len(before - family()) <= 3
+    wait_for(lambda: service.log.read_text().count("POST /predict 422") == 3, 5, "the last line of the log")
     lines = require_log_lines(service)
-    assert sum("422" in line["message"] for line in lines) == 3
     assert not [line for line in lines if line["severity"] in ("ERROR", "CRITICAL")]
 
 

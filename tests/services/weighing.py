@@ -33,18 +33,24 @@ class _State:
 def weighed(pid: int, work: Callable[[], Result]) -> tuple[Result, Cost]:
     """What the service whose first process is `pid` spends on `work`, and what comes of that."""
     before = _family(pid)
-    for one in before:
-        # The kernel notes the highest from now on.
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{one}/clear_refs").write_text("5")
+    watched = {one for one in before if _watched(one)}
     result = work()
     after = _family(pid)
     both = before.keys() & after.keys()
     return result, Cost(
         seconds=sum(after[one].seconds - before[one].seconds for one in both),
-        growth=sum(max(0, after[one].highest - before[one].resident) for one in both),
+        growth=sum(max(0, after[one].highest - before[one].resident) for one in both & watched),
         killed=before.keys() != after.keys(),
     )
+
+
+def _watched(pid: int) -> bool:
+    """Whether the kernel notes from now on how much memory the process has at the highest."""
+    try:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def _family(pid: int) -> dict[int, _State]:
