@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Product
-from tests.running import ROOT
+from tests.running import ROOT, environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # `$ command`, and the one line that it prints.
@@ -25,11 +25,15 @@ def test_the_readme_shows_what_calls_answer() -> None:
 
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command[-60:] for command, _ in SHOWN])
 def test_a_command_of_the_readme_prints_what_it_shows(product: Product, command: str, output: str) -> None:
-    here = command.replace("http://127.0.0.1:8080", product.gateway).replace(
-        "x-api-key: local", f"x-api-key: {product.key}"
-    )
+    here = command.replace("http://127.0.0.1:8080", product.gateway).replace("'x-api-key: local'", '"x-api-key: $KEY"')
     run = subprocess.run(
-        ["bash", "-c", f"{here} --silent"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", f"{here} --silent"],
+        cwd=ROOT,
+        env=environment(KEY=product.key),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     printed, shown = json.loads(run.stdout), json.loads(output)
     if isinstance(shown, list):

@@ -45,6 +45,8 @@ NETWORK = {
 }
 OTHER_NETWORK = {"asyncio", "ftplib", "httpx", "smtplib", "socketserver", "ssl", "urllib.request", "xmlrpc"}
 CODE_FROM_DATA = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess", "torch"}
+# It sets two numbers in the C library, with constants of its own.
+EXCEPTIONS = {("services/web/memory.py", "ctypes")}
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -90,7 +92,8 @@ def test_one_function_opens_connections() -> None:
 def test_no_data_becomes_code_where_models_are_served(path: Path) -> None:
     place = str(path.relative_to(ROOT))
     for module in imported(path):
-        assert not [banned for banned in CODE_FROM_DATA if names(module, banned)], f"{place} imports {module}"
+        found = [banned for banned in CODE_FROM_DATA if names(module, banned)]
+        assert not found or (place, module) in EXCEPTIONS, f"{place} imports {module}"
     called = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
     assert not called & {"eval", "exec", "compile", "os.system", "os.popen", "os.execv", "__import__", "np.load"}
 
