@@ -156,8 +156,13 @@ def waiting_body(words: str) -> str:
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:
     """A list of terms and what they are."""
-    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in entries)
+    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{_breakable(value)}</dd></div>" for term, value in entries)
     return f'<dl class="g-facts">{items}</dl>'
+
+
+def _breakable(name: str) -> str:
+    """A program's name for something, which may go on on the next line after its punctuation."""
+    return re.sub(r"([:._/])", r"\1<wbr>", escape(name))
 
 
 def numbers(entries: Iterable[tuple[str, str]]) -> str:

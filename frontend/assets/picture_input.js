@@ -49,6 +49,8 @@ class PictureInput {
     on(this.at("shoot"), "click", () => this.shoot());
     on(this.at("close"), "click", () => this.at("dialog").close());
     on(this.at("dialog"), "close", () => this.stopCamera());
+    // What the browser cannot fetch, the models may: no picture is shown rather than a broken one.
+    on(this.at("picture"), "error", () => (this.at("picture").hidden = true));
     on(this.at("paste"), "click", () => this.pasteFromClipboard());
     on(this.at("remove"), "click", () => this.send("cleared", Date.now()));
     on(this.at("samples"), "click", (event) => {
@@ -86,8 +88,10 @@ class PictureInput {
     if (!preview) return;
     const picture = this.at("picture");
     const src = preview.src || previews.get(preview.handle);
-    picture.hidden = !src;
-    if (src && picture.getAttribute("src") !== src) picture.src = src;
+    if (picture.getAttribute("src") !== (src ?? "")) {
+      picture.hidden = !src;
+      picture.src = src ?? "";
+    }
     picture.alt = preview.alt;
     this.at("strip").hidden = !preview.strip.length;
     const strip = preview.strip.map((handle) => previews.get(handle)).filter(Boolean);
