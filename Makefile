@@ -35,7 +35,8 @@ models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
 
 test: models ## unit, contract and end-to-end tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@# One more worker than processors: tests wait as often as they compute.
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
 
 test-images: models ## build, push and start the images for real: minutes, and Docker or buildah
 	@$(BIN)/python -m pytest -m images tests/images
