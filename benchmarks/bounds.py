@@ -181,8 +181,8 @@ def _accuracy(figures: Figures) -> Iterator[Bound]:
         yield _most(what, 0.5, round(100 * (max(torch) - min(ours)), 6), how, "")
 
 
-def decoding_process_cost(figures: Figures) -> str:
-    """What it costs to decode in processes of their own, in a sentence; empty where it was not measured."""
+def processes_cost(figures: Figures) -> str:
+    """What it costs to answer in processes of their own, in a sentence; empty where it was not measured."""
     ours, without = figures.of("direct", "int8"), figures.of("variant", "int8")
     rates = [row.at(count) for row in ours[:1] + without[:1] for count in (1, MANY)]
     found = [rate for rate in rates if rate]
@@ -190,8 +190,8 @@ def decoding_process_cost(figures: Figures) -> str:
         return ""
     one, many, one_without, many_without = found
     return (
-        f"Decoding in processes of their own, which a hostile picture may kill, costs"
+        f"Answering in processes of their own, which a hostile picture may kill, costs"
         f" {(one.p50 - one_without.p50) * 1e3:+.2f} ms at one connection ({one.p50 * 1e3:.2f} ms against"
-        f" {one_without.p50 * 1e3:.2f} ms) and {many.rate / many_without.rate - 1:+.1%} of throughput at {MANY}"
-        f" ({many.rate:.0f}/s against {many_without.rate:.0f}/s)."
+        f" {one_without.p50 * 1e3:.2f} ms in the service's own), and all processors are used: {many.rate:.0f}/s at {MANY}"
+        f" against {many_without.rate:.0f}/s."
     )

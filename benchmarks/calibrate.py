@@ -1,8 +1,7 @@
 """`python -m benchmarks.calibrate NAME`: what one image costs on one processor, and what a catalog entry should say.
 
-The service runs as one Cloud Run vCPU would run it: on a single core, with one stream and one decoding process, while
-the client has the others. The seconds of processor that a request takes are counted by the kernel, so that they hold on
-a busy machine too.
+The service runs as one Cloud Run vCPU would run it: on a single core, while the client has the others. The seconds of
+processor that a request takes are counted by the kernel, so that they hold on a busy machine too.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def candidates() -> list[Candidate]:
         *(_peer(name, "int8", "given-decoder") for name in PEERS),
         *(_service(engine) for engine in engines),
         *(_gateway(engine) for engine in engines),
-        _service("int8", {"GUICHET_DECODERS": "0"}, "without-decoders"),
+        _service("int8", {"GUICHET_PROCESSES": "0"}, "one-process"),
     ]
 
 

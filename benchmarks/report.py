@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.bounds import Bound, decoding_process_cost
+from benchmarks.bounds import Bound, processes_cost
 from benchmarks.figures import Figures, Rate, Row
 
 MEGA: Final = 1e6
@@ -23,7 +23,7 @@ TITLES: Final = {
     "given-decoder": "given the same OpenVINO model and our decoder",
     "direct": "Guichet",
     "gateway": "Guichet through its gateway",
-    "variant": "Guichet, decoding in the service's own process",
+    "variant": "Guichet, answering in the service's own process",
 }
 COLOURS: Final = {"met": "green", "missed": "red", "not measured": "dim"}
 
@@ -43,7 +43,7 @@ def screen(figures: Figures, bounds: Sequence[Bound]) -> Group:
     for bound in bounds:
         colour = COLOURS[bound.verdict]
         verdicts.add_row(bound.what, bound.asked, bound.found, Text(bound.verdict, style=colour), bound.how)
-    sentences = [figures.machine.sentence(_peer_versions(figures)), decoding_process_cost(figures), *_failures(figures)]
+    sentences = [figures.machine.sentence(_peer_versions(figures)), processes_cost(figures), *_failures(figures)]
     return Group(table, Text(), verdicts, Text(), *(Text(sentence) for sentence in sentences if sentence))
 
 
@@ -64,7 +64,7 @@ def markdown(figures: Figures, bounds: Sequence[Bound], plot: str) -> str:
         lines += [_row(row) for row in cells]
     lines += ["", "| bound | asked | found | | from |", "|---|---|---|---|---|"]
     lines += [_row([bound.what, bound.asked, bound.found, _verdict(bound), bound.how]) for bound in bounds]
-    notes = [decoding_process_cost(figures), *_failures(figures)]
+    notes = [processes_cost(figures), *_failures(figures)]
     return "\n".join(lines + [line for note in notes if note for line in ("", note)]) + "\n"
 
 

@@ -84,9 +84,15 @@ def within_torch(path: Path) -> bool:
     ("modules", "banned"),
     [
         pytest.param(
-            "services.classifier.__main__, services.classifier.app, services.classifier.fetch",
-            ("torch", "torchvision", "nncf", "pydantic", "ruamel", "streamlit"),
-            id="classifier",
+            "services.classifier.__main__, services.classifier.app, services.classifier.fetch,"
+            "services.classifier.processes.pool",
+            ("torch", "torchvision", "nncf", "openvino", "numpy", "PIL", "pydantic", "ruamel", "streamlit"),
+            id="classifier-http",
+        ),
+        pytest.param(
+            "services.classifier.pipeline, services.classifier.processes.child",
+            ("torch", "torchvision", "nncf", "flask", "werkzeug", "gunicorn", "requests", "pydantic", "ruamel"),
+            id="classifier-processes",
         ),
         pytest.param(
             "services.directory.__main__",

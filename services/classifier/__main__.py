@@ -6,27 +6,23 @@ import os
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gunicorn.arbiter import Arbiter
-
-from services.artifact import ArtifactError, verified_receipt
-from services.classifier.decoding.alone import Alone
-from services.classifier.decoding.child import Decode
-from services.classifier.decoding.nursery import Nursery
-from services.classifier.decoding.pixels import decoded_pixels
-from services.classifier.decoding.pool import DecoderPool
+from services.artifact import ArtifactError, Receipt, verified_receipt
+from services.classifier.processes.fork_server import ForkServer
 from services.classifier.settings import Settings, available_cpus
-from services.web.connection import Bounds
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
 from services.web.memory import return_large_blocks
-from services.web.server import PortTaken, listening_socket, serve
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from services.classifier.answer import Answer, Ask
+    from services.classifier.parameters import Parameters
+    from services.classifier.pipeline import Pipeline
 
 # Threads beyond the requests that may come in: they answer probes and refuse the rest.
 SPARE_THREADS = 8
@@ -38,41 +34,72 @@ def main() -> int:
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)
-        alone = Alone() if settings.decoders else threading.Lock()
-        decode = partial(decoded_pixels, preprocess=receipt.preprocess, alone=alone)
         # Before the socket: its copy in another process would keep the port open after this one stopped listening.
-        nursery = Nursery.open(decode) if settings.decoders else None
-        listener = listening_socket(settings.host, settings.port)
-    except (SettingsError, ArtifactError, PortTaken) as err:
+        load = partial(_limited_pipeline, settings.artifact, receipt)
+        fork_server = ForkServer.open(load) if settings.processes else None
+        _serve(settings, receipt, fork_server)
+    except (SettingsError, ArtifactError) as err:
         for line in str(err).splitlines():
             log_fatal(line)
         return 1
-    bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
-    serve(
-        lambda: _loaded_app(settings, receipt.preprocess.crop, decode, nursery),
-        listener,
-        settings.concurrency + SPARE_THREADS,
-        bounds,
-    )
     return 0
 
 
-def _loaded_app(settings: Settings, side: int, decode: Decode, nursery: Nursery | None) -> Flask:
-    """The application, made in the process that serves: OpenVINO's threads do not survive a fork."""
-    from services.classifier.classifier import Classifier
+def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> None:
+    # Python loads what speaks HTTP on one processor while OpenVINO loads the network on another.
+    from services.web.connection import Bounds
+    from services.web.server import listening_socket, serve
 
-    if nursery:
-        decode = DecoderPool(nursery, side, settings.decoders, settings.max_body, _end_instance).pixels
-    with ThreadPoolExecutor(1) as loader:
-        # OpenVINO compiles the network on one processor while Python loads Flask on another.
-        loading = loader.submit(Classifier, settings.artifact, settings.model_name, settings.streams, decode)
-        from services.classifier.app import create_app
+    listener = listening_socket(settings.host, settings.port)
+    bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
+    serve(lambda: _loaded_app(settings, receipt, fork_server), listener, settings.concurrency + SPARE_THREADS, bounds)
+
+
+def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> Flask:
+    """The application, made in the process that serves."""
+    from gunicorn.arbiter import Arbiter
+
+    from services.classifier.app import create_app
+    from services.classifier.classifier import Classifier
+    from services.classifier.processes.pool import Pool
+
     try:
-        return create_app(settings, loading.result())
+        ask = (
+            Pool(fork_server, settings.processes, settings.max_body, _end_instance).answer
+            if fork_server
+            else _one_at_a_time(settings.artifact, receipt)
+        )
     except ArtifactError as err:
         log_fatal(str(err))
         # What gunicorn's arbiter takes for "do not try again".
         sys.exit(Arbiter.APP_LOAD_ERROR)
+    return create_app(settings, Classifier(receipt, ask))
+
+
+def _limited_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
+    """For processes that are of little account."""
+    from services.classifier.decoding.pixels import decoded_pixels
+    from services.classifier.pipeline import Pipeline
+    from services.classifier.processes.alone import Alone
+    from services.classifier.processes.child import limited
+
+    decode = partial(decoded_pixels, preprocess=receipt.preprocess, alone=Alone())
+    return Pipeline(folder, receipt, limited(decode))
+
+
+def _one_at_a_time(folder: Path, receipt: Receipt) -> Ask:
+    """In this process, for systems without Linux's memory files."""
+    from services.classifier.decoding.pixels import decoded_pixels
+    from services.classifier.pipeline import Pipeline
+
+    pipeline = Pipeline(folder, receipt, partial(decoded_pixels, preprocess=receipt.preprocess))
+    lock = threading.Lock()
+
+    def ask(image: bytes, parameters: Parameters) -> Answer:
+        with lock:
+            return pipeline.answer(image, parameters)
+
+    return ask
 
 
 def _end_instance() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import threading
 import time
 from contextlib import nullcontext
@@ -15,7 +14,8 @@ from flask import Flask, Response, request
 from prometheus_client import Histogram
 
 from services.classifier.admission import Admission
-from services.classifier.classifier import Classifier, Times
+from services.classifier.answer import Times
+from services.classifier.classifier import Classifier
 from services.classifier.inputs import Question, question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, NotReady, UrlDisabled
 from services.classifier.settings import Settings
@@ -57,7 +57,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
         gone = environ.get(GONE, bool)
         times = Times()
         with admission.place():
-            asked = _question(environ, reading, len(classifier.labels))
+            asked = _question(environ, reading, classifier.receipt.labels)
             image = asked.image
             if image is None:
                 with admission.fetch():
@@ -66,14 +66,15 @@ def create_app(settings: Settings, classifier: Classifier) -> Flask:
                     times.fetch = time.perf_counter() - started
             with admission.turn(until, gone) as times.queue:
                 try:
-                    answer = classifier.predictions(image, asked.parameters, times)
+                    answer = classifier.answer(image, asked.parameters)
                 except ImageUnsupported as problem:
                     if asked.image is None:
                         raise FetchType("The address does not answer with an image.") from problem
                     refuse_media_type(request.content_type or "", problem)
+        times.decode, times.infer = answer.decode, answer.infer
         for step, seconds in vars(times).items():
             seen[step].observe(seconds)
-        response = Response(json.dumps(answer), content_type="application/json")
+        response = Response(answer.body, content_type="application/json")
         response.headers["Server-Timing"] = times.server_timing
         response.headers["X-Model"] = classifier.receipt.model
         response.headers["X-Model-Version"] = classifier.receipt.version

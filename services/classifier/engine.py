@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Final
 
 import numpy as np
 import openvino as ov
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from services.classifier.decoding.pixels import Pixels
 
 Logits = NDArray[np.float32]
+
+# For one of several processes side by side: left alone, OpenVINO would bind the only thread of each to the same
+# processor. The thread that asks is the one that computes, so that a process that is forked later can do it too.
+ONE_PROCESSOR: Final = {"INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": "NO"}
 
 
 class Engine:

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from services.classifier.predictions import FUNCTIONS
+from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.problems import (
     ImageUnsupported,
     InputAmbiguous,
@@ -32,14 +32,6 @@ CREDENTIALS = {"key", "api_key", "access_token"}
 SOURCES = {"image", "inputs", "url"}
 MAX_PARTS = 20
 MAX_PART_HEADERS = 8192
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """How many labels are wanted, and what makes scores of the logits."""
-
-    top_k: int
-    function: str = "softmax"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.classifier.parameters import Function
+
 Scores = NDArray[np.float32]
 
 
@@ -29,7 +31,7 @@ def unchanged(logits: Scores) -> Scores:
     return logits
 
 
-FUNCTIONS: Final[dict[str, Callable[[Scores], Scores]]] = {
+SCORES: Final[dict[Function, Callable[[Scores], Scores]]] = {
     "softmax": softmax,
     "sigmoid": sigmoid,
     "none": unchanged,

@@ -22,9 +22,7 @@ class Settings:
     port: int
     concurrency: int
     deadline: float
-    streams: int
-    turns: int
-    decoders: int
+    processes: int
     max_body: int
     body_seconds: float
     url_fetch: bool
@@ -37,11 +35,15 @@ class Settings:
         """The folder of the model's artifact."""
         return self.model_dir / self.model_name
 
+    @property
+    def turns(self) -> int:
+        """How many requests are at work at a time."""
+        return max(1, self.processes)
+
     @classmethod
     def read(cls, variables: Mapping[str, str], cpus: int) -> Settings:
         """The settings; raises SettingsError with a line for each variable that is wrong."""
         env = Environment(variables)
-        streams = env.integer("GUICHET_STREAMS", cpus, least=1, most=256)
         settings = cls(
             model_name=env.text("MODEL_NAME", pattern=MODEL_NAME, meaning="the name of a model in the catalog"),
             model_dir=Path(env.text("MODEL_DIR", ".models", meaning="the folder that holds the artifacts")),
@@ -49,11 +51,11 @@ class Settings:
             port=env.integer("PORT", 8000, least=1, most=65535),
             concurrency=env.integer("GUICHET_CONCURRENCY", 8, least=1, most=1000),
             deadline=env.number("GUICHET_DEADLINE", 60, least=0.1, most=3600),
-            streams=streams,
-            # One more than can infer: while it decodes, or is on its way, no stream is idle.
-            turns=env.integer("GUICHET_TURNS", streams + 1, least=1, most=512),
-            # 0: in the service's own process, for systems without Linux's memory files.
-            decoders=env.integer("GUICHET_DECODERS", cpus if hasattr(os, "memfd_create") else 0, least=0, most=256),
+            # One more than there are processors: while one waits for its next picture, no processor is idle.
+            # 0: none but the service's own, for systems without Linux's memory files.
+            processes=env.integer(
+                "GUICHET_PROCESSES", cpus + 1 if hasattr(os, "memfd_create") else 0, least=0, most=256
+            ),
             max_body=env.integer("GUICHET_MAX_BODY", 10 * 2**20, least=1, most=32 * 2**20),
             body_seconds=env.number("GUICHET_BODY_SECONDS", 30, least=0.1, most=600),
             url_fetch=env.switch("GUICHET_URL_FETCH", True),

@@ -10,7 +10,7 @@ from services.directory.settings import Settings
 from services.directory.shown import DocumentError, Window
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
-from services.web.server import PortTaken, listening_socket, serve
+from services.web.server import listening_socket, serve
 
 THREADS = 8
 
@@ -21,7 +21,7 @@ def main() -> int:
         settings = Settings.read(os.environ)
         app = create_app(settings, Window(settings.document))
         listener = listening_socket(settings.host, settings.port)
-    except (SettingsError, PortTaken) as err:
+    except SettingsError as err:
         for line in str(err).splitlines():
             log_fatal(line)
         return 1

@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from services.web.connection import Bounds
+from services.web.environment import SettingsError
 from services.web.logs import log_to_stdout
 from services.web.worker import STOP_SECONDS, LoopWorker
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_BOUNDS = Bounds()
 
 
-class PortTaken(Exception):
+class PortTaken(SettingsError):
     """Nothing can listen at that address; the message says which and why."""
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from flask import Flask, Response, request
 
 from services.artifact import read_receipt
-from services.classifier.classifier import Classifier, Times
 from services.classifier.decoding.pixels import decoded_pixels
-from services.classifier.inputs import Parameters
+from services.classifier.parameters import Parameters
+from services.classifier.pipeline import Pipeline
 
 
 def create_app(artifacts: Path, first: str) -> Flask:
     """`POST /model/NAME` changes the model, `POST /predict` asks it: for everybody."""
     app = Flask(__name__)
 
-    def loaded(name: str) -> Classifier:
-        preprocess = read_receipt(artifacts / name).preprocess
-        return Classifier(artifacts / name, name, 1, lambda image: decoded_pixels(image, preprocess))
+    def loaded(name: str) -> Pipeline:
+        receipt = read_receipt(artifacts / name)
+        return Pipeline(artifacts / name, receipt, lambda image: decoded_pixels(image, receipt.preprocess))
 
     current = loaded(first)
 
@@ -31,7 +30,7 @@ def create_app(artifacts: Path, first: str) -> Flask:
 
     @app.post("/predict")
     def predict() -> Response:
-        answer = current.predictions(request.get_data(), Parameters(top_k=5), Times())
-        return Response(json.dumps(answer), content_type="application/json")
+        answer = current.answer(request.get_data(), Parameters(top_k=5))
+        return Response(answer.body, content_type="application/json")
 
     return app

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from services.classifier.answer import Answer
 from services.classifier.app import create_app
 from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
@@ -28,8 +29,7 @@ from services.web.server import listening_socket, serve
 class HeldModel:
     """Does with each "image" what it says, and nothing else."""
 
-    labels = ("one", "two", "three", "four", "five", "six")
-    receipt = SimpleNamespace(model="held", version="0")
+    receipt = SimpleNamespace(model="held", version="0", labels=6)
     healthy = True
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +37,7 @@ class HeldModel:
         self._lock = threading.Lock()
         self._never = threading.Event()
 
-    def predictions(self, image: bytes, parameters: Any, times: Any) -> list[dict[str, Any]]:
+    def answer(self, image: bytes, parameters: Any) -> Answer:
         name, verb, *words = [*image.decode("ascii", "replace").split(), "answer"][:3]
         if not name.isalnum():
             raise ImageUnsupported("The body is not a line of words.")
@@ -55,8 +55,8 @@ class HeldModel:
             raise MemoryError
         elif verb == "bug":
             raise KeyError(image)
-        times.infer = time.perf_counter() - began
-        return [{"label": name, "score": 1.0}]
+        body = json.dumps([{"label": name, "score": 1.0}]).encode()
+        return Answer(body, infer=time.perf_counter() - began)
 
 
 def main() -> None:

@@ -8,10 +8,12 @@ import sys
 from typing import Any
 
 from services.classifier import __main__ as service
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding import pixels
+
+decoded_pixels = pixels.decoded_pixels
 
 
-def poisoned(data: bytes, **options: Any) -> Pixels:
+def poisoned(data: bytes, **options: Any) -> pixels.Pixels:
     """Decodes, but for one word."""
     if data == b"segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -19,5 +21,5 @@ def poisoned(data: bytes, **options: Any) -> Pixels:
 
 
 if __name__ == "__main__":
-    service.decoded_pixels = poisoned  # type: ignore[attr-defined]
+    pixels.decoded_pixels = poisoned
     sys.exit(service.main())

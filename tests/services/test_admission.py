@@ -75,7 +75,7 @@ def callers(service: Service, count: int) -> Iterator[list[Caller]]:
 def test_of_a_burst_as_many_are_answered_as_there_are_places_and_the_rest_refused(
     start_held: StartHeld,
 ) -> None:
-    held = start_held(GUICHET_CONCURRENCY="6", GUICHET_TURNS="1")
+    held = start_held(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
     alive: list[float] = []
     over = threading.Event()
 
@@ -132,7 +132,7 @@ def test_offered_more_than_it_can_do_a_service_is_busy_with_answers_all_the_time
     start_held: StartHeld, times: int
 ) -> None:
     work, turns, places, seconds = 0.2, 2, 8, 4.0
-    held = start_held(GUICHET_CONCURRENCY=str(places), GUICHET_TURNS=str(turns))
+    held = start_held(GUICHET_CONCURRENCY=str(places), GUICHET_PROCESSES=str(turns))
     peak = turns / work
     with unless_the_machine_is_too_busy():
         answers = open_loop(held.service, times * peak, seconds, f"n sleep {work}")
@@ -171,7 +171,7 @@ def unless_the_machine_is_too_busy() -> Iterator[None]:
 
 
 def test_a_request_is_not_worked_on_once_its_deadline_has_passed(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_TURNS="1", GUICHET_DEADLINE="0.5")
+    held = start_held(GUICHET_PROCESSES="1", GUICHET_DEADLINE="0.5")
     with callers(held.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
         working = pool.submit(first.ask, "first hold")
         held.wait_until_asked("first")
@@ -184,7 +184,7 @@ def test_a_request_is_not_worked_on_once_its_deadline_has_passed(start_held: Sta
 
 
 def test_a_request_that_would_wait_too_long_is_refused_at_once(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_TURNS="1", GUICHET_DEADLINE="0.5")
+    held = start_held(GUICHET_PROCESSES="1", GUICHET_DEADLINE="0.5")
     with callers(held.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
         # It learns how long the model takes.
         assert first.ask("slow sleep 0.4").status == 200
@@ -199,7 +199,7 @@ def test_a_request_that_would_wait_too_long_is_refused_at_once(start_held: Start
 
 
 def test_probes_wait_for_nothing(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_TURNS="1", GUICHET_CONCURRENCY="4")
+    held = start_held(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="4")
     with callers(held.service, 4) as working, callers(held.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(caller.ask, f"n{number} hold") for number, caller in enumerate(working)]
         # While there is a place, this is refused for what it asks; and it never keeps one.
@@ -220,7 +220,7 @@ def break_off(sock: socket.socket) -> None:
 
 @pytest.mark.parametrize("leave", [break_off, socket.socket.close], ids=["reset", "closed"])
 def test_work_whose_caller_has_gone_is_not_done(start_held: StartHeld, leave: Callable[[socket.socket], None]) -> None:
-    held = start_held(GUICHET_TURNS="1", GUICHET_CONCURRENCY="3")
+    held = start_held(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="3")
     sockets = {name: connection(held.service) for name in ("working", "waiting", "uploading", "patient")}
     for name, sock in sockets.items():
         body = f"{name} hold".encode()

@@ -37,7 +37,7 @@ def require_end(held: Held, since: float) -> None:
 
 def test_told_to_stop_a_service_answers_all_it_has_accepted(start_held: StartHeld) -> None:
     """Those that are worked on, those that wait, one that is half sent, and one that nobody has looked at yet."""
-    held = start_held(GUICHET_CONCURRENCY="12", GUICHET_TURNS="2")
+    held = start_held(GUICHET_CONCURRENCY="12", GUICHET_PROCESSES="2")
     with ThreadPoolExecutor(10) as pool, connection(held.service) as half, connection(held.service) as idle:
         idle.sendall(head("GET", "/live"))
         assert replies(idle.recv(4096))[0].status == 200
@@ -72,7 +72,7 @@ def refuses_connections(service: Service) -> bool:
 
 
 def test_what_cannot_be_answered_in_time_is_refused_before_the_end(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_CONCURRENCY="4", GUICHET_TURNS="1")
+    held = start_held(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
     with ThreadPoolExecutor(4) as pool:
         asked: list[Future[requests.Response]] = [pool.submit(post, held.service, f"n{n} hold") for n in range(4)]
         wait_for(lambda: len(connections(held.service)) == 4, 5, "all callers to be connected")

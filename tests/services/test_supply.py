@@ -29,9 +29,9 @@ SERVING = [
 # fetch what a caller has asked for.
 NETWORK = {
     "socket": {
-        "services/classifier/decoding/child.py",
-        "services/classifier/decoding/nursery.py",
-        "services/classifier/decoding/pool.py",
+        "services/classifier/processes/child.py",
+        "services/classifier/processes/fork_server.py",
+        "services/classifier/processes/pool.py",
         "services/classifier/fetch.py",
         "services/classifier/outgoing.py",
         "services/web/connection.py",

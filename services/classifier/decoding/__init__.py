@@ -1,1 +1,1 @@
-"""From an image's bytes to pixels, in child processes that a hostile picture may kill."""
+"""From an image's bytes to the square of pixels that a network takes."""

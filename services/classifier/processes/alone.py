@@ -1,4 +1,4 @@
-"""One picture that takes much memory at a time, in all decoding processes together."""
+"""One picture that takes much memory at a time, in all processes together."""
 
 from __future__ import annotations
 
