@@ -21,7 +21,7 @@ READ = re.compile(
     re.MULTILINE,
 )
 # Set by those who start the program, whoever they are, and no matter of ours.
-SYSTEM = {"PATH", "HTTP_X_REQUEST_ID", "HTTP_X_CLOUD_TRACE_CONTEXT", "HTTP_TRACEPARENT"}
+SYSTEM = {"PATH", "CONTENT_TYPE", "HTTP_X_REQUEST_ID", "HTTP_X_CLOUD_TRACE_CONTEXT", "HTTP_TRACEPARENT"}
 
 
 def test_every_variable_that_the_code_reads_is_in_the_table_of_settings_and_no_other() -> None:

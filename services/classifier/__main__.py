@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +19,10 @@ from services.web.logs import log_fatal
 from services.web.memory import return_large_blocks
 
 if TYPE_CHECKING:
-    from flask import Flask
-
     from services.classifier.answer import Answer, Ask
     from services.classifier.parameters import Parameters
     from services.classifier.pipeline import Pipeline
+    from services.web.direct import Direct
 
 # Threads beyond the requests that may come in: they answer probes and refuse the rest.
 SPARE_THREADS = 8
@@ -55,7 +55,7 @@ def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None)
     serve(lambda: _loaded_app(settings, receipt, fork_server), listener, settings.concurrency + SPARE_THREADS, bounds)
 
 
-def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> Flask:
+def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> Direct:
     """The application, made in the process that serves."""
     from gunicorn.arbiter import Arbiter
 
@@ -78,21 +78,27 @@ def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | 
 
 def _limited_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
     """For processes that are of little account."""
-    from services.classifier.decoding.pixels import decoded_pixels
-    from services.classifier.pipeline import Pipeline
-    from services.classifier.processes.alone import Alone
-    from services.classifier.processes.child import limited
+    # OpenVINO does without its converter, which takes 60 ms to import and is of no use here.
+    sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # so the import system says "not here"
+    from services.classifier.pipeline import Network, Pipeline
+
+    with ThreadPoolExecutor(1) as loader:
+        # OpenVINO compiles the network while Python loads the decoders.
+        loading = loader.submit(Network.load, folder, receipt)
+        from services.classifier.decoding.pixels import decoded_pixels
+        from services.classifier.processes.alone import Alone
+        from services.classifier.processes.child import limited
 
     decode = partial(decoded_pixels, preprocess=receipt.preprocess, alone=Alone())
-    return Pipeline(folder, receipt, limited(decode))
+    return Pipeline(limited(decode), loading.result())
 
 
 def _one_at_a_time(folder: Path, receipt: Receipt) -> Ask:
     """In this process, for systems without Linux's memory files."""
     from services.classifier.decoding.pixels import decoded_pixels
-    from services.classifier.pipeline import Pipeline
+    from services.classifier.pipeline import Network, Pipeline
 
-    pipeline = Pipeline(folder, receipt, partial(decoded_pixels, preprocess=receipt.preprocess))
+    pipeline = Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
     lock = threading.Lock()
 
     def ask(image: bytes, parameters: Parameters) -> Answer:

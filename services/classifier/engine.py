@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from services.classifier.decoding.pixels import Pixels
+if TYPE_CHECKING:
+    from services.classifier.decoding.pixels import Pixels
 
 Logits = NDArray[np.float32]
 

@@ -28,10 +28,6 @@ def handle_problems(app: Flask) -> None:
     # Flask would redirect `//predict` to an address made of whatever Host the caller sent, on a page of HTML.
     app.url_map.merge_slashes = False
 
-    @app.errorhandler(Problem)
-    def _ours(problem: Problem) -> Response:
-        return problem_response(problem)
-
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         response = problem_response(_problem_of(error))
@@ -39,15 +35,20 @@ def handle_problems(app: Flask) -> None:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
-    @app.errorhandler(MemoryError)
-    def _memory(_: MemoryError) -> Response:
-        log.error("out of memory")
-        return problem_response(OutOfMemory("The service is short of memory; try again in a moment."))
-
     @app.errorhandler(Exception)
-    def _unforeseen(error: Exception) -> Response:
-        log_unforeseen(error)
-        return problem_response(InternalError("The service failed on this request; it is not your fault."))
+    def _any(error: Exception) -> Response:
+        return problem_response(problem_of(error))
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a caller is told of an error; what is not ours is logged by its kind and place."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, MemoryError):
+        log.error("out of memory")
+        return OutOfMemory("The service is short of memory; try again in a moment.")
+    log_unforeseen(error)
+    return InternalError("The service failed on this request; it is not your fault.")
 
 
 class _Http(Problem):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -18,11 +18,10 @@ from services.web.receiver import Arrival
 FAULT: Final = "guichet.fault"
 ARRIVED: Final = "guichet.arrived"
 GONE: Final = "guichet.gone"
-# Where an application keeps its door (services.web.door), among its extensions.
-DOOR: Final = "guichet.door"
 
 Environ = dict[str, Any]
-Application = Callable[..., Any]
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
 class Unreadable:
@@ -79,7 +78,7 @@ def answer(application: Application, cfg: Any, request: Any, environ: Environ, *
     response.version = "guichet"
     if closing:
         response.force_close()
-    pieces = application(environ, response.start_response)
+    pieces: Any = application(environ, response.start_response)
     try:
         for piece in pieces:
             response.write(piece)

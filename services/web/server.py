@@ -1,4 +1,4 @@
-"""gunicorn around a Flask application: one process with threads, and an arbiter that replaces it if it dies."""
+"""gunicorn around a WSGI application: one process with threads, and an arbiter that replaces it if it dies."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from services.web.connection import Bounds
 from services.web.environment import SettingsError
+from services.web.exchange import Application
 from services.web.logs import log_to_stdout
 from services.web.worker import STOP_SECONDS, LoopWorker
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-    from flask import Flask
-
 
 DEFAULT_BOUNDS = Bounds()
 
@@ -57,7 +53,9 @@ class _JsonLogger(Logger):
 class Server(BaseApplication):
     """Serves what `create_app` makes in the worker process, on a socket that listens already."""
 
-    def __init__(self, create_app: Callable[[], Flask], listener: socket.socket, threads: int, bounds: Bounds) -> None:
+    def __init__(
+        self, create_app: Callable[[], Application], listener: socket.socket, threads: int, bounds: Bounds
+    ) -> None:
         self._create_app = create_app
         self._options: dict[str, Any] = {
             "bind": f"fd://{listener.fileno()}",
@@ -86,12 +84,12 @@ class Server(BaseApplication):
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> WSGIApplication:  # type: ignore[override]  # the stubs want ASGI too
+    def load(self) -> Application:  # type: ignore[override]  # the stubs want ASGI too
         return self._create_app()
 
 
 def serve(
-    create_app: Callable[[], Flask], listener: socket.socket, threads: int, bounds: Bounds = DEFAULT_BOUNDS
+    create_app: Callable[[], Application], listener: socket.socket, threads: int, bounds: Bounds = DEFAULT_BOUNDS
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight get STOP_SECONDS to end."""
     os.environ.pop("GUNICORN_CMD_ARGS", None)

@@ -21,19 +21,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from gunicorn.workers.base import Worker
 
 from services.web import exchange
 from services.web.connection import Bounds, Connection, State
+from services.web.direct import Direct
 from services.web.faults import Overloaded, Stopping
 from services.web.logs import flush_logs
 from services.web.problems import InternalError, Problem, log_unforeseen
 from services.web.receiver import Arrival, Receiver
-
-if TYPE_CHECKING:
-    from services.web.door import Door
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +59,7 @@ class LoopWorker(Worker):
 
     bounds = Bounds()
     alive: bool
-    wsgi: exchange.Application
+    wsgi: exchange.Application  # type: ignore[assignment]  # the stubs are narrower than what is called
 
     def run(self) -> None:
         """Serve until SIGTERM, or until the arbiter is no more; then answer what was accepted."""
@@ -71,7 +69,7 @@ class LoopWorker(Worker):
         self._lock = threading.Lock()
         self._resumed: deque[Connection] = deque()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
-        self._door: Door | None = getattr(self.wsgi, "extensions", {}).get(exchange.DOOR)
+        self._refusal_of = self.wsgi.at_the_door if isinstance(self.wsgi, Direct) else _nothing
         self._swept = 0.0
         self._turns = 0
         self._address = self.sockets[0].getsockname()[:2]
@@ -113,7 +111,7 @@ class LoopWorker(Worker):
         environ = self._environment(connection, arrival)
         # From now on the body is the application's alone, to let go of when it can.
         arrival.body = b""
-        if self._door and (refusal := self._door.answer(environ)):
+        if refusal := self._refusal_of(environ):
             data, keep = exchange.answer(refusal, self.cfg, arrival.request, environ, closing=not self.alive)
             connection.answer(data, keep=keep)
         else:
@@ -260,6 +258,10 @@ def _whatever_happens(step: Callable[..., object], *arguments: object) -> None:
         step(*arguments)
     except Exception as err:
         log_unforeseen(err)
+
+
+def _nothing(_environ: exchange.Environ) -> None:
+    """What an application refuses at the door that has none."""
 
 
 def _free_files() -> int:

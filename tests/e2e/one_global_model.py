@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, Response, request
@@ -9,7 +10,7 @@ from flask import Flask, Response, request
 from services.artifact import read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.parameters import Parameters
-from services.classifier.pipeline import Pipeline
+from services.classifier.pipeline import Network, Pipeline
 
 
 def create_app(artifacts: Path, first: str) -> Flask:
@@ -18,7 +19,7 @@ def create_app(artifacts: Path, first: str) -> Flask:
 
     def loaded(name: str) -> Pipeline:
         receipt = read_receipt(artifacts / name)
-        return Pipeline(artifacts / name, receipt, lambda image: decoded_pixels(image, receipt.preprocess))
+        return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(artifacts / name, receipt))
 
     current = loaded(first)
 

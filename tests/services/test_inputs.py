@@ -302,7 +302,8 @@ def test_no_filling_makes_a_form_slow_to_read(filler: bytes) -> None:
     body = part((filler * (4 << 20))[: 4 << 20])
     began = time.process_time()
     assert refused(FORM, body) == "multipart_invalid"
-    assert time.process_time() - began < 1
+    # Reading it over and over would take minutes.
+    assert time.process_time() - began < 5
 
 
 json_keys = st.sampled_from(["url", "inputs", "parameters", "top_k", "function_to_apply"]) | st.text(max_size=4)

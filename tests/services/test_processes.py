@@ -20,7 +20,7 @@ from PIL import Image
 from services.artifact import ArtifactError, Receipt, read_receipt
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
-from services.classifier.pipeline import Decode, Pipeline
+from services.classifier.pipeline import Decode, Network, Pipeline
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
 from services.classifier.processes.child import limited
 from services.classifier.processes.fork_server import ForkServer
@@ -81,7 +81,7 @@ def receipt(folder: Path) -> Receipt:
 @pytest.fixture(scope="module")
 def alone(folder: Path, receipt: Receipt) -> Pipeline:
     """The same in the process of the tests."""
-    return Pipeline(folder, receipt, partial(decoded_pixels, preprocess=receipt.preprocess))
+    return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def opened_pool(
     folder: Path, receipt: Receipt, lost: Callable[[], None], largest_image: int = 1 << 20
 ) -> Iterator[Pool]:
     decode = limited(partial(hostile, partial(decoded_pixels, preprocess=receipt.preprocess)))
-    fork_server = ForkServer.open(lambda: Pipeline(folder, receipt, decode))
+    fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)))
     pool = Pool(fork_server, 2, largest_image, lost)
     try:
         yield pool

@@ -1,0 +1,93 @@
+"""`POST /predict`: from WSGI's environment to the best labels. The hot path on this side of the processes."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from contextlib import nullcontext
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from prometheus_client import Histogram
+from werkzeug.datastructures import MultiDict
+
+from services.classifier.admission import Admission
+from services.classifier.answer import Times
+from services.classifier.classifier import Classifier
+from services.classifier.inputs import Question, question, refuse_media_type
+from services.classifier.problems import FetchType, ImageUnsupported, UrlDisabled
+from services.classifier.settings import Settings
+from services.web.direct import Reply
+from services.web.exchange import ARRIVED, GONE, Environ
+
+if TYPE_CHECKING:
+    from services.classifier.fetch import Fetcher
+
+LARGE_BODY = 1 << 20
+STEPS = Histogram(
+    "guichet_step_seconds",
+    "Seconds that the steps of a prediction took.",
+    ["step"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+
+
+class Predict:
+    """Answers predictions; may be called from any thread."""
+
+    def __init__(self, settings: Settings, classifier: Classifier) -> None:
+        self.admission = Admission(settings.concurrency, settings.turns)
+        self._classifier, self._deadline = classifier, settings.deadline
+        self._model = {"X-Model": classifier.receipt.model, "X-Model-Version": classifier.receipt.version}
+        self._reading = threading.Lock()
+        self._steps = {step: STEPS.labels(step) for step in vars(Times())}
+        self._fetcher = cache(partial(_fetcher, settings))
+
+    def __call__(self, environ: Environ) -> Reply:
+        """Raises a Problem."""
+        until = environ.get(ARRIVED, time.monotonic()) + self._deadline
+        gone = environ.get(GONE, bool)
+        times = Times()
+        with self.admission.place():
+            asked = self._question(environ)
+            image = asked.image
+            if image is None:
+                with self.admission.fetch():
+                    started = time.perf_counter()
+                    image = self._fetcher().image(asked.url or "", until, gone)
+                    times.fetch = time.perf_counter() - started
+            with self.admission.turn(until, gone) as times.queue:
+                try:
+                    answer = self._classifier.answer(image, asked.parameters)
+                except ImageUnsupported as problem:
+                    if asked.image is None:
+                        raise FetchType("The address does not answer with an image.") from problem
+                    refuse_media_type(environ.get("CONTENT_TYPE", ""), problem)
+        times.decode, times.infer = answer.decode, answer.infer
+        for step, seconds in vars(times).items():
+            self._steps[step].observe(seconds)
+        return Reply(answer.body, "application/json", {"Server-Timing": times.server_timing} | self._model)
+
+    def _question(self, environ: dict[str, Any]) -> Question:
+        """What is asked; the body is let go, since a form and JSON hold the image within it a second time.
+
+        Taking one apart needs several copies of it for a moment: no two large ones at once.
+        """
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO()
+        query = MultiDict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
+        with self._reading if len(body) > LARGE_BODY else nullcontext():
+            return question(environ.get("CONTENT_TYPE", ""), body, query, self._classifier.receipt.labels)
+
+
+def _fetcher(settings: Settings) -> Fetcher:
+    """What fetches images; raises UrlDisabled where the service is told to fetch none."""
+    if not settings.url_fetch:
+        raise UrlDisabled("This service does not fetch images by address; send the image itself.")
+    # requests takes a while to import, and many services never need it.
+    from services.classifier.fetch import Fetcher
+    from services.classifier.outgoing import Outgoing
+
+    return Fetcher(settings.max_body, settings.url_seconds, Outgoing(loopback=settings.url_loopback))
