@@ -7,35 +7,25 @@ by itself, that the load beyond what it can do costs it little, and that its mem
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-import psutil
 import typer
 from rich.console import Console
 
 from benchmarks.arrivals import BROKEN, SILENT, UNCONNECTED, UNSENT, Client, Sent
 from benchmarks.machine import Machine
 from benchmarks.photos import default_folder, photos_in
-from benchmarks.processes import HOST, ROOT, free_ports
-from gateway.tether import tethered
-from services.catalog import load_catalog
+from benchmarks.processes import HOST, ROOT
+from benchmarks.system import KEY, System, Weight, system
 
-KEY: Final = "soak"
 CONNECTIONS: Final = 8
-START_SECONDS: Final = 120
 SAMPLE_SECONDS: Final = 1.0
 # A request is a killed process's own if it was under way when that was killed, or began before another could answer.
 GRACE_SECONDS: Final = 0.2
@@ -56,89 +46,11 @@ class Fault:
     recovered: float | None = None
 
 
-@dataclass(frozen=True)
-class Weight:
-    """Bytes of memory of the service's processes at a moment (monotonic), and which process then answered."""
-
-    at: float
-    size: int
-    worker: int
-
-
-@dataclass
-class System:
-    """What `make run` starts for one model."""
-
-    model: str
-    port: int
-    supervisor: psutil.Process
-    memory: list[Weight] = field(default_factory=list)
-
-    @property
-    def arbiter(self) -> psutil.Process:
-        """gunicorn's, of the model's service."""
-        found = [one for one in self.supervisor.children() if "services.classifier" in one.cmdline()]
-        return found[0]
-
-    @property
-    def service(self) -> list[psutil.Process]:
-        """All processes of the model's service."""
-        arbiter = self.arbiter
-        return [arbiter, *arbiter.children(recursive=True)]
-
-    @property
-    def worker(self) -> psutil.Process:
-        """The process that answers: the one with the threads."""
-        return max(self.arbiter.children(), key=lambda child: child.num_threads())
-
-    def kill_worker(self) -> None:
-        self.worker.kill()
-
-    def kill_decoder(self) -> None:
-        """One of the processes that read pictures."""
-        worker = self.worker
-        for child in self.arbiter.children():
-            if child != worker and (decoders := child.children()):
-                decoders[0].kill()
-
-    def kill_envoy(self) -> None:
-        for process in self.supervisor.children(recursive=True):
-            if process.name().startswith("envoy"):
-                process.kill()
-
-    def fill_disk(self) -> None:
-        """From now on the service cannot write a byte to a file: what a full disk does, and to the service alone."""
-        self._limit_files(0)
-
-    def free_disk(self) -> None:
-        self._limit_files(psutil.RLIM_INFINITY)
-
-    def weigh(self) -> None:
-        """Note what the service's processes hold in memory; what they share counts once."""
-        with contextlib.suppress(psutil.Error, IndexError, ValueError):
-            size = sum(one.memory_full_info().pss for one in self.service)
-            self.memory.append(Weight(time.monotonic(), size, self.worker.pid))
-
-    def keep_apart(self, processors: set[int]) -> None:
-        """From now on, all of the system but the model's service runs on these processors alone."""
-        service = {one.pid for one in self.service}
-        for process in [self.supervisor, *self.supervisor.children(recursive=True)]:
-            if process.pid not in service:
-                for thread in process.threads():
-                    os.sched_setaffinity(thread.id, processors)
-
-    def _limit_files(self, most: int) -> None:
-        # Not Envoy: for this way of filling a disk it knows no other answer than to end.
-        for process in self.service:
-            with contextlib.suppress(psutil.Error):
-                process.rlimit(psutil.RLIMIT_FSIZE, (most, psutil.RLIM_INFINITY))
-
-
 def faults() -> list[Fault]:
     """In the order of their time; the disk is freed again."""
     return [
         Fault("kill -9 of the service's worker", 0.20, System.kill_worker),
-        Fault("kill -9 of a decoder", 0.35, System.kill_decoder),
+        Fault("kill -9 of a process that answers", 0.35, System.kill_child),
         Fault("kill -9 of Envoy", 0.50, System.kill_envoy),
         Fault("a full disk", 0.65, System.fill_disk, kills=False),
         Fault("the disk freed again", 0.75, System.free_disk, kills=False),
@@ -152,8 +64,6 @@ class Result:
     model: str
     seconds: float
     capacity: float
-    # While client and gateway have as much to do as with the load.
-    beside: float
     rate: float
     sent: list[Sent]
     faults: list[Fault]
@@ -206,7 +116,7 @@ class Result:
             case 200:
                 return "200, answered"
             case 422 if self._of_the_killed(one):
-                return "422, its decoder was killed"
+                return "422, its process was killed"
             case int():
                 return f"{one.outcome} {one.code}".strip()
             case _ if one.outcome == UNCONNECTED:
@@ -218,49 +128,6 @@ class Result:
         return "lost"
 
 
-@contextmanager
-def system(model: str, folder: Path) -> Iterator[System]:
-    """`make run` of one model, ready; ended with the block."""
-    port, page = free_ports(2)
-    command = [sys.executable, "-m", "deploy", "local", f"--gateway-port={port}", f"--frontend-port={page}"]
-    command += [f"--api-key={KEY}", f"--state={folder}"]
-    mine = os.sched_getaffinity(0)
-    given = processors_of_the_service(model)
-    os.sched_setaffinity(0, given)
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            tethered(command),
-            cwd=ROOT,
-            env=os.environ | {"MODELS": model, "COLUMNS": "120"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        until = time.monotonic() + START_SECONDS
-        while b"curl " not in (folder / "output").read_bytes():
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError((folder / "output").read_text(errors="replace"))
-            time.sleep(0.1)
-        started = System(model, port, psutil.Process(process.pid))
-        if rest := mine - given:
-            started.keep_apart(rest)
-            os.sched_setaffinity(0, rest)
-        yield started
-    finally:
-        os.sched_setaffinity(0, mine)
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def processors_of_the_service(model: str) -> set[int]:
-    """As many of this machine's as the catalog gives an instance, where that leaves some to everything else."""
-    mine = sorted(os.sched_getaffinity(0))
-    cpu = load_catalog()[model].cpu
-    return set(mine[:cpu] if cpu < len(mine) else mine)
-
-
 async def soak(running: System, photos: list[bytes], seconds: float, times: float, console: Console) -> Result:
     """Find what the system can do, offer it `times` as much for `seconds`, and strike."""
     client = Client(HOST, running.port, f"/v1/models/{running.model}/predict", {"x-api-key": KEY}, photos)
@@ -270,10 +137,8 @@ async def soak(running: System, photos: list[bytes], seconds: float, times: floa
     await client.keep_asking(CONNECTIONS, measured)
     capacity = sum(one.outcome == 200 for one in client.sent) / measured
     client.sent.clear()
-    beside = await _capacity_beside(client, running, measured, (times - 1) * capacity)
     console.print(
-        f"{running.model} answers {capacity:.0f}/s at most, {beside:.0f}/s while client and gateway are as busy as with"
-        f" the load; offered {times * capacity:.0f}/s for {seconds:.0f} s"
+        f"{running.model} answers {capacity:.0f}/s at most; offered {times * capacity:.0f}/s for {seconds:.0f} s"
     )
     planned = faults()
     load = asyncio.create_task(client.ask_at(times * capacity, seconds))
@@ -284,22 +149,7 @@ async def soak(running: System, photos: list[bytes], seconds: float, times: floa
         good = (one.ended for one in client.sent if one.outcome == 200 and one.began >= fault.began)
         fault.recovered = min(good, default=None)
     processors = len(running.arbiter.cpu_affinity())
-    return Result(
-        running.model, seconds, capacity, beside, times * capacity, client.sent, planned, running.memory, processors
-    )
-
-
-async def _capacity_beside(client: Client, running: System, seconds: float, rate: float) -> float:
-    """What the service can answer while the gateway refuses so many requests more by itself: it has nothing at `/`.
-
-    The processors of one machine slow one another down; a service in the cloud has no client beside it.
-    """
-    others = Client(HOST, running.port, "/", {"x-api-key": KEY}, [b"x"])
-    await asyncio.gather(client.keep_asking(CONNECTIONS, seconds), others.ask_at(rate, seconds))
-    await others.close()
-    found = sum(one.outcome == 200 for one in client.sent) / seconds
-    client.sent.clear()
-    return found
+    return Result(running.model, seconds, capacity, times * capacity, client.sent, planned, running.memory, processors)
 
 
 async def _strike(running: System, planned: list[Fault], began: float, seconds: float, console: Console) -> None:
@@ -344,10 +194,8 @@ def report(result: Result, machine: Machine) -> str:
         "|---|---:|---:|",
         f"| lost, beyond what a killed process was answering | {len(result.lost)} | 0 |",
         f"| right answers per second | {result.goodput:.0f} | |",
-        f"| … of the {result.beside:.0f}/s it can do while client and gateway are as busy (the gateway refusing what is"
-        f" too much) | {result.goodput / result.beside:.0%} | ≥ 90 % |",
-        f"| … of the {result.capacity:.0f}/s it can do with nothing to refuse"
-        f" | {result.goodput / result.capacity:.0%} | |",
+        f"| … of the {result.capacity:.0f}/s it did before, with nothing to refuse"
+        f" | {result.goodput / result.capacity:.0%} | ≥ 90 % |",
         f"| p50 of the right answers, but for those that waited for a killed part | {p50:.0f} ms | |",
         f"| p99 of the same | {p99:.0f} ms | the wait of a full queue is {limit * 1000:.0f} ms |",
         "| memory of the service in the longest life of a worker, last third over first"
