@@ -21,14 +21,12 @@ from pathlib import Path
 
 from services.artifact import read_labels, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
-from services.classifier.engine import Engine
+from services.classifier.engine import ONE_PROCESSOR, Engine
 from services.classifier.predictions import best_predictions, softmax
 from services.classifier.settings import available_cpus
 
 WARM_SECONDS = 0.5
 TOP = 5
-# Left alone, OpenVINO would bind each process's only thread to the same processor.
-ONE_PROCESSOR = {"INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": "NO"}
 Answer = Callable[[bytes], object]
 
 

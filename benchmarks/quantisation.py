@@ -30,7 +30,7 @@ from benchmarks.rates import rate
 from benchmarks.report import write_between_markers
 from services.catalog import Catalog, Model, load_catalog
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
-from services.classifier.engine import Engine
+from services.classifier.engine import ONE_PROCESSOR, Engine
 from services.classifier.settings import available_cpus
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "quantisation.json"
@@ -132,8 +132,7 @@ def _case(name: str, folder: Path, properties: dict[str, str] | None = None) -> 
 
 def _engine(folder: Path, properties: dict[str, str] | None = None) -> Engine:
     """On one core, as one Cloud Run vCPU would have it."""
-    one = {"INFERENCE_NUM_THREADS": "1"}
-    return Engine(folder / "model.xml", streams=1, properties=one | (properties or {}))
+    return Engine(folder / "model.xml", streams=1, properties=ONE_PROCESSOR | (properties or {}))
 
 
 def _best(logits: Callable[[Pixels], np.ndarray], pixels: Sequence[Pixels]) -> Best:
