@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import nullcontext
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from prometheus_client import Histogram
@@ -70,7 +70,7 @@ class Predict:
             self._steps[step].observe(seconds)
         return Reply(answer.body, "application/json", {"Server-Timing": times.server_timing} | self._model)
 
-    def _question(self, environ: dict[str, Any]) -> Question:
+    def _question(self, environ: Environ) -> Question:
         """What is asked; the body is let go, since a form and JSON hold the image within it a second time.
 
         Taking one apart needs several copies of it for a moment: no two large ones at once.

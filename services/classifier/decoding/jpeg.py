@@ -65,8 +65,8 @@ def require_few_scans(data: bytes, header: Header) -> None:
 def reduced_jpeg(data: bytes, least: int) -> NDArray[np.uint8]:
     """uint8 [height, width, 3], whole, or at most half as large with both sides at least `least` pixels.
 
-    Between the two, libjpeg-turbo has no vector code and takes longer than for the whole: 1.8 ms against 1.6 for a photo
-    of 500 × 375 pixels, the resize that follows included.
+    Between the two, libjpeg-turbo has no vector code and takes longer than for the whole: 1.8 ms against 1.6 for a
+    photo of 500 × 375 pixels, the resize that follows included.
     Raises ValueError for what libjpeg-turbo does not decode to RGB without a complaint.
     """
     pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(

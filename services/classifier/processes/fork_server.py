@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from services.artifact import ArtifactError
+from services.web.logs import log_fatal, place_of
 
 if TYPE_CHECKING:
     from services.classifier.pipeline import Pipeline
@@ -47,6 +48,11 @@ class ForkServer:
             ours.close()
             try:
                 _serve(theirs, load)
+            except ConnectionError:
+                # Whoever was served has been killed.
+                os._exit(0)
+            except Exception as err:
+                log_fatal(f"the process that loads the network: {type(err).__name__} at {place_of(err.__traceback__)}")
             finally:
                 os._exit(1)
         theirs.close()
