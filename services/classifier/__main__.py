@@ -16,7 +16,7 @@ from services.classifier.processes.fork_server import ForkServer
 from services.classifier.settings import Settings, available_cpus
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
-from services.web.memory import return_large_blocks
+from services.web.memory import keep_little_memory
 
 if TYPE_CHECKING:
     from services.classifier.answer import Answer, Ask
@@ -30,7 +30,7 @@ SPARE_THREADS = 8
 
 def main() -> int:
     """0 after a clean stop; not 0, and one line for each mistake, where the service cannot start."""
-    return_large_blocks()
+    keep_little_memory()
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)

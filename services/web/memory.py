@@ -1,4 +1,4 @@
-"""What the C library does with memory that is no longer used."""
+"""How much memory the C library keeps that nobody uses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Final
 # glibc's, from malloc.h.
 M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
+M_ARENA_MAX: Final = -8
 LARGE_BYTES: Final = 1 << 20
 KEPT_BYTES: Final = 8 << 20
+# Threads that share Python's lock need no heaps of their own.
+ARENAS: Final = 2
 
 
-def return_large_blocks() -> None:
-    """From now on, in this process and its forks, glibc gives large blocks back to the system when they are freed.
+def keep_little_memory() -> None:
+    """From now on, in this process and its forks, glibc has few heaps, and gives large blocks back when they are freed.
 
     Left alone, it learns from the first large body to keep all that come after, between small blocks that stay.
     """
@@ -22,3 +25,4 @@ def return_large_blocks() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_ARENA_MAX, ARENAS)
