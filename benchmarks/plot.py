@@ -27,7 +27,7 @@ LEGEND = {
     "torch": "peers, torch as documented",
     "given": "peers given the OpenVINO model",
     "given-decoder": "… and our decoder",
-    "variant": "Guichet, decoding in the service's process",
+    "variant": "Guichet, answering in the service's own process",
     "gateway": "Guichet through the gateway",
     "direct": "Guichet",
 }
