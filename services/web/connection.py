@@ -108,6 +108,8 @@ class Connection:
         except IndexError:
             return
         self._account(0)
+        # Before the caller can know of the answer: who comes after that is younger.
+        self.since = time.monotonic()
         try:
             self._rest = data[self.sock.send(data) :]
         except BlockingIOError:
@@ -119,7 +121,6 @@ class Connection:
             self.state = State.ANSWERED
             self._server.soon(self)
             return
-        self.since = time.monotonic()
         self.until = self.since + self._server.bounds.idle_seconds
         self.state = State.RECEIVING
         # What the loop saw while it was not yet RECEIVING, it has left to us.

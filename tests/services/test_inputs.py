@@ -300,10 +300,10 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
 @pytest.mark.parametrize("filler", [b"\r", b"\n", b"\r\n", b"\r\n--", b"\r\n--b", b"--b\r\n", b"-"], ids=repr)
 def test_no_filling_makes_a_form_slow_to_read(filler: bytes) -> None:
     body = part((filler * (4 << 20))[: 4 << 20])
-    began = time.process_time()
+    # Of this thread alone: what tests before it have started may still run in others.
+    began = time.thread_time()
     assert refused(FORM, body) == "multipart_invalid"
-    # Reading it over and over would take minutes.
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 1
 
 
 json_keys = st.sampled_from(["url", "inputs", "parameters", "top_k", "function_to_apply"]) | st.text(max_size=4)
