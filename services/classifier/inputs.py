@@ -6,14 +6,14 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
 
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.problems import (
@@ -32,6 +32,8 @@ CREDENTIALS = {"key", "api_key", "access_token"}
 SOURCES = {"image", "inputs", "url"}
 MAX_PARTS = 20
 MAX_PART_HEADERS = 8192
+# So much of a form is read at a time: a part's header is looked at before more of it is.
+FORM_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -113,35 +115,46 @@ def _image_part(body: bytes, boundary: str) -> bytes:
 
 def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
     """The parts' names and contents; what they say of file names and types is not even looked at."""
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
     parts: list[tuple[str | None, bytearray]] = []
     try:
-        decoder.receive_data(body)
-        decoder.receive_data(None)
-        while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
+        for event in _events(body, boundary):
             if isinstance(event, (Field, File)):
                 _require_plain(event)
                 parts.append((event.name, bytearray()))
             elif isinstance(event, Data):
                 parts[-1][1].extend(event.data)
     except (ValueError, LookupError) as err:
-        raise MultipartInvalid("The multipart body is not well-formed.") from err
+        raise MultipartInvalid("The multipart body is not well-formed, or ends too early.") from err
     except HTTPException as err:
-        raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts, or too large a header.") from err
-    if not isinstance(event, Epilogue):
-        raise MultipartInvalid("The multipart body ends without its closing boundary.")
+        raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts.") from err
     return [(name, bytes(content)) for name, content in parts]
+
+
+def _events(body: bytes, boundary: str) -> Iterator[Event]:
+    """What the form is made of, in its order; raises ValueError where it ends too early."""
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
+    for start in range(0, len(body) + FORM_PIECE, FORM_PIECE):
+        # After the last piece, the decoder wants to hear that it was.
+        decoder.receive_data(body[start : start + FORM_PIECE] or None)
+        while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
+            yield event
+        if decoder.state is State.PART and len(decoder.buffer) > MAX_PART_HEADERS:
+            raise _too_large_a_header()
 
 
 def _require_plain(part: Field | File) -> None:
     """A part is the image's own bytes: no encoding of them, and no further parts within."""
     if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
-        raise MultipartInvalid("A part of the multipart body has too large a header.")
+        raise _too_large_a_header()
     encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
     if encoding not in ("7bit", "8bit", "binary"):
         raise MultipartInvalid("The part `image` should hold the image's bytes as they are, not encoded.")
     if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
         raise MultipartInvalid("The part `image` should hold an image, not further parts.")
+
+
+def _too_large_a_header() -> MultipartInvalid:
+    return MultipartInvalid("A part of the multipart body has too large a header.")
 
 
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> Question:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -77,6 +78,8 @@ class Connection:
         self.until = self.since + server.bounds.head_seconds
         self._server, self._receiver = server, receiver
         self._ended = False
+        # Held from before an answer is sent until that is noted: its caller may be here again in between.
+        self._answering = threading.Lock()
         self._unanswered: list[Arrival] = []
         self._rest = b""
         self._keep = True
@@ -94,7 +97,8 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Whether nothing of a request is here."""
-        return self.state is State.RECEIVING and not self._receiver.started
+        with self._answering:
+            return self.state is State.RECEIVING and not self._receiver.started
 
     @property
     def unanswered(self) -> Arrival | None:
@@ -103,29 +107,8 @@ class Connection:
 
     def answer(self, data: bytes, *, keep: bool) -> None:
         """Send the answer to the request that was called, from any thread and without waiting; the first one counts."""
-        try:
-            self._unanswered.pop()
-        except IndexError:
-            return
-        self._account(0)
-        # Before the caller can know of the answer: who comes after that is younger.
-        self.since = time.monotonic()
-        try:
-            self._rest = data[self.sock.send(data) :]
-        except BlockingIOError:
-            self._rest = data
-        except OSError:
-            keep = False
-        self._keep = keep
-        if not keep or self._rest:
-            self.state = State.ANSWERED
-            self._server.soon(self)
-            return
-        self.until = self.since + self._server.bounds.idle_seconds
-        self.state = State.RECEIVING
-        # What the loop saw while it was not yet RECEIVING, it has left to us.
-        if self._receiver.started or self._ended:
-            self._server.soon(self)
+        with self._answering:
+            self._answer(data, keep)
 
     def resume(self) -> None:
         """Go on after an answer that left something to do."""
@@ -193,6 +176,31 @@ class Connection:
         self._account(0)
         self._server.forget(self)
         self.sock.close()
+
+    def _answer(self, data: bytes, keep: bool) -> None:
+        try:
+            self._unanswered.pop()
+        except IndexError:
+            return
+        self._account(0)
+        # Before the caller can know of the answer: who comes after that is younger.
+        self.since = time.monotonic()
+        try:
+            self._rest = data[self.sock.send(data) :]
+        except BlockingIOError:
+            self._rest = data
+        except OSError:
+            keep = False
+        self._keep = keep
+        if not keep or self._rest:
+            self.state = State.ANSWERED
+            self._server.soon(self)
+            return
+        self.until = self.since + self._server.bounds.idle_seconds
+        self.state = State.RECEIVING
+        # What the loop saw while it was not yet RECEIVING, it has left to us.
+        if self._receiver.started or self._ended:
+            self._server.soon(self)
 
     def _finish(self) -> None:
         """No more will come: what was whole is being answered, what is not never will be."""

@@ -115,11 +115,10 @@ def test_when_the_connections_are_used_up_the_idle_ones_make_room(start_service:
             sock = stack.enter_context(connection(service))
             sock.sendall(head("GET", "/live"))
             assert replies(sock.recv(4096))[0].status == 200
-        busy = []
-        for _ in range(10):
-            busy.append(stack.enter_context(connection(service)))
-            busy[-1].sendall(head("POST", expect="100-continue", content_length="4"))
-            assert busy[-1].recv(100).startswith(b"HTTP/1.1 100")
+        busy = [stack.enter_context(connection(service)) for _ in range(10)]
+        for sock in busy:
+            sock.sendall(head("POST", expect="100-continue", content_length="4"))
+            assert sock.recv(100).startswith(b"HTTP/1.1 100")
         answer = talk(service, head("GET", "/live"))
         assert answer.statuses == [429]
         assert answer.replies[0].code == "overloaded"
