@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from services.classifier.parameters import Parameters
     from services.classifier.pipeline import Pipeline
     from services.web.direct import Direct
+    from services.web.loop import Loop
 
-# Threads beyond the requests that may come in: they answer probes and refuse the rest.
+# Threads beyond the requests that may come in: for probes, and whatever else is asked.
 SPARE_THREADS = 8
 
 
@@ -52,10 +52,11 @@ def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None)
 
     listener = listening_socket(settings.host, settings.port)
     bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
-    serve(lambda: _loaded_app(settings, receipt, fork_server), listener, settings.concurrency + SPARE_THREADS, bounds)
+    threads = settings.concurrency + SPARE_THREADS
+    serve(partial(_loaded_app, settings, receipt, fork_server), listener, threads, bounds)
 
 
-def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> Direct:
+def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | None, loop: Loop) -> Direct:
     """The application, made in the process that serves."""
     from gunicorn.arbiter import Arbiter
 
@@ -65,15 +66,15 @@ def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | 
 
     try:
         ask = (
-            Pool(fork_server, settings.processes, settings.max_body, _end_instance).answer
+            Pool(loop, fork_server, settings.processes, settings.max_body, _end_instance).answer
             if fork_server
-            else _one_at_a_time(settings.artifact, receipt)
+            else _in_a_thread(settings.artifact, receipt, loop)
         )
     except ArtifactError as err:
         log_fatal(str(err))
         # What gunicorn's arbiter takes for "do not try again".
         sys.exit(Arbiter.APP_LOAD_ERROR)
-    return create_app(settings, Classifier(receipt, ask))
+    return create_app(settings, Classifier(receipt, ask), loop)
 
 
 def _limited_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
@@ -93,17 +94,15 @@ def _limited_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
     return Pipeline(limited(decode), loading.result())
 
 
-def _one_at_a_time(folder: Path, receipt: Receipt) -> Ask:
-    """In this process, for systems without Linux's memory files."""
+def _in_a_thread(folder: Path, receipt: Receipt, loop: Loop) -> Ask:
+    """In this process, one at a time, for systems without Linux's memory files."""
     from services.classifier.decoding.pixels import decoded_pixels
     from services.classifier.pipeline import Network, Pipeline
 
     pipeline = Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
-    lock = threading.Lock()
 
-    def ask(image: bytes, parameters: Parameters) -> Answer:
-        with lock:
-            return pipeline.answer(image, parameters)
+    async def ask(image: bytes, parameters: Parameters) -> Answer:
+        return await loop.elsewhere(partial(pipeline.answer, image, parameters))
 
     return ask
 

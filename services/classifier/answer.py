@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.classifier.parameters import Parameters
@@ -17,8 +17,9 @@ class Answer:
     infer: float = 0.0
 
 
-# An image's bytes -> its answer; raises a Problem.
-Ask = Callable[[bytes, Parameters], Answer]
+# An image's bytes -> its answer; raises a Problem. Called where it is computed, awaited where it is asked for.
+Answering = Callable[[bytes, Parameters], Answer]
+Ask = Callable[[bytes, Parameters], Awaitable[Answer]]
 
 
 @dataclass

@@ -14,12 +14,13 @@ from services.classifier.settings import Settings
 from services.web.direct import Direct
 from services.web.envelope import wrap_answers
 from services.web.errors import handle_problems
+from services.web.loop import Loop
 from services.web.metrics import metrics_page
 
 FORMATS = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]
 
 
-def create_app(settings: Settings, classifier: Classifier) -> Direct:
+def create_app(settings: Settings, classifier: Classifier, loop: Loop) -> Direct:
     """The WSGI application that answers for `classifier`: predictions directly, and everything else by Flask."""
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
@@ -43,8 +44,7 @@ def create_app(settings: Settings, classifier: Classifier) -> Direct:
         return {"status": "ready", "model": classifier.receipt.model, "version": classifier.receipt.version}
 
     app.add_url_rule("/metrics", "metrics", metrics_page)
-    predict = Predict(settings, classifier)
-    return Direct(app, "POST", "/predict", predict, predict.admission.refused, settings.origins)
+    return Direct(app, "POST", "/predict", Predict(settings, classifier, loop), settings.origins)
 
 
 def model_card(settings: Settings, classifier: Classifier) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from services.artifact import Receipt
 from services.classifier.answer import Answer, Ask
 from services.classifier.parameters import Parameters
@@ -14,13 +12,11 @@ INVALID_IN_A_ROW = 3
 
 
 class Classifier:
-    """Answers for one model; safe to call from many threads."""
+    """Answers for one model."""
 
     def __init__(self, receipt: Receipt, ask: Ask) -> None:
-        """`ask` may be called from many threads."""
         self.receipt = receipt
         self._ask = ask
-        self._lock = threading.Lock()
         self._invalid = 0
 
     @property
@@ -28,13 +24,12 @@ class Classifier:
         """False after a few invalid answers in a row."""
         return self._invalid < INVALID_IN_A_ROW
 
-    def answer(self, image: bytes, parameters: Parameters) -> Answer:
+    async def answer(self, image: bytes, parameters: Parameters) -> Answer:
         """Raises a Problem for a picture that cannot be read."""
         try:
-            answer = self._ask(image, parameters)
+            answer = await self._ask(image, parameters)
         except ModelOutputInvalid:
-            with self._lock:
-                self._invalid += 1
+            self._invalid += 1
             raise
         self._invalid = 0
         return answer

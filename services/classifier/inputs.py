@@ -51,11 +51,17 @@ def question(content_type: str, body: bytes, query: MultiDict[str, str], labels:
     media_type, options = _media_type(content_type)
     if media_type == "multipart/form-data":
         return Question(parameters, image=_image_part(body, options.get("boundary", "")))
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if _is_json(media_type):
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("JSON is read as UTF-8 only.")
         return _from_json(body, parameters, labels)
     return Question(parameters, image=body)
+
+
+def is_an_image_itself(content_type: str) -> bool:
+    """Whether the body is the image's bytes, with nothing to take apart."""
+    media_type, _ = _media_type(content_type)
+    return media_type != "multipart/form-data" and not _is_json(media_type)
 
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
@@ -71,6 +77,10 @@ def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
 def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
     media_type, options = parse_options_header(content_type)
     return media_type.lower(), options
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _query_parameters(query: MultiDict[str, str], labels: int) -> Parameters:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -16,11 +17,12 @@ from werkzeug.datastructures import MultiDict
 from services.classifier.admission import Admission
 from services.classifier.answer import Times
 from services.classifier.classifier import Classifier
-from services.classifier.inputs import Question, question, refuse_media_type
+from services.classifier.inputs import Question, is_an_image_itself, question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, UrlDisabled
 from services.classifier.settings import Settings
 from services.web.direct import Reply
 from services.web.exchange import ARRIVED, GONE, Environ
+from services.web.loop import Loop
 
 if TYPE_CHECKING:
     from services.classifier.fetch import Fetcher
@@ -35,51 +37,58 @@ STEPS = Histogram(
 
 
 class Predict:
-    """Answers predictions; may be called from any thread."""
+    """Answers predictions in the loop; what takes long, processes and threads do."""
 
-    def __init__(self, settings: Settings, classifier: Classifier) -> None:
-        self.admission = Admission(settings.concurrency, settings.turns)
-        self._classifier, self._deadline = classifier, settings.deadline
+    def __init__(self, settings: Settings, classifier: Classifier, loop: Loop) -> None:
+        self._admission = Admission(loop, settings.concurrency, settings.turns)
+        self._classifier, self._loop, self._deadline = classifier, loop, settings.deadline
         self._model = {"X-Model": classifier.receipt.model, "X-Model-Version": classifier.receipt.version}
         self._reading = threading.Lock()
         self._steps = {step: STEPS.labels(step) for step in vars(Times())}
         self._fetcher = cache(partial(_fetcher, settings))
 
-    def __call__(self, environ: Environ) -> Reply:
+    async def __call__(self, environ: Environ) -> Reply:
         """Raises a Problem."""
         until = environ.get(ARRIVED, time.monotonic()) + self._deadline
         gone = environ.get(GONE, bool)
         times = Times()
-        with self.admission.place():
-            asked = self._question(environ)
+        with self._admission.place():
+            asked = await self._question(environ)
             image = asked.image
             if image is None:
-                with self.admission.fetch():
+                with self._admission.fetch():
                     started = time.perf_counter()
-                    image = self._fetcher().image(asked.url or "", until, gone)
+                    image = await self._loop.elsewhere(lambda: self._fetcher().image(asked.url or "", until, gone))
                     times.fetch = time.perf_counter() - started
-            with self.admission.turn(until, gone) as times.queue:
+            async with self._admission.turn(until, gone) as times.queue:
                 try:
-                    answer = self._classifier.answer(image, asked.parameters)
+                    answer = await self._classifier.answer(image, asked.parameters)
                 except ImageUnsupported as problem:
                     if asked.image is None:
                         raise FetchType("The address does not answer with an image.") from problem
                     refuse_media_type(environ.get("CONTENT_TYPE", ""), problem)
+            # The next one's work begins before this one's answer is written.
+            await self._loop.others()
         times.decode, times.infer = answer.decode, answer.infer
         for step, seconds in vars(times).items():
             self._steps[step].observe(seconds)
         return Reply(answer.body, "application/json", {"Server-Timing": times.server_timing} | self._model)
 
-    def _question(self, environ: Environ) -> Question:
-        """What is asked; the body is let go, since a form and JSON hold the image within it a second time.
-
-        Taking one apart needs several copies of it for a moment: no two large ones at once.
-        """
+    async def _question(self, environ: Environ) -> Question:
+        """What is asked; the body is let go, since a form and JSON hold the image within it a second time."""
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO()
+        content_type = environ.get("CONTENT_TYPE", "")
         query = MultiDict(parse_qsl(environ["QUERY_STRING"], keep_blank_values=True))
-        with self._reading if len(body) > LARGE_BODY else nullcontext():
-            return question(environ.get("CONTENT_TYPE", ""), body, query, self._classifier.receipt.labels)
+        ask = partial(question, content_type, body, query, self._classifier.receipt.labels)
+        if is_an_image_itself(content_type):
+            return ask()
+        return await self._loop.elsewhere(partial(self._taken_apart, ask, len(body)))
+
+    def _taken_apart(self, ask: Callable[[], Question], size: int) -> Question:
+        """Several copies of the body are needed for a moment: no two large ones at once."""
+        with self._reading if size > LARGE_BODY else nullcontext():
+            return ask()
 
 
 def _fetcher(settings: Settings) -> Fetcher:

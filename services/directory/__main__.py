@@ -28,7 +28,7 @@ def main() -> int:
     except DocumentError as err:
         log_fatal(f"GUICHET_DOCUMENT: {err}")
         return 1
-    serve(lambda: app, listener, THREADS)
+    serve(lambda _loop: app, listener, THREADS)
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import selectors
 import socket
-import threading
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -39,8 +38,6 @@ class Bounds:
 class State(Enum):
     RECEIVING = auto()
     ANSWERING = auto()
-    # Whoever answered has left something to the loop.
-    ANSWERED = auto()
     SENDING = auto()
     LINGERING = auto()
     CLOSED = auto()
@@ -52,7 +49,7 @@ class Server(Protocol):
     bounds: Bounds
 
     def account(self, change: int) -> int:
-        """Keep the sum of the bytes that all connections hold of unanswered requests, and tell it; from any thread."""
+        """Keep the sum of the bytes that all connections hold of unanswered requests, and tell it."""
 
     def watch(self, connection: Connection, events: int) -> None:
         """Be told of `events` from now on; 0 for none."""
@@ -61,14 +58,14 @@ class Server(Protocol):
         """Have a request answered."""
 
     def soon(self, connection: Connection) -> None:
-        """Have `resume` called by the loop; from any thread."""
+        """Have `resume` called after what is being done now."""
 
     def forget(self, connection: Connection) -> None:
         """The connection is closed."""
 
 
 class Connection:
-    """Belongs to the loop's thread, but for `answer` and `gone`, which belong to whoever answers the request."""
+    """Belongs to the loop's thread, but for `gone`."""
 
     def __init__(self, sock: socket.socket, peer: Any, server: Server, receiver: Receiver) -> None:
         sock.setblocking(False)
@@ -76,11 +73,11 @@ class Connection:
         self.state = State.RECEIVING
         self.since = time.monotonic()
         self.until = self.since + server.bounds.head_seconds
+        # The request that is being answered.
+        self.unanswered: Arrival | None = None
         self._server, self._receiver = server, receiver
         self._ended = False
-        # Held from before an answer is sent until that is noted: its caller may be here again in between.
-        self._answering = threading.Lock()
-        self._unanswered: list[Arrival] = []
+        self._watched = 0
         self._rest = b""
         self._keep = True
         self._size = 0
@@ -89,6 +86,7 @@ class Connection:
         self.accepted = 0
         # Less, where connections are scarce.
         self.linger_seconds = LINGER_SECONDS
+        self._watch(selectors.EVENT_READ)
 
     def gone(self) -> bool:
         """Whether the caller has left. Asked without waiting, from any thread."""
@@ -97,45 +95,32 @@ class Connection:
     @property
     def idle(self) -> bool:
         """Whether nothing of a request is here."""
-        with self._answering:
-            return self.state is State.RECEIVING and not self._receiver.started
-
-    @property
-    def unanswered(self) -> Arrival | None:
-        """The request that is being answered."""
-        return self._unanswered[-1] if self._unanswered else None
+        return self.state is State.RECEIVING and not self._receiver.started
 
     def answer(self, data: bytes, *, keep: bool) -> None:
-        """Send the answer to the request that was called, from any thread and without waiting; the first one counts."""
-        with self._answering:
-            self._answer(data, keep)
+        """Send the answer to the request that was called; the first one counts."""
+        if not self.unanswered or self.state is State.CLOSED:
+            return
+        self.unanswered = None
+        self._account(0)
+        self.state, self._rest, self._keep = State.SENDING, data, keep
+        self.since = time.monotonic()
+        self.until = self.since + self._server.bounds.send_seconds
+        self._send()
 
     def resume(self) -> None:
-        """Go on after an answer that left something to do."""
+        """Go on with what came while the last request was being answered."""
         if self.state is State.RECEIVING:
-            if not self._ended:
-                self._server.watch(self, selectors.EVENT_READ)
             self._received(b"")
             if self._ended:
                 self._finish()
-        elif self.state is State.ANSWERED:
-            if self._rest:
-                self.state = State.SENDING
-                self.until = time.monotonic() + self._server.bounds.send_seconds
-                self._server.watch(self, selectors.EVENT_WRITE)
-            elif self._keep:
-                self.state = State.RECEIVING
-                self.until = time.monotonic() + self._server.bounds.idle_seconds
-                self.resume()
-            else:
-                self._linger()
 
     def ready(self, events: int) -> None:
         """The socket can be read or written."""
         if self.state is State.CLOSED:
             return
         if events & selectors.EVENT_WRITE:
-            self._send_rest()
+            self._send()
             return
         try:
             data = self.sock.recv(self._receiver.room)
@@ -153,8 +138,7 @@ class Connection:
                 self.close()
         else:
             self._receiver.hold(data)
-            self._server.watch(self, 0)
-            self._look_again()
+            self._watch(0)
 
     def expire(self) -> None:
         """The time is over."""
@@ -174,33 +158,9 @@ class Connection:
             return
         self.state = State.CLOSED
         self._account(0)
+        self._watch(0)
         self._server.forget(self)
         self.sock.close()
-
-    def _answer(self, data: bytes, keep: bool) -> None:
-        try:
-            self._unanswered.pop()
-        except IndexError:
-            return
-        self._account(0)
-        # Before the caller can know of the answer: who comes after that is younger.
-        self.since = time.monotonic()
-        try:
-            self._rest = data[self.sock.send(data) :]
-        except BlockingIOError:
-            self._rest = data
-        except OSError:
-            keep = False
-        self._keep = keep
-        if not keep or self._rest:
-            self.state = State.ANSWERED
-            self._server.soon(self)
-            return
-        self.until = self.since + self._server.bounds.idle_seconds
-        self.state = State.RECEIVING
-        # What the loop saw while it was not yet RECEIVING, it has left to us.
-        if self._receiver.started or self._ended:
-            self._server.soon(self)
 
     def _finish(self) -> None:
         """No more will come: what was whole is being answered, what is not never will be."""
@@ -210,11 +170,6 @@ class Connection:
                 self._call(fault)
             else:
                 self.close()
-
-    def _look_again(self) -> None:
-        """After something was left to the thread that answers: it may have looked just before."""
-        if self.state is State.RECEIVING:
-            self.resume()
 
     def _received(self, data: bytes) -> None:
         receiver, bounds = self._receiver, self._server.bounds
@@ -235,7 +190,7 @@ class Connection:
     def _call(self, arrival: Arrival) -> None:
         self._account(len(arrival.body))
         self.state = State.ANSWERING
-        self._unanswered.append(arrival)
+        self.unanswered = arrival
         self._server.call(self, arrival)
 
     def _say_continue(self) -> None:
@@ -249,26 +204,34 @@ class Connection:
         change, self._size = size - self._size, size
         return self._server.account(change) if change else 0
 
-    def _send_rest(self) -> None:
+    def _send(self) -> None:
+        """As much as the caller takes now."""
         try:
             self._rest = self._rest[self.sock.send(self._rest) :]
         except BlockingIOError:
-            return
+            pass
         except OSError:
             self.close()
             return
-        if not self._rest:
-            self.state = State.ANSWERED
-            self.resume()
+        if self._rest:
+            self._watch(selectors.EVENT_WRITE)
+        elif self._keep:
+            self.state = State.RECEIVING
+            self.until = time.monotonic() + self._server.bounds.idle_seconds
+            self._watch(0 if self._ended else selectors.EVENT_READ)
+            if self._receiver.started or self._ended:
+                self._server.soon(self)
+        else:
+            self._linger()
 
     def _end(self) -> None:
         """The caller sends no more, or has left."""
         self._ended = True
+        self._watch(0)
         if self.state is State.LINGERING:
             self.close()
         else:
-            self._server.watch(self, 0)
-            self._look_again()
+            self.resume()
 
     def _linger(self) -> None:
         try:
@@ -281,4 +244,9 @@ class Connection:
             return
         self.state = State.LINGERING
         self.until = time.monotonic() + self.linger_seconds
-        self._server.watch(self, selectors.EVENT_READ)
+        self._watch(selectors.EVENT_READ)
+
+    def _watch(self, events: int) -> None:
+        if events != self._watched:
+            self._watched = events
+            self._server.watch(self, events)

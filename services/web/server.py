@@ -16,9 +16,12 @@ from services.web.connection import Bounds
 from services.web.environment import SettingsError
 from services.web.exchange import Application
 from services.web.logs import log_to_stdout
+from services.web.loop import Loop
 from services.web.worker import STOP_SECONDS, LoopWorker
 
 DEFAULT_BOUNDS = Bounds()
+# The application, given the loop that it may wait in.
+CreateApp = Callable[[Loop], Application]
 
 
 class PortTaken(SettingsError):
@@ -53,9 +56,7 @@ class _JsonLogger(Logger):
 class Server(BaseApplication):
     """Serves what `create_app` makes in the worker process, on a socket that listens already."""
 
-    def __init__(
-        self, create_app: Callable[[], Application], listener: socket.socket, threads: int, bounds: Bounds
-    ) -> None:
+    def __init__(self, create_app: CreateApp, listener: socket.socket, threads: int, bounds: Bounds) -> None:
         self._create_app = create_app
         self._options: dict[str, Any] = {
             "bind": f"fd://{listener.fileno()}",
@@ -85,12 +86,12 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Application:  # type: ignore[override]  # the stubs want ASGI too
-        return self._create_app()
+        # The worker's; it is made where the worker runs.
+        self.loop = Loop()
+        return self._create_app(self.loop)
 
 
-def serve(
-    create_app: Callable[[], Application], listener: socket.socket, threads: int, bounds: Bounds = DEFAULT_BOUNDS
-) -> None:
+def serve(create_app: CreateApp, listener: socket.socket, threads: int, bounds: Bounds = DEFAULT_BOUNDS) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight get STOP_SECONDS to end."""
     os.environ.pop("GUNICORN_CMD_ARGS", None)
     log_to_stdout()

@@ -14,6 +14,7 @@ import resource
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,8 @@ from services.classifier.app import create_app
 from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
 from services.web.connection import Bounds
+from services.web.direct import Direct
+from services.web.loop import Loop
 from services.web.server import listening_socket, serve
 
 
@@ -32,12 +35,15 @@ class HeldModel:
     receipt = SimpleNamespace(model="held", version="0", labels=6)
     healthy = True
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, loop: Loop) -> None:
+        self._folder, self._loop = folder, loop
         self._lock = threading.Lock()
         self._never = threading.Event()
 
-    def answer(self, image: bytes, parameters: Any) -> Answer:
+    async def answer(self, image: bytes, parameters: Any) -> Answer:
+        return await self._loop.elsewhere(partial(self._answer, image))
+
+    def _answer(self, image: bytes) -> Answer:
         name, verb, *words = [*image.decode("ascii", "replace").split(), "answer"][:3]
         if not name.isalnum():
             raise ImageUnsupported("The body is not a line of words.")
@@ -68,7 +74,11 @@ def main() -> None:
     settings = Settings.read(variables, 1)
     bounds = dataclasses.replace(bounds, body=settings.max_body)
     listener = listening_socket(settings.host, settings.port)
-    serve(lambda: create_app(settings, HeldModel(folder)), listener, settings.concurrency + 8, bounds)  # type: ignore[arg-type]
+    serve(partial(app, settings, folder), listener, settings.concurrency + 8, bounds)
+
+
+def app(settings: Settings, folder: Path, loop: Loop) -> Direct:
+    return create_app(settings, HeldModel(folder, loop), loop)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

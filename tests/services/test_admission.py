@@ -24,8 +24,10 @@ import pytest
 from services.classifier.admission import Admission
 from services.classifier.problems import CallerGone, QueueTimeout
 from services.web.faults import Overloaded
+from services.web.loop import Loop
 from tests.running import Service, wait_for
 from tests.services.holding import StartHeld
+from tests.services.looping import run, turn_until
 from tests.services.wire import connection, head, replies, require_log_lines
 
 SOON = 0.2
@@ -246,72 +248,89 @@ def test_work_whose_caller_has_gone_is_not_done(start_held: StartHeld, leave: Ca
 
 
 class Line:
-    """Threads that ask one Admission for a turn."""
+    """Those who ask one Admission for a turn."""
 
-    def __init__(self, admission: Admission) -> None:
-        self.admission = admission
+    def __init__(self, turns: int = 1) -> None:
+        self.loop = Loop()
+        self.admission = Admission(self.loop, 10, turns)
         self.order: list[str] = []
-        self._threads: list[threading.Thread] = []
 
-    def join_line(self, name: str, **options: object) -> None:
-        """Ask for a turn in a thread, and return once it waits."""
-        before = self.waiting
-        thread = threading.Thread(target=self._take_turn, args=[name], kwargs=options, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        wait_for(lambda: self.waiting > before or not thread.is_alive(), 5, "a thread to wait")
+    def join(self, name: str, seconds: float = 5, gone: bool = False) -> None:
+        """Ask for a turn."""
+        self.loop.start(self._take_turn(name, time.monotonic() + seconds, gone))
 
-    @property
-    def waiting(self) -> int:
-        return len(self.admission._line)
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Somebody has the only turn."""
+        release = self.loop.future()
 
-    def end(self) -> list[str]:
-        for thread in self._threads:
-            thread.join(5)
+        async def hold() -> None:
+            async with self.admission.turn(time.monotonic() + 5, bool):
+                await release
+
+        self.loop.start(hold())
+        yield
+        release.set_result(None)
+
+    def wait_for(self, count: int) -> list[str]:
+        """What became of those who asked, once it is so many."""
+        turn_until(self.loop, lambda: len(self.order) == count)
         return self.order
 
-    def _take_turn(self, name: str, seconds: float = 5, gone: bool = False) -> None:
+    async def _take_turn(self, name: str, until: float, gone: bool) -> None:
         try:
-            with self.admission.turn(time.monotonic() + seconds, lambda: gone):
+            async with self.admission.turn(until, lambda: gone):
                 self.order.append(name)
         except (Overloaded, QueueTimeout, CallerGone) as problem:
             self.order.append(f"{name}: {problem.code}")
 
 
 def test_turns_come_in_the_order_they_were_asked_for() -> None:
-    admission = Admission(10, 1)
-    line = Line(admission)
-    with admission.turn(time.monotonic() + 5, bool):
+    line = Line()
+    with line.held():
         for number in range(8):
-            line.join_line(str(number))
-    assert line.end() == list("01234567")
+            line.join(str(number))
+    assert line.wait_for(8) == list("01234567")
 
 
 def test_who_has_gone_and_who_came_too_late_pass_their_turn_on() -> None:
-    admission = Admission(10, 1)
-    line = Line(admission)
-    with admission.turn(time.monotonic() + 5, bool):
-        line.join_line("late", seconds=0.05)
-        line.join_line("gone", gone=True)
-        line.join_line("patient")
-        wait_for(lambda: line.waiting == 2, 5, "the first to give up")
-    assert line.end() == ["late: queue_timeout", "gone: caller_gone", "patient"]
-    with admission.turn(time.monotonic() + 5, bool) as waited:
-        assert waited < 0.1
+    line = Line()
+    with line.held():
+        line.join("late", seconds=0.05)
+        line.join("gone", gone=True)
+        line.join("patient")
+        line.wait_for(1)
+    assert line.wait_for(3) == ["late: queue_timeout", "gone: caller_gone", "patient"]
+    line.join("next")
+    assert line.order[-1] == "next"
 
 
 def test_a_failure_gives_place_and_turn_back() -> None:
-    admission = Admission(1, 1)
-    for _ in range(3):
-        with pytest.raises(KeyError), admission.place(), admission.turn(time.monotonic() + 1, bool):
-            raise KeyError
-    with admission.place(), admission.turn(time.monotonic() + 1, bool), pytest.raises(Overloaded), admission.place():
+    line = Line()
+
+    async def fail() -> None:
+        with line.admission.place():
+            async with line.admission.turn(time.monotonic() + 1, bool):
+                raise KeyError
+
+    for _ in range(10):
+        with pytest.raises(KeyError):
+            run(line.loop, fail())
+    line.join("next")
+    assert line.order == ["next"]
+
+
+def test_no_more_come_in_than_there_are_places() -> None:
+    admission = Admission(Loop(), 2, 1)
+    with admission.place(), admission.place(), pytest.raises(Overloaded), admission.place():
+        pass
+    with admission.place():
         pass
 
 
 def test_links_have_half_of_the_places_and_at_least_one() -> None:
     for concurrency, links in [(1, 1), (2, 1), (5, 2), (8, 4)]:
-        admission = Admission(concurrency, 1)
+        admission = Admission(Loop(), concurrency, 1)
         with contextlib.ExitStack() as stack:
             for _ in range(links):
                 stack.enter_context(admission.fetch())
@@ -322,22 +341,28 @@ def test_links_have_half_of_the_places_and_at_least_one() -> None:
 def test_no_turn_is_ever_lost_or_given_twice() -> None:
     """Hundreds of requests that are in time, late or gone, by chance."""
     turns = 3
-    admission = Admission(1000, turns)
-    inside, most, lock = 0, 0, threading.Lock()
+    line = Line(turns)
+    inside, most, ended = 0, 0, 0
 
-    def take(number: int) -> None:
-        nonlocal inside, most
+    async def take(number: int) -> None:
+        nonlocal inside, most, ended
         with contextlib.suppress(Overloaded, QueueTimeout, CallerGone):
             until = time.monotonic() + (0.001 if number % 3 == 0 else 5)
-            with admission.turn(until, lambda: number % 5 == 0):
-                with lock:
-                    inside += 1
-                    most = max(most, inside)
-                threading.Event().wait(0.0005)
-                with lock:
-                    inside -= 1
+            async with line.admission.turn(until, lambda: number % 5 == 0):
+                inside += 1
+                most = max(most, inside)
+                await line.loop.others()
+                inside -= 1
+        ended += 1
 
-    with ThreadPoolExecutor(32) as pool:
-        list(pool.map(take, range(600)))
-    assert most <= turns
-    assert (inside, admission._free, len(admission._line)) == (0, turns, 0)
+    for number in range(600):
+        line.loop.start(take(number))
+    turn_until(line.loop, lambda: ended == 600)
+    assert most == turns
+    assert inside == 0
+    with contextlib.ExitStack() as stack:
+        for _ in range(turns):
+            stack.enter_context(line.held())
+        line.join("too many")
+        assert line.order == []
+    assert line.wait_for(1) == ["too many"]

@@ -34,8 +34,10 @@ from services.classifier.outgoing import Outgoing
 from services.classifier.problems import FetchTimeout, QueueTimeout
 from services.web.faults import Overloaded
 from services.web.logs import as_text
+from services.web.loop import Loop
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
 from tests.services.holding import StartHeld
+from tests.services.looping import run
 from tests.services.pictures import encoded
 from tests.services.sites import is_silent, site
 from tests.services.wire import Reference, connection, head, replies, require_discretion, require_log_lines, worker
@@ -188,10 +190,17 @@ def test_a_link_is_refused_where_no_thread_can_be_had(monkeypatch: pytest.Monkey
 def test_no_time_out_heeds_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     jumps = iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: 1e9 + next(jumps) % 2 * 86400)
-    admission = Admission(2, 1)
+    loop = Loop()
+    admission = Admission(loop, 2, 1)
     began = time.monotonic()
-    with admission.turn(began + 5, bool), pytest.raises(QueueTimeout), admission.turn(began + 0.2, bool):
-        pass
+
+    async def wait_too_long() -> None:
+        async with admission.turn(began + 5, bool):
+            with pytest.raises(QueueTimeout):
+                async with admission.turn(began + 0.2, bool):
+                    pass
+
+    run(loop, wait_too_long())
     with site(is_silent) as served, pytest.raises(FetchTimeout):
         Fetcher(1000, 0.3, Outgoing(loopback=True)).image(served.url, time.monotonic() + 60, bool)
     assert 0.5 <= time.monotonic() - began < 2

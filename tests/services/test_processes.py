@@ -18,6 +18,7 @@ import requests
 from PIL import Image
 
 from services.artifact import ArtifactError, Receipt, read_receipt
+from services.classifier.answer import Answer
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode, Network, Pipeline
@@ -25,8 +26,10 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUns
 from services.classifier.processes.child import limited
 from services.classifier.processes.fork_server import ForkServer
 from services.classifier.processes.pool import Pool
+from services.web.loop import Loop
 from services.web.problems import InternalError
 from tests.running import Photo, Service, wait_for
+from tests.services.looping import run
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's memory files"),
@@ -97,7 +100,7 @@ def opened_pool(
 ) -> Iterator[Pool]:
     decode = limited(partial(hostile, partial(decoded_pixels, preprocess=receipt.preprocess)))
     fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)))
-    pool = Pool(fork_server, 2, largest_image, lost)
+    pool = Pool(Loop(), fork_server, 2, largest_image, lost)
     try:
         yield pool
     finally:
@@ -105,12 +108,16 @@ def opened_pool(
         fork_server.control.close()
 
 
+def ask(pool: Pool, image: bytes, parameters: Parameters) -> Answer:
+    return run(pool.loop, pool.answer(image, parameters))
+
+
 def test_the_answers_are_those_of_a_single_process(pool: Pool, alone: Pipeline, photos: list[Photo]) -> None:
     for photo in photos:
         for function in FUNCTIONS:
             for top_k in (1, 5, 1000):
                 parameters = Parameters(top_k, function)
-                answer = pool.answer(photo.data, parameters)
+                answer = ask(pool, photo.data, parameters)
                 assert answer.body == alone.answer(photo.data, parameters).body
                 assert answer.decode > 0
                 assert answer.infer > 0
@@ -123,14 +130,14 @@ def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
     Image.new("RGB", (9, 9)).save(stream, "PNG")
     picture, everything = stream.getvalue(), Parameters(receipt.labels, "none")
     with opened_pool(folder, receipt, lambda: None, largest_image=len(picture)) as small:
-        assert small.answer(picture, everything).body == alone.answer(picture, everything).body
+        assert ask(small, picture, everything).body == alone.answer(picture, everything).body
 
 
 def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: Pool, photos: list[Photo]) -> None:
     with pytest.raises(ImageUnsupported, match="not an image this service reads"):
-        pool.answer(b"text", FIVE)
+        ask(pool, b"text", FIVE)
     with pytest.raises(ImageCorrupt, match="damaged or cut short"):
-        pool.answer(photos[0].data[:2000], FIVE)
+        ask(pool, photos[0].data[:2000], FIVE)
 
 
 @pytest.mark.parametrize("word", ["segfault", "compute for ever", "stumble"])
@@ -140,8 +147,8 @@ def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
     expected = alone.answer(photos[0].data, FIVE).body
     for _ in range(1 if word == "compute for ever" else 3):
         with pytest.raises(ImageCorrupt, match=r"^The image cannot be decoded\.$"):
-            pool.answer(word.encode(), FIVE)
-        assert pool.answer(photos[0].data, FIVE).body == expected
+            ask(pool, word.encode(), FIVE)
+        assert ask(pool, photos[0].data, FIVE).body == expected
 
 
 def test_a_hundred_processes_in_a_row_answer_the_same(pool: Pool, alone: Pipeline, photos: list[Photo]) -> None:
@@ -149,19 +156,19 @@ def test_a_hundred_processes_in_a_row_answer_the_same(pool: Pool, alone: Pipelin
     expected = [alone.answer(photo.data, FIVE).body for photo in photos]
     for turn in range(100):
         with pytest.raises(ImageCorrupt):
-            pool.answer(b"segfault", FIVE)
-        assert pool.answer(photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
+            ask(pool, b"segfault", FIVE)
+        assert ask(pool, photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
 
 
 def test_a_picture_that_takes_too_much_memory_is_refused(pool: Pool, photos: list[Photo]) -> None:
     with pytest.raises(ImageTooComplex, match="too much memory"):
-        pool.answer(b"take all memory", FIVE)
-    assert pool.answer(photos[0].data, FIVE).body
+        ask(pool, b"take all memory", FIVE)
+    assert ask(pool, photos[0].data, FIVE).body
 
 
 def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(InternalError, match="it is not your fault"):
-        pool.answer(b"the wrong shape", FIVE)
+        ask(pool, b"the wrong shape", FIVE)
     (record,) = caplog.records
     assert record.message == "unforeseen error"
     assert vars(record)["kind"] == "RuntimeError"
@@ -170,7 +177,7 @@ def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(pool: Pool, caplo
 
 def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: Pool) -> None:
     with pytest.raises(ImageUnsupported, match="Nothing can be opened"):
-        pool.answer(b"open", FIVE)
+        ask(pool, b"open", FIVE)
 
 
 def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folder: Path, receipt: Receipt) -> None:
@@ -186,14 +193,14 @@ def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folde
         for process in family:
             wait_for(lambda process=process: not process.is_running(), 5, "the processes' end")
         with pytest.raises(NotReady):
-            pool.answer(b"anything", FIVE)
+            ask(pool, b"anything", FIVE)
     assert lost
 
 
 def test_a_network_that_takes_more_memory_than_there_is_is_told() -> None:
     fork_server = ForkServer.open(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
     with pytest.raises(ArtifactError, match="is there enough memory"):
-        Pool(fork_server, 2, 1 << 20, lambda: None)
+        Pool(Loop(), fork_server, 2, 1 << 20, lambda: None)
     fork_server.control.close()
 
 

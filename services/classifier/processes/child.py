@@ -13,7 +13,7 @@ from typing import Final
 
 from PIL import Image, MpoImagePlugin, WebPImagePlugin
 
-from services.classifier.answer import Ask
+from services.classifier.answer import Answering
 from services.classifier.decoding.pixels import Pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode
@@ -52,7 +52,7 @@ def limited(decode: Decode) -> Decode:
     return decoded
 
 
-def answer_for_ever(channel: socket.socket, memory: mmap.mmap, ask: Ask) -> None:
+def answer_for_ever(channel: socket.socket, memory: mmap.mmap, ask: Answering) -> None:
     """Answer for the pictures that the service puts into `memory`, and put the answers there, until it hangs up."""
     _limit()
     # What Pillow thinks of a picture is for nobody, and would stand between the lines of the log.
@@ -63,7 +63,7 @@ def answer_for_ever(channel: socket.socket, memory: mmap.mmap, ask: Ask) -> None
             channel.send(_reply(request, memory, ask))
 
 
-def _reply(request: bytes, memory: mmap.mmap, ask: Ask) -> bytes:
+def _reply(request: bytes, memory: mmap.mmap, ask: Answering) -> bytes:
     length, top_k, function = REQUEST.unpack(request)
     try:
         answer = ask(memory[:length], Parameters(top_k, FUNCTIONS[function]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import selectors
 import socket
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from queue import LifoQueue
 from typing import Final
 
 from services.classifier.answer import Answer
@@ -25,6 +25,7 @@ from services.classifier.processes.messages import (
     PROBLEMS,
     REQUEST,
 )
+from services.web.loop import Future, Loop
 from services.web.problems import InternalError
 
 log = logging.getLogger(__name__)
@@ -33,32 +34,37 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS: Final = 15 * CPU_SECONDS
 
 
-@dataclass(frozen=True)
 class _Child:
-    channel: socket.socket
-    memory: mmap.mmap
+    """One process, and the memory that it shares with this one."""
+
+    def __init__(self, loop: Loop, channel: socket.socket, memory: mmap.mmap) -> None:
+        self._loop, self._channel, self._memory = loop, channel, memory
+        self._reply: Future[bytes] = loop.future()
+        channel.setblocking(False)
+        loop.watch(channel, selectors.EVENT_READ, self._heard)
 
     def takes(self, image: bytes, parameters: Parameters) -> bool:
         """Whether it is alive, and so has the picture now."""
         try:
-            self.memory[: len(image)] = image
-            self.channel.send(REQUEST.pack(len(image), parameters.top_k, FUNCTIONS.index(parameters.function)))
+            self._memory[: len(image)] = image
+            self._channel.send(REQUEST.pack(len(image), parameters.top_k, FUNCTIONS.index(parameters.function)))
         except (OSError, ValueError):
             return False
         return True
 
-    def reply(self) -> bytes:
+    async def reply(self, until: float) -> bytes:
         """What it says; nothing if it died, or hangs."""
+        self._reply = self._loop.future(until)
         try:
-            return self.channel.recv(LONGEST_REPLY)
-        except OSError:
+            return await self._reply
+        except TimeoutError:
             return b""
 
     def answer(self, reply: bytes) -> Answer:
         """What it has put into its memory; raises what the reply says instead."""
         if reply[0] == DONE:
             length, decode, infer = ANSWER.unpack(reply[1:])
-            return Answer(self.memory[:length], decode, infer)
+            return Answer(self._memory[:length], decode, infer)
         said = reply[1:].decode()
         if reply[0] == BUG:
             kind, _, place = said.partition(" ")
@@ -67,58 +73,77 @@ class _Child:
         raise PROBLEMS[reply[0] - FIRST_PROBLEM](said)
 
     def close(self) -> None:
-        self.channel.close()
-        self.memory.close()
+        self._loop.watch(self._channel, 0, self._heard)
+        self._channel.close()
+        self._memory.close()
+
+    def _heard(self, _events: int) -> None:
+        if self._channel.fileno() < 0:
+            # Closed by what came just before.
+            return
+        try:
+            reply = self._channel.recv(LONGEST_REPLY)
+        except BlockingIOError:
+            return
+        except OSError:
+            reply = b""
+        if not reply:
+            # It is dead, which is seen again when it is to take a picture.
+            self._loop.watch(self._channel, 0, self._heard)
+        self._reply.set_result(reply)
 
 
 class Pool:
-    """Answers in other processes; `answer` may be called from any thread."""
+    """Answers in other processes."""
 
-    def __init__(self, fork_server: ForkServer, processes: int, largest_image: int, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: Loop, fork_server: ForkServer, processes: int, largest_image: int, lost: Callable[[], None]
+    ) -> None:
         """Wait until the network is loaded; raises ArtifactError where it cannot be.
 
         `largest_image` in bytes; `lost` is called when no process can be had any more.
         """
-        self._fork_server, self._lost = fork_server, lost
+        self.loop, self._fork_server, self._lost = loop, fork_server, lost
         self._memory = max(largest_image, fork_server.wait_until_loaded())
         # Of large pictures, each may have to wait for all others.
         self._patience = PATIENCE_SECONDS + processes * CPU_SECONDS
         # The last one to become idle is the first to go on: what it needs is still in the processor's caches.
-        self._idle: LifoQueue[_Child] = LifoQueue()
-        for _ in range(processes):
-            self._idle.put(self._new_child())
+        self._idle = [self._new_child() for _ in range(processes)]
 
-    def answer(self, image: bytes, parameters: Parameters) -> Answer:
-        """Raises the picture's Problem, which is ImageCorrupt if it kills a process."""
-        child = self._idle.get()
+    async def answer(self, image: bytes, parameters: Parameters) -> Answer:
+        """For as many callers at once as there are processes.
+
+        Raises the picture's Problem, which is ImageCorrupt if it kills a process.
+        """
+        child = self._idle.pop()
         try:
             if not child.takes(image, parameters):
                 # It had died while it was idle, which is not this picture's fault.
                 child = self._replaced(child)
                 child.takes(image, parameters)
-            if reply := child.reply():
+            if reply := await child.reply(time.monotonic() + self._patience):
                 return child.answer(reply)
             child = self._replaced(child)
             raise ImageCorrupt("The image cannot be decoded.")
         finally:
-            self._idle.put(child)
+            self._idle.append(child)
 
     def close(self) -> None:
         """End all processes."""
-        while not self._idle.empty():
-            self._idle.get().close()
+        while self._idle:
+            self._idle.pop().close()
 
     def _replaced(self, dead: _Child) -> _Child:
-        dead.close()
         try:
-            return self._new_child()
+            child = self._new_child()
         except NoChild as err:
             self._lost()
             raise NotReady("The service is being started again.") from err
+        dead.close()
+        return child
 
     def _new_child(self) -> _Child:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(self._patience)
         memory = os.memfd_create("image")
         try:
             os.ftruncate(memory, self._memory)
@@ -127,7 +152,7 @@ class Pool:
             ours.close()
             raise
         else:
-            return _Child(ours, mmap.mmap(memory, 0))
+            return _Child(self.loop, ours, mmap.mmap(memory, 0))
         finally:
             theirs.close()
             os.close(memory)
