@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -20,8 +21,7 @@ from services.classifier.classifier import Classifier
 from services.classifier.inputs import Question, is_an_image_itself, question, refuse_media_type
 from services.classifier.problems import FetchType, ImageUnsupported, UrlDisabled
 from services.classifier.settings import Settings
-from services.web.direct import Reply
-from services.web.exchange import ARRIVED, GONE, Environ
+from services.web.exchange import ARRIVED, GONE, Environ, Reply
 from services.web.loop import Loop
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Predict:
         times.decode, times.infer = answer.decode, answer.infer
         for step, seconds in vars(times).items():
             self._steps[step].observe(seconds)
-        return Reply(answer.body, "application/json", {"Server-Timing": times.server_timing} | self._model)
+        headers = {"Server-Timing": times.server_timing} | self._model
+        return Reply(HTTPStatus.OK, "application/json", answer.body, headers)
 
     async def _question(self, environ: Environ) -> Question:
         """What is asked; the body is let go, since a form and JSON hold the image within it a second time."""

@@ -17,6 +17,8 @@ from services.web.receiver import Arrival, Receiver
 # bytes takes the answer down with it.
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 32 << 20
+# A caller who sends much is read so often before others are looked at.
+READS_AT_ONCE: Final = 4
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -122,23 +124,11 @@ class Connection:
         if events & selectors.EVENT_WRITE:
             self._send()
             return
-        try:
-            data = self.sock.recv(self._receiver.room)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._end()
-        elif self.state is State.RECEIVING:
-            self._received(data)
-        elif self.state is State.LINGERING:
-            self._swallowed += len(data)
-            if self._swallowed > LINGER_BYTES:
-                self.close()
-        else:
-            self._receiver.hold(data)
-            self._watch(0)
+        for _ in range(READS_AT_ONCE):
+            self._read()
+            # The body is mostly here, too, when the head is.
+            if self.state is not State.RECEIVING or not self._receiver.request:
+                break
 
     def expire(self) -> None:
         """The time is over."""
@@ -161,6 +151,25 @@ class Connection:
         self._watch(0)
         self._server.forget(self)
         self.sock.close()
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(self._receiver.room)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+        elif self.state is State.RECEIVING:
+            self._received(data)
+        elif self.state is State.LINGERING:
+            self._swallowed += len(data)
+            if self._swallowed > LINGER_BYTES:
+                self.close()
+        else:
+            self._receiver.hold(data)
+            self._watch(0)
 
     def _finish(self) -> None:
         """No more will come: what was whole is being answered, what is not never will be."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from gunicorn.http.wsgi import Response
+from gunicorn.util import http_date
 
-from services.web.problems import Problem
 from services.web.receiver import Arrival
 
 # What the application may ask of its environment, beyond WSGI: why the request cannot be served; when it was whole, by
@@ -19,9 +21,21 @@ FAULT: Final = "guichet.fault"
 ARRIVED: Final = "guichet.arrived"
 GONE: Final = "guichet.gone"
 
+SERVER: Final = "guichet"
+
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Application = Callable[[Environ, Any], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is whole. Its headers are all our own, or were looked at before they came here."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+    headers: dict[str, str]
 
 
 class Unreadable:
@@ -75,7 +89,7 @@ def answer(application: Application, cfg: Any, request: Any, environ: Environ, *
     sent: Any = _Collected()
     asked: Any = request or Unreadable()
     response = Response(asked, sent, cfg)
-    response.version = "guichet"
+    response.version = SERVER
     if closing:
         response.force_close()
     pieces: Any = application(environ, response.start_response)
@@ -89,9 +103,21 @@ def answer(application: Application, cfg: Any, request: Any, environ: Environ, *
     return b"".join(sent), not response.should_close()
 
 
-def refusal(application: Application, cfg: Any, arrival: Arrival, environ: Environ, fault: Problem) -> bytes:
-    """The answer to a request that is refused for `fault`, after which the connection closes."""
-    return answer(application, cfg, arrival.request, environ | {FAULT: fault}, closing=True)[0]
+def encoded(reply: Reply, request: Any, *, closing: bool) -> tuple[bytes, bool]:
+    """The same of an answer that is whole, in a tenth of the time."""
+    keep = not (closing or request.should_close())
+    headers = {
+        "Server": SERVER,
+        "Date": http_date(),
+        "Connection": "keep-alive" if keep else "close",
+        "Content-Type": reply.content_type,
+        "Content-Length": str(len(reply.body)),
+        "Cache-Control": "no-store",
+    } | reply.headers
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    version, status = request.version, reply.status
+    head = f"HTTP/{version[0]}.{version[1]} {status:d} {status.phrase}\r\n{lines}\r\n"
+    return head.encode("latin-1") + reply.body, keep
 
 
 class _Collected(list[bytes]):

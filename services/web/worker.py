@@ -68,7 +68,7 @@ class LoopWorker(Worker):
         return self._held
 
     def watch(self, connection: Connection, events: int) -> None:
-        self._loop.watch(connection.sock, events, connection.ready)
+        self._loop.watch_caller(connection.sock, events, connection.ready)
 
     def call(self, connection: Connection, arrival: Arrival) -> None:
         environ = self._environment(connection, arrival)
@@ -99,7 +99,9 @@ class LoopWorker(Worker):
         if accepting is not self._accepting:
             self._accepting = accepting
             for listener in self.sockets:
-                self._loop.watch(listener, selectors.EVENT_READ if accepting else 0, partial(self._accept, listener))
+                self._loop.watch_caller(
+                    listener, selectors.EVENT_READ if accepting else 0, partial(self._accept, listener)
+                )
 
     def _accept(self, listener: Any, _events: int = 0) -> None:
         for _ in range(ACCEPT_AT_ONCE):
@@ -145,18 +147,24 @@ class LoopWorker(Worker):
 
     async def _answered(self, arrival: Arrival, environ: exchange.Environ) -> tuple[bytes, bool]:
         if self._direct and self._direct.takes(environ):
-            return self._bytes_of(await self._direct.answered(environ), arrival, environ)
-        return await self._loop.elsewhere(partial(self._bytes_of, self.wsgi, arrival, environ))
+            reply = await self._direct.answered(environ)
+            return exchange.encoded(reply, arrival.request, closing=self._closing(arrival))
+        return await self._loop.elsewhere(partial(self._from_wsgi, arrival, environ))
 
-    def _bytes_of(
-        self, application: exchange.Application, arrival: Arrival, environ: exchange.Environ
-    ) -> tuple[bytes, bool]:
-        closing = arrival.fault is not None or not self.alive
-        return exchange.answer(application, self.cfg, arrival.request, environ, closing=closing)
+    def _from_wsgi(self, arrival: Arrival, environ: exchange.Environ) -> tuple[bytes, bool]:
+        closing = self._closing(arrival)
+        return exchange.answer(self.wsgi, self.cfg, arrival.request, environ, closing=closing)
+
+    def _closing(self, arrival: Arrival) -> bool:
+        return arrival.fault is not None or not self.alive
 
     def _refusal(self, arrival: Arrival, environ: exchange.Environ, fault: Problem) -> bytes:
+        """The answer to a request that is refused, after which the connection closes."""
+        environ = environ | {exchange.FAULT: fault}
         try:
-            return exchange.refusal(self.wsgi, self.cfg, arrival, environ, fault)
+            if self._direct and self._direct.takes(environ):
+                return exchange.encoded(self._direct.refused(environ), arrival.request, closing=True)[0]
+            return exchange.answer(self.wsgi, self.cfg, arrival.request, environ, closing=True)[0]
         except Exception as err:
             log_unforeseen(err)
             return b""

@@ -147,9 +147,11 @@ def require_places(service: Service) -> list[dict[str, Any]]:
 def test_a_service_with_few_files_refuses_connections_and_lives_on(start_held: StartHeld, files: int) -> None:
     held = start_held(HELD_FILES=str(files))
     with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(connection(held.service, 5)) for _ in range(100)]
-        for sock in opened:
-            sock.sendall(head("POST", content_length="4"))
+        opened = []
+        for _ in range(100):
+            # At once: who only connects may be let go for the next one, and that one would be waited for.
+            opened.append(stack.enter_context(connection(held.service, 5)))
+            opened[-1].sendall(head("POST", content_length="4"))
         statuses = []
         for sock in opened[-20:]:
             statuses += [reply.status for reply in replies(sock.recv(4096))]

@@ -180,6 +180,22 @@ def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: Pool) -> No
         ask(pool, b"open", FIVE)
 
 
+def resident_code(process: psutil.Process) -> int:
+    """Bytes of OpenVINO's code that the process has in memory."""
+    areas = process.memory_maps(grouped=False)
+    return sum(area.rss for area in areas if "x" in area.perms and "openvino" in area.path)
+
+
+def test_code_that_only_compiles_the_network_is_given_back(folder: Path, receipt: Receipt, photos: list[Photo]) -> None:
+    before = set(psutil.Process().children())
+    with opened_pool(folder, receipt, lambda: None) as pool:
+        (fork_server,) = set(psutil.Process().children()) - before
+        wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be given back")
+        with pytest.raises(ImageCorrupt):
+            ask(pool, b"segfault", FIVE)
+        assert ask(pool, photos[0].data, FIVE).body
+
+
 def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folder: Path, receipt: Receipt) -> None:
     lost: list[bool] = []
     before = set(psutil.Process().children())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from services.artifact import ArtifactError
 from services.web.logs import log_fatal, place_of
+from services.web.memory import let_go_of_code
 
 if TYPE_CHECKING:
     from services.classifier.pipeline import Pipeline
@@ -28,6 +29,8 @@ WANTED: Final = b"+"
 # How an answer to the first begins that is no number.
 FAILED: Final = b"!"
 LONGEST_ANSWER: Final = 4096
+# Asked nothing for so long, it has started.
+STARTED_SECONDS: Final = 1.0
 
 
 class NoChild(Exception):
@@ -93,8 +96,14 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
         os._exit(1)
     # Children read what is there by now, and a collector that moved it between its lists would copy it all.
     gc.freeze()
+    control.settimeout(STARTED_SECONDS)
     while True:
-        wanted, files, _, _ = socket.recv_fds(control, 1, 2)
+        try:
+            wanted, files, _, _ = socket.recv_fds(control, 1, 2)
+        except TimeoutError:
+            control.settimeout(None)
+            let_go_of_code()
+            continue
         if wanted == LOADED:
             control.send(str(pipeline.largest_answer).encode())
             continue
