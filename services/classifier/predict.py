@@ -67,8 +67,8 @@ class Predict:
                     if asked.image is None:
                         raise FetchType("The address does not answer with an image.") from problem
                     refuse_media_type(environ.get("CONTENT_TYPE", ""), problem)
-            # The next one's work begins before this one's answer is written.
-            await self._loop.others()
+        # The next one's work begins before this one's answer is written.
+        await self._loop.others()
         times.decode, times.infer = answer.decode, answer.infer
         for step, seconds in vars(times).items():
             self._steps[step].observe(seconds)

@@ -104,7 +104,7 @@ def answer(application: Application, cfg: Any, request: Any, environ: Environ, *
 
 
 def encoded(reply: Reply, request: Any, *, closing: bool) -> tuple[bytes, bool]:
-    """The same of an answer that is whole, in a tenth of the time."""
+    """The same of an answer that is whole, without what WSGI asks for one that may come in pieces."""
     keep = not (closing or request.should_close())
     headers = {
         "Server": SERVER,
