@@ -50,12 +50,13 @@ class Machine:
         )
 
     def sentence(self, peers: dict[str, Any]) -> str:
-        """In words; `peers` are the versions of what the peers run on."""
+        """In words; `peers` are the versions of what the peers run on, where they are known."""
         own = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         theirs = ", ".join(f"{name} {number}" for name, number in sorted(peers.items()))
+        beside = f" Peers: {theirs}." if theirs else ""
         return (
             f"{self.processor} ({', '.join(self.flags) or 'no vector extensions of note'}), {self.cores} cores,"
-            f" {self.memory_gb:g} GB, {self.kernel}, Python {self.python}. Guichet: {own}. Peers: {theirs}."
+            f" {self.memory_gb:g} GB, {self.kernel}, Python {self.python}. Guichet: {own}.{beside}"
             f" {self.when}; before the run {self.busy:.0%} of the machine was busy with something else."
         )
 
