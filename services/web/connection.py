@@ -125,9 +125,8 @@ class Connection:
             self._send()
             return
         for _ in range(READS_AT_ONCE):
-            self._read()
             # The body is mostly here, too, when the head is.
-            if self.state is not State.RECEIVING or not self._receiver.request:
+            if not self._read() or self.state is not State.RECEIVING or not self._receiver.request:
                 break
 
     def expire(self) -> None:
@@ -152,11 +151,12 @@ class Connection:
         self._server.forget(self)
         self.sock.close()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take what has come; whether anything had."""
         try:
             data = self.sock.recv(self._receiver.room)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
@@ -170,6 +170,7 @@ class Connection:
         else:
             self._receiver.hold(data)
             self._watch(0)
+        return True
 
     def _finish(self) -> None:
         """No more will come: what was whole is being answered, what is not never will be."""
