@@ -165,6 +165,8 @@ def test_many_pictures_can_be_cancelled_resumed_sorted_filtered_and_saved(
     give_files(page, *(photo.path for photo in photos))
     expect(page.locator("[data-at=body] tr")).to_have_count(20)
     page.get_by_role("button", name="Cancel").click()
+    # Not before the click has arrived: the answers come faster.
+    expect(page.locator("[data-at=body] td.cancelled").first).to_be_visible()
     for gate in gates.values():
         gate.set()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
