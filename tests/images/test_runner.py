@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,9 +45,9 @@ class Program:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A source whose image is one file."""
+    """A source whose image is one file, unlike any that was built here before: of two alike, either may be found."""
     (tmp_path / "Dockerfile").write_text('FROM scratch\nARG WORD\nLABEL word="${WORD}"\nCOPY file /file\n')
-    (tmp_path / "file").write_text("content\n")
+    (tmp_path / "file").write_text(f"{uuid.uuid4()}\n")
     return tmp_path
 
 
