@@ -13,9 +13,6 @@ from deploy.cloudbuild.runner import BuildFailed, Runner
 from tests.images.conftest import Registry
 
 DOCKER = "name: gcr.io/cloud-builders/docker"
-# One after the other: they share the cache of whatever builds here.
-pytestmark = pytest.mark.xdist_group("images")
-
 PULL_BUILD_PUSH = f"""
 substitutions: {{_WORD: hello}}
 steps:
