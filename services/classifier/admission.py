@@ -52,13 +52,15 @@ class Admission:
         QueueTimeout where it did, and CallerGone where nobody waits for the answer any more.
         """
         asked = time.monotonic()
-        if self._free:
-            self._free -= 1
-        else:
+        waits = not self._free
+        if waits:
             await self._wait_in_line(asked, until)
+        else:
+            self._free -= 1
         began = time.monotonic()
         try:
-            if gone():
+            # Who has only ended what it sends may still be reading; only one that had to wait is taken to have left.
+            if waits and gone():
                 raise CallerGone("The caller has gone.")
             yield began - asked
         finally:

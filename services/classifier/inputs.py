@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from werkzeug.datastructures import MultiDict
@@ -74,6 +75,7 @@ def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
     raise problem
 
 
+@lru_cache(maxsize=32)
 def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
     media_type, options = parse_options_header(content_type)
     return media_type.lower(), options

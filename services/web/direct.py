@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from services.web.envelope import Envelope
 from services.web.errors import problem_of
@@ -38,7 +37,7 @@ class Direct:
             reply = await self.view(environ)
         except Exception as err:
             return self._refused(err, envelope)
-        envelope.record(self.path, HTTPStatus.OK, timing=reply.headers.get("Server-Timing", ""))
+        envelope.record(self.path, reply.status, timing=reply.headers.get("Server-Timing", ""))
         return Reply(reply.status, reply.content_type, reply.body, envelope.headers | reply.headers)
 
     def refused(self, environ: Environ) -> Reply:

@@ -37,7 +37,7 @@ def keep_little_memory() -> None:
 def let_go_of_code() -> None:
     """Give back the memory that this process's code takes; what runs again is mapped again, page by page.
 
-    A third of what a network needs is code that only compiles it. The pages are the files', which nobody writes to.
+    Some 30 MB of OpenVINO only compile the network. The pages are the files', which nobody writes to.
     """
     with contextlib.suppress(AttributeError, OSError):
         madvise = ctypes.CDLL(None).madvise

@@ -305,6 +305,12 @@ def test_who_has_gone_and_who_came_too_late_pass_their_turn_on() -> None:
     assert line.order[-1] == "next"
 
 
+def test_who_gets_a_turn_at_once_is_answered_even_if_it_sends_no_more() -> None:
+    line = Line()
+    line.join("half-closed", gone=True)
+    assert line.order == ["half-closed"]
+
+
 def test_a_failure_gives_place_and_turn_back() -> None:
     line = Line()
 
