@@ -116,7 +116,7 @@ def desired_state(settings: Settings, catalog: Catalog, running: Collection[str]
         page=page,
         images=made,
         contents={name: images.content(image, settings.root) for name, image in made.items()},
-        document=json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        document=json.dumps(document, indent=1) + "\n",
         served=must_fit(served(catalog, models, document)),
         accounts=ACCOUNTS,
         whole=not settings.models,

@@ -202,8 +202,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "latency": ("Recent answers", "Réponses récentes"),
     "latency_none": ("none yet", "aucune encore"),
     "latency_text": (
-        "{count} answers: median {median}, slowest {slowest}",
-        "{count} réponses : médiane {median}, la plus lente {slowest}",
+        "median {median}, slowest {slowest}, of {count}",
+        "médiane {median}, la plus lente {slowest}, sur {count}",
     ),
     "wakes_in": ("Usually wakes in {seconds} s", "S’éveille d’habitude en {seconds} s"),
     # What went wrong, by code
