@@ -127,16 +127,16 @@ pictures: install ## send hostile pictures, Pillow's own among them, to the serv
 	@$(TETHER) $(BIN)/python -m benchmarks.pictures $(if $(ARCHIVE),--archive $(ARCHIVE))
 
 tables: install ## bring the tables that programs wrote into README and docs
-	@$(BIN)/python -m benchmarks.pages
+	@$(BIN)/python -m benchmarks.tables
 
 calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
 	@$(BIN)/python -m benchmarks.calibrate $(MODEL)
 
 screenshots: models ## the pictures of the page in docs/images
-	@$(BIN)/python -m benchmarks.screenshots
+	@$(BIN)/python -m benchmarks.page.screenshots
 
 page-figures: install ## measure the page and write its table in docs/page.md
-	@$(BIN)/python -m benchmarks.page_report
+	@$(BIN)/python -m benchmarks.page
 
 clean: ## remove the environments and the exported models
 	rm -rf .venv .venv-peers .models

@@ -1,0 +1,1 @@
+"""What measures: one program for each table and plot in README and docs, and what they share."""

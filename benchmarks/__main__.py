@@ -15,25 +15,24 @@ import typer
 from rich.console import Console
 
 from benchmarks.artifacts import NoArtifact
-from benchmarks.bounds import bounds
-from benchmarks.candidates import PEER_BIN
-from benchmarks.figures import Figures
-from benchmarks.growth import REQUESTS
 from benchmarks.load import NoClient, require_client
 from benchmarks.photos import NoPhotos, default_folder, photos_in
 from benchmarks.processes import ROOT, ServerFailed, adopt_orphans, end_all
-from benchmarks.report import markdown, screen
-from benchmarks.rounds import Plan
-from benchmarks.run import NotThere, Run
+from benchmarks.shell import run
+from benchmarks.speed.bounds import bounds
+from benchmarks.speed.candidates import PEER_BIN
+from benchmarks.speed.figures import Figures
+from benchmarks.speed.growth import REQUESTS
+from benchmarks.speed.report import markdown, screen
+from benchmarks.speed.rounds import Plan
+from benchmarks.speed.run import NotThere, Run
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # Wide enough for the table where the output goes to a file.
 WIDTH = 150
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
-@app.command()
-def benchmark(
+def main(
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only this candidate or part; may be repeated, and end in * for more."),
@@ -67,7 +66,7 @@ def benchmark(
     try:
         require_client()
         with tempfile.TemporaryDirectory(prefix="guichet-benchmark-") as scratch:
-            run = Run(
+            benchmark = Run(
                 console,
                 Path(scratch),
                 photos_in(photos or default_folder()),
@@ -75,7 +74,7 @@ def benchmark(
                 only or [],
                 long=long,
             )
-            figures = run.figures(starts, REQUESTS)
+            figures = benchmark.figures(starts, REQUESTS)
     except (NoClient, NoPhotos, NotThere, NoArtifact, ServerFailed) as err:
         console.print(str(err), style="red", markup=False)
         raise typer.Exit(1) from err
@@ -101,10 +100,10 @@ def _write(figures: Figures, folder: Path) -> None:
     page = markdown(figures, verdicts, "benchmark.png")
     (folder / "benchmark.md").write_text(f"# Guichet beside its peers\n\n{page}", encoding="utf-8")
     if figures.rows and (PEER_BIN / "python").exists():
-        command = [str(PEER_BIN / "python"), "-m", "benchmarks.plot", str(data), str(folder / "benchmark.png")]
+        command = [str(PEER_BIN / "python"), "-m", "benchmarks.speed.plot", str(data), str(folder / "benchmark.png")]
         subprocess.run(command, cwd=ROOT, check=True)
     console.print(f"Written to {folder}.", style="dim")
 
 
 if __name__ == "__main__":
-    app()
+    run(main)

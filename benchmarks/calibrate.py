@@ -26,13 +26,14 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.candidates import Candidate, Material, candidates
-from benchmarks.large_photo import mosaic
 from benchmarks.load import NoClient, load, require_client
 from benchmarks.machine import Machine
 from benchmarks.photos import NoPhotos, default_folder, photos_in
 from benchmarks.processes import ROOT, Request, ServerFailed, adopt_orphans, asked, end_all, free_ports, memory, running
-from benchmarks.queueing import one_instance
+from benchmarks.scale.queueing import one_instance
+from benchmarks.shell import run
+from benchmarks.speed.candidates import Candidate, Material, candidates
+from benchmarks.speed.large_photo import mosaic
 from services.catalog import Catalog, CatalogError, Model, load_catalog
 from services.classifier.decoding.pixels import LARGE_BYTES
 from services.web.connection import Bounds
@@ -293,4 +294,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -1,4 +1,4 @@
-"""The gateway's own cost: `python -m benchmarks.gateway [--seconds 3] [--rounds 5]`.
+"""`python -m benchmarks.gateway`: what the gateway itself costs.
 
 Measured on this machine, in pairs that take turns, and written to benchmarks/results/gateway.json:
 
@@ -12,26 +12,27 @@ The backend is trivial: another Envoy that answers each request itself. The clie
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
-import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+import typer
 import yaml
 
+from benchmarks.load import Load, NoClient, load, require_client
+from benchmarks.machine import Machine
+from benchmarks.processes import HOST
+from benchmarks.shell import run
 from gateway.check import checked
 from gateway.envoy.bootstrap import resources
 from gateway.envoy.messages import ROUTER, named, typed
@@ -39,19 +40,12 @@ from gateway.local import Key, Local
 from gateway.process import LOGGING, Envoy, envoy_binary
 from gateway.routes import Api, Origin, built, origin
 from gateway.tether import tethered
-from tests.running import free_port, wait_for
+from tests.running import answers, free_port, wait_for
 
 OPERATIONS = 1000
+MANY = 32
 KEY = {"x-api-key": "benchmark"}
 RESULTS = Path(__file__).with_name("results") / "gateway.json"
-
-
-@dataclass(frozen=True)
-class Load:
-    """What wrk saw: requests per second, and the median in milliseconds."""
-
-    rate: float
-    p50: float
 
 
 @dataclass(frozen=True)
@@ -71,65 +65,78 @@ class Figures:
     cpu_us_per_request: float
 
 
-TARGETS = (
-    ("compile_seconds", "1,000 operations compile within 2 s", lambda f: f.compile_seconds < 2),
-    ("ready_seconds", "… and Envoy is ready within 3 s more", lambda f: f.ready_seconds < 3),
-    ("memory_mib", "… in less than 300 MiB", lambda f: f.memory_mib < 300),
-    ("last_p50_ms", "… and finds the last as fast as the first", lambda f: f.last_p50_ms < f.first_p50_ms * 1.1),
-    ("added_p50_ms", "the gateway adds less than 0.3 ms", lambda f: f.added_p50_ms < 0.3),
-    ("one_thread_rate", "one thread carries more than 8,000/s", lambda f: f.one_thread_rate > 8000),
+TARGETS: tuple[tuple[str, Callable[[Figures], bool]], ...] = (
+    ("1,000 operations compile within 2 s", lambda f: f.compile_seconds < 2),
+    ("… and Envoy is ready within 3 s more", lambda f: f.ready_seconds < 3),
+    ("… in less than 300 MiB", lambda f: f.memory_mib < 300),
+    ("… and finds the last as fast as the first", lambda f: f.last_p50_ms < f.first_p50_ms * 1.1),
+    ("the gateway adds less than 0.3 ms", lambda f: f.added_p50_ms < 0.3),
+    ("one thread carries more than 8,000/s", lambda f: f.one_thread_rate > 8000),
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=3, help="how long each measurement takes")
-    parser.add_argument("--rounds", type=int, default=5, help="how many pairs are measured")
-    options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk, the client, is not installed: `apt-get install wrk`")
-    figures = measured(options.seconds, options.rounds)
-    RESULTS.parent.mkdir(exist_ok=True)
-    report = {"machine": machine(), "seconds": options.seconds, "rounds": options.rounds, **asdict(figures)}
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n")
+def main(
+    seconds: Annotated[int, typer.Option(min=1, help="How long each measurement takes.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="How many pairs are measured.")] = 5,
+    output: Annotated[Path, typer.Option(help="The figures, as JSON.")] = RESULTS,
+) -> None:
+    """Measure what the gateway itself costs; exit code 1 if a target is missed."""
+    try:
+        require_client()
+        machine = Machine.here()
+        figures = measured(seconds, rounds)
+    except NoClient as err:
+        print(err, file=sys.stderr)
+        raise typer.Exit(1) from err
+    report = {"machine": asdict(machine), "seconds": seconds, "rounds": rounds, **asdict(figures)}
+    output.write_text(json.dumps(report, indent=2) + "\n")
     for name, value in asdict(figures).items():
         print(f"{name:<18}{value:10.3f}")
-    missed = [text for _, text, is_met in TARGETS if not is_met(figures)]
-    for _, text, is_met in TARGETS:
+    for text, is_met in TARGETS:
         print(f"{'yes' if is_met(figures) else 'NO ':<5}{text}")
-    sys.exit(1 if missed else 0)
+    if not all(is_met(figures) for _, is_met in TARGETS):
+        raise typer.Exit(1)
 
 
 def measured(seconds: int, rounds: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder, trivial_backend(Path(folder)) as backend:
         path = Path(folder) / "thousand.yaml"
         path.write_text(yaml.safe_dump(thousand_operations(), sort_keys=False))
-        elsewhere = {origin(f"http://backend-{i}.test"): origin(backend) for i in range(OPERATIONS)}
+        elsewhere = {origin(f"http://backend-{i}.test"): origin(f"http://{HOST}:{backend}") for i in range(OPERATIONS)}
         compiles = [compiled(path, elsewhere) for _ in range(3)]
         api, local, _ = compiles[0]
         began = time.perf_counter()
         with quiet(), Envoy(envoy_binary(), api, local, workers=1) as envoy:
             envoy.start()
             ready = time.perf_counter() - began
-            gateway = f"http://127.0.0.1:{local.port}"
-            first, last = f"{gateway}/v1/a0000/predict", f"{gateway}/v1/a{OPERATIONS - 1:04d}/predict"
+            first, last = "/v1/a0000/predict", f"/v1/a{OPERATIONS - 1:04d}/predict"
             process = next(
                 child
                 for child in psutil.Process().children(recursive=True)
                 if str(envoy.folder) in " ".join(child.cmdline())
             )
             memory = process.memory_info().rss
-            pairs = [(wrk(first, 1, seconds), wrk(last, 1, seconds), wrk(backend, 1, seconds)) for _ in range(rounds)]
-            loads = [(with_cpu(process, first, seconds), wrk(backend, 32, seconds)) for _ in range(rounds)]
+            pairs = [
+                (
+                    asked(local.port, first, 1, seconds),
+                    asked(local.port, last, 1, seconds),
+                    asked(backend, "/", 1, seconds),
+                )
+                for _ in range(rounds)
+            ]
+            loads = [
+                (with_cpu(process, local.port, first, seconds), asked(backend, "/", MANY, seconds))
+                for _ in range(rounds)
+            ]
     return Figures(
         compile_seconds=statistics.median(seconds for *_, seconds in compiles),
         ready_seconds=ready,
         memory_mib=memory / 2**20,
-        first_p50_ms=statistics.median(first.p50 for first, _, _ in pairs),
-        last_p50_ms=statistics.median(last.p50 for _, last, _ in pairs),
-        direct_p50_ms=statistics.median(direct.p50 for _, _, direct in pairs),
-        gateway_p50_ms=statistics.median(first.p50 for first, _, _ in pairs),
-        added_p50_ms=statistics.median(first.p50 - direct.p50 for first, _, direct in pairs),
+        first_p50_ms=statistics.median(first.p50 * 1e3 for first, _, _ in pairs),
+        last_p50_ms=statistics.median(last.p50 * 1e3 for _, last, _ in pairs),
+        direct_p50_ms=statistics.median(direct.p50 * 1e3 for _, _, direct in pairs),
+        gateway_p50_ms=statistics.median(first.p50 * 1e3 for first, _, _ in pairs),
+        added_p50_ms=statistics.median((first.p50 - direct.p50) * 1e3 for first, _, direct in pairs),
         one_thread_rate=statistics.median(through.rate for (through, _), _ in loads),
         direct_rate=statistics.median(direct.rate for _, direct in loads),
         cpu_us_per_request=statistics.median(cpu for (_, cpu), _ in loads) * 1e6,
@@ -180,8 +187,8 @@ def thousand_operations() -> dict[str, Any]:
 
 
 @contextmanager
-def trivial_backend(folder: Path) -> Iterator[str]:
-    """An Envoy with one thread that answers `ok` to everything."""
+def trivial_backend(folder: Path) -> Iterator[int]:
+    """The port of an Envoy with one thread that answers `ok` to everything."""
     port = free_port()
     answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
     manager = typed(
@@ -191,7 +198,7 @@ def trivial_backend(folder: Path) -> Iterator[str]:
         route_config={"virtual_hosts": [{"name": "backend", "domains": ["*"], "routes": [answer]}]},
     )
     listener = {
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "address": {"socket_address": {"address": HOST, "port_value": port}},
         "filter_chains": [{"filters": [named("envoy.filters.network.http_connection_manager", manager)]}],
     }
     config = folder / "backend.json"
@@ -199,8 +206,8 @@ def trivial_backend(folder: Path) -> Iterator[str]:
     argv = [str(envoy_binary()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", *LOGGING]
     process = subprocess.Popen(tethered(argv), stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: "Requests/sec" in _wrk(f"http://127.0.0.1:{port}", 1, 1), 10, "the backend")
-        yield f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(f"http://{HOST}:{port}"), 10, "the backend")
+        yield port
     finally:
         process.terminate()
         process.wait()
@@ -219,50 +226,21 @@ def quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def with_cpu(process: psutil.Process, url: str, seconds: int) -> tuple[Load, float]:
+def with_cpu(process: psutil.Process, port: int, path: str, seconds: int) -> tuple[Load, float]:
     """A load on the gateway, and the seconds of processor time that it spent on each request."""
     before = process.cpu_times()
-    load = wrk(url, 32, seconds)
+    found = asked(port, path, MANY, seconds)
     after = process.cpu_times()
-    return load, (after.user + after.system - before.user - before.system) / (load.rate * seconds)
+    return found, (after.user + after.system - before.user - before.system) / found.requests
 
 
-def wrk(url: str, connections: int, seconds: int) -> Load:
-    said = _wrk(url, connections, seconds)
-    assert "Non-2xx" not in said, said
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    median = re.search(r"50%\s+([\d.]+)(us|ms|s)", said)
-    assert rate, said
-    assert median, said
-    return Load(float(rate[1]), float(median[1]) * {"us": 0.001, "ms": 1, "s": 1000}[median[2]])
-
-
-def _wrk(url: str, connections: int, seconds: int) -> str:
-    headers = [word for name, value in KEY.items() for word in ("--header", f"{name}: {value}")]
-    command = [
-        "wrk",
-        "--threads=1",
-        f"--connections={connections}",
-        f"--duration={seconds}s",
-        "--latency",
-        *headers,
-        url,
-    ]
-    return subprocess.run(tethered(command), capture_output=True, text=True, check=False).stdout
-
-
-def machine() -> dict[str, Any]:
-    cpu = next(
-        (line.partition(":")[2].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")),
-        platform.processor(),
-    )
-    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
-
-
-def _cpuinfo() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.exists() else ""
+def asked(port: int, path: str, connections: int, seconds: int) -> Load:
+    """A load of GETs that are all answered, and with 200."""
+    found = load(port, path, KEY, None, connections, seconds)
+    if found.refused or found.broken:
+        raise NoClient(f"{found.refused} answers were not 200, and {found.broken} never came")
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,5 +1,5 @@
--- wrk's side of a measurement: posts the files that BENCHMARK_BODIES lists, one after the other, and prints one line
--- of JSON in the end. BENCHMARK_HEADERS has a header to a line.
+-- wrk's side of a measurement: posts the files that BENCHMARK_BODIES lists, one after the other, or sends a GET where it
+-- lists none, and prints one line of JSON in the end. BENCHMARK_HEADERS has a header to a line.
 
 local requests = {}
 local last = 0
@@ -13,6 +13,9 @@ function init()
     local file = assert(io.open(path, "rb"))
     requests[#requests + 1] = wrk.format("POST", wrk.path, headers, file:read("*a"))
     file:close()
+  end
+  if #requests == 0 then
+    requests[1] = wrk.format("GET", wrk.path, headers)
   end
 end
 

@@ -49,15 +49,15 @@ def require_client() -> None:
         raise NoClient("wrk, the client that asks all servers, is not installed: `apt-get install wrk`")
 
 
-def load(port: int, path: str, headers: Mapping[str, str], bodies: Path, connections: int, seconds: int) -> Load:
-    """Ask for `seconds`; `bodies` lists the files that are sent, a path to a line."""
+def load(port: int, path: str, headers: Mapping[str, str], bodies: Path | None, connections: int, seconds: int) -> Load:
+    """Ask for `seconds`; `bodies` lists the files that are posted, a path to a line. Without: GET."""
     time.sleep(SETTLE_SECONDS)
     command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
     run = subprocess.run(
         tethered([*command, f"--script={SCRIPT}", f"http://{HOST}:{port}{path}"]),
         env=os.environ
         | {
-            "BENCHMARK_BODIES": str(bodies),
+            "BENCHMARK_BODIES": str(bodies or os.devnull),
             "BENCHMARK_HEADERS": "".join(f"{name}: {value}\n" for name, value in headers.items()),
         },
         capture_output=True,

@@ -26,6 +26,7 @@ from rich.console import Console
 from benchmarks.machine import Machine
 from benchmarks.photos import default_folder, photos_in
 from benchmarks.processes import HOST, ROOT, Answer, Command, Request, adopt_orphans, asked, free_ports, running
+from benchmarks.shell import run
 from tests.services.pictures import encoded, gradient, hostile_pictures, largest_pictures, mutations
 from tests.services.weighing import Cost, weighed
 
@@ -204,4 +205,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pages import brought_in, pages
+from benchmarks.tables import brought_in, pages
 from tests.running import ROOT, environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

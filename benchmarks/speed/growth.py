@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.candidates import Candidate, Material
 from benchmarks.load import load
 from benchmarks.processes import Request, Tell, free_ports, memory, running
+from benchmarks.speed.candidates import Candidate, Material
 
 REQUESTS: Final = 100_000
 # Buffers, arenas and caches have found their size by then.

@@ -15,11 +15,13 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from benchmarks.given import Given
 from benchmarks.processes import ROOT
-from benchmarks.queueing import billed_share, burst, closed_loop, one_instance
-from benchmarks.report import write_between_markers
-from deploy.cost import MONTH_SECONDS, Price, gib, read_prices
+from benchmarks.scale.given import Given
+from benchmarks.scale.queueing import billed_share, burst, closed_loop, one_instance
+from benchmarks.shell import run
+from benchmarks.tables import write_between_markers
+from deploy.cost import MONTH_SECONDS, Price, read_prices
+from deploy.manifests import gib
 from gateway.spec import openapi_document
 from services.catalog import Model, load_catalog
 
@@ -285,4 +287,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

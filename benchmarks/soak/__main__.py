@@ -19,11 +19,12 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks.arrivals import BROKEN, SILENT, UNCONNECTED, UNSENT, Client, Sent
 from benchmarks.machine import Machine
 from benchmarks.photos import default_folder, photos_in
 from benchmarks.processes import HOST, ROOT
-from benchmarks.system import KEY, System, Weight, system
+from benchmarks.shell import run
+from benchmarks.soak.arrivals import BROKEN, SILENT, UNCONNECTED, UNSENT, Client, Sent
+from benchmarks.soak.system import KEY, System, Weight, system
 
 CONNECTIONS: Final = 8
 SAMPLE_SECONDS: Final = 1.0
@@ -240,4 +241,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.sizes PACKAGE…`: the installed size of packages with all that they need, as JSON.
+"""`python -m benchmarks.speed.sizes PACKAGE…`: the installed size of packages with all that they need, as JSON.
 
 Run in the environment that is to be measured, which needs nothing but Python for it. What only serves CUDA is counted
 apart: torch from the registry brings it along, torch's build for processors does not.

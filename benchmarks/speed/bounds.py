@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.figures import Figures
+from benchmarks.speed.figures import Figures
 
 MANY: Final = 8
 MEGA: Final = 1e6

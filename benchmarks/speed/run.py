@@ -14,14 +14,15 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import artifacts, coldstart, growth, rounds
-from benchmarks.candidates import PEER_BIN, Candidate, Engine, Material, candidates
-from benchmarks.figures import Figures, limits, rows
-from benchmarks.large_photo import LargePhoto
+from benchmarks import artifacts
 from benchmarks.machine import Machine
 from benchmarks.photos import Photo, copied, photos_in
 from benchmarks.processes import ROOT, ServerFailed, Tell, inherited
-from benchmarks.resnet152 import ResNet152
+from benchmarks.speed import coldstart, growth, rounds
+from benchmarks.speed.candidates import PEER_BIN, Candidate, Engine, Material, candidates
+from benchmarks.speed.figures import Figures, limits, rows
+from benchmarks.speed.large_photo import LargePhoto
+from benchmarks.speed.resnet152 import ResNet152
 from gateway.tether import tethered
 from services.catalog import load_catalog
 
@@ -82,11 +83,11 @@ class Run:
             figures.sizes = self._sizes()
         if self._wants("large-photo"):
             self._console.print("a photo of 12 megapixels …", style="dim")
-            figures.large_photo = LargePhoto(**self._program("benchmarks.large_photo", str(self._bodies)))
+            figures.large_photo = LargePhoto(**self._program("benchmarks.speed.large_photo", str(self._bodies)))
         if self._wants("resnet152"):
             self._console.print("ResNet-152 …", style="dim")
             wanted = f"--rounds={self._plan.rounds}", f"--seconds={max(1, self._plan.seconds // 2)}"
-            figures.resnet152 = ResNet152(**self._program("benchmarks.resnet152", *wanted))
+            figures.resnet152 = ResNet152(**self._program("benchmarks.speed.resnet152", *wanted))
         if self._wants("cold-start"):
             with self._progress(starts * len(services) * len(self._models)) as tell:
                 figures.cold_starts = coldstart.measured(
@@ -133,7 +134,7 @@ class Run:
             own = candidate.group in OWN
             if candidate.packages and (own or (PEER_BIN / "python").exists()):
                 python = sys.executable if own else str(PEER_BIN / "python")
-                found[candidate.name] = self._program("benchmarks.sizes", *candidate.packages, python=python)
+                found[candidate.name] = self._program("benchmarks.speed.sizes", *candidate.packages, python=python)
         return found
 
     def _program(self, module: str, *arguments: str, python: str = sys.executable) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Fifty visitors on one page: `python -m benchmarks.visitors [--visitors 50] [--seconds 60] [--every 5]`.
+"""Many visitors on one page.
 
 Each visitor is a real session over the page's own WebSocket protocol, comes at a moment of its own, and gives another
 picture every few seconds to three models behind a stub gateway that takes 50, 100 and 150 ms. Visitors, gateway and
@@ -10,7 +10,6 @@ visitors' process comes to what it has been sent.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import json
@@ -19,8 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -73,9 +71,10 @@ class Visitor:
 
     async def stay(self, seconds: float, every: float, number: int) -> None:
         await asyncio.sleep(random.random() * 2 * every)  # people do not come all at once
-        origin = self.url.replace("ws://", "http://")
+        origin = websockets.Origin(self.url.replace("ws://", "http://"))
+        protocols = [websockets.Subprotocol("streamlit")]
         async with websockets.connect(
-            f"{self.url}/_stcore/stream", origin=websockets.Origin(origin), subprotocols=["streamlit"], max_size=None
+            f"{self.url}/_stcore/stream", origin=origin, subprotocols=protocols, max_size=None
         ) as socket:
             self.socket = socket
             listener = asyncio.create_task(self._listen())
@@ -230,20 +229,3 @@ def measured(visitors: int, seconds: float, every: float) -> Figures:
     finally:
         for process in processes:
             end_process(process)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--visitors", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--every", type=float, default=5, help="seconds between one visitor's pictures")
-    parser.add_argument("--out", type=Path, help="also write the figures there, as JSON")
-    wanted = parser.parse_args()
-    figures = asdict(measured(wanted.visitors, wanted.seconds, wanted.every))
-    print(json.dumps(figures, indent=2))
-    if wanted.out:
-        wanted.out.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""What a visitor waits for: `python -m benchmarks.page [--rounds 15]`.
+"""What one visitor waits for.
 
 Real Chromium, the page, and a stub gateway whose models take 50, 400 and 800 ms. Measured, in milliseconds:
 
@@ -10,12 +10,9 @@ comparing     from the moment a picture is sent to the last of the three answers
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -110,19 +107,3 @@ def measured(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
             }
         finally:
             end_process(process)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--out", type=Path, help="also write the figures there, as JSON")
-    wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        figures = measured(wanted.rounds, Path(folder))
-    print(json.dumps(figures, indent=2))
-    if wanted.out:
-        wanted.out.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()

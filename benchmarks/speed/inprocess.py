@@ -1,4 +1,4 @@
-"""`python -m benchmarks.inprocess ARTIFACT BODIES`: the services' own decoder and engine without HTTP, as JSON.
+"""`python -m benchmarks.speed.inprocess ARTIFACT BODIES`: the services' own decoder and engine without HTTP, as JSON.
 
 The ceiling is JPEG bytes to the five best labels on all cores at once, in the better of two ways: a process per core,
 or threads in one process around one network with a stream per core. The time of one image is that of one after the

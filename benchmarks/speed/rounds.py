@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.candidates import Candidate, Engine, Material
-from benchmarks.inprocess import InProcess
 from benchmarks.load import Load, NoClient, load
 from benchmarks.photos import Photo
 from benchmarks.processes import (
@@ -25,6 +23,8 @@ from benchmarks.processes import (
     memory,
     running,
 )
+from benchmarks.speed.candidates import Candidate, Engine, Material
+from benchmarks.speed.inprocess import InProcess
 from gateway.tether import tethered
 
 CONNECTIONS: Final = (8, 1, 32)
@@ -88,7 +88,7 @@ def visited(candidate: Candidate, material: Material, photos: Sequence[Photo], b
 
 def ceiling(engine: Engine, material: Material, bodies: Path, seconds: float) -> InProcess:
     """What the services' own modules do in a process of their own, without HTTP."""
-    command = [sys.executable, "-m", "benchmarks.inprocess", str(material.artifact(engine)), str(bodies)]
+    command = [sys.executable, "-m", "benchmarks.speed.inprocess", str(material.artifact(engine)), str(bodies)]
     run = subprocess.run(
         tethered([*command, f"--seconds={seconds}"]),
         cwd=ROOT,

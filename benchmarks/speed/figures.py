@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.candidates import Candidate
-from benchmarks.coldstart import ColdStarts
-from benchmarks.growth import Growth
-from benchmarks.inprocess import InProcess
-from benchmarks.large_photo import LargePhoto
 from benchmarks.load import Load
 from benchmarks.machine import Machine
-from benchmarks.rounds import Rounds, Visit
+from benchmarks.speed.candidates import Candidate
+from benchmarks.speed.coldstart import ColdStarts
+from benchmarks.speed.growth import Growth
+from benchmarks.speed.inprocess import InProcess
+from benchmarks.speed.large_photo import LargePhoto
+from benchmarks.speed.rounds import Rounds, Visit
 
 
 @dataclass(frozen=True)

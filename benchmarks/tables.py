@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pages`: brings the tables that programs wrote into the pages that show them.
+"""`python -m benchmarks.tables`: brings the tables that programs wrote into the pages that show them.
 
 Between `<!-- table of PATH -->` and `<!-- /table -->` stands the first table of the page PATH, and before it the plot
 that it shows, if any.
@@ -34,6 +34,18 @@ def shown(source: Path, folder: Path) -> str:
         return table[0]
     path = os.path.relpath(source.parent / picture[2], folder)
     return f"![{picture[1]}]({path})\n\n{table[0]}"
+
+
+def write_between_markers(path: Path, name: str, text: str) -> bool:
+    """Put `text` between `<!-- NAME -->` and `<!-- /NAME -->` of a page; False where it has no such markers."""
+    if not path.is_file():
+        return False
+    page = path.read_text(encoding="utf-8")
+    pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)
+    changed, count = pattern.subn(lambda found: f"{found[1]}{text}{found[2]}", page)
+    if count:
+        path.write_text(changed, encoding="utf-8")
+    return bool(count)
 
 
 def main() -> None:

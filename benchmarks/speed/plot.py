@@ -1,4 +1,4 @@
-"""`python -m benchmarks.plot FIGURES.json PLOT.png`: throughput, cold start and memory side by side.
+"""`python -m benchmarks.speed.plot FIGURES.json PLOT.png`: throughput, cold start and memory side by side.
 
 Run in the peers' environment, which has matplotlib.
 """

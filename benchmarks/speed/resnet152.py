@@ -1,4 +1,4 @@
-"""`python -m benchmarks.resnet152`: ResNet-152 with random weights, in torch and as the services compute it, as JSON.
+"""`python -m benchmarks.speed.resnet152`: ResNet-152 with random weights, in torch and as the services compute it.
 
 Both on all cores, in turns: one image at a time, and as many images per second as can be had (torch at its better of
 one image at a time on all cores and a thread of one core for each image). Pixels only: no decoding on either side.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.candidates import Candidate, Material
 from benchmarks.processes import Request, Tell, free_ports, memory, running
+from benchmarks.speed.candidates import Candidate, Material
 from services.catalog import Model
 
 

@@ -1,18 +1,16 @@
-"""The figures as a table for the terminal, as Markdown, and between the markers of a page."""
+"""The figures as a table for the terminal, and as Markdown."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.bounds import Bound, processes_cost
-from benchmarks.figures import Figures, Rate, Row
+from benchmarks.speed.bounds import Bound, processes_cost
+from benchmarks.speed.figures import Figures, Rate, Row
 
 MEGA: Final = 1e6
 HEADINGS: Final = ("", "1", "8", "32", "p50 at 1", "p99 at 8", "first 200", "memory", "installed", "top-1")
@@ -66,18 +64,6 @@ def markdown(figures: Figures, bounds: Sequence[Bound], plot: str) -> str:
     lines += [_row([bound.what, bound.asked, bound.found, _verdict(bound), bound.how]) for bound in bounds]
     notes = [processes_cost(figures), *_failures(figures)]
     return "\n".join(lines + [line for note in notes if note for line in ("", note)]) + "\n"
-
-
-def write_between_markers(path: Path, name: str, text: str) -> bool:
-    """Put `text` between `<!-- NAME -->` and `<!-- /NAME -->` of a page; False where it has no such markers."""
-    if not path.is_file():
-        return False
-    page = path.read_text(encoding="utf-8")
-    pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)
-    changed, count = pattern.subn(lambda found: f"{found[1]}{text}{found[2]}", page)
-    if count:
-        path.write_text(changed, encoding="utf-8")
-    return bool(count)
 
 
 def _title(figures: Figures) -> str:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.quantisation_plot FIGURES.json PLOT.png`: time and accuracy by precision, model by model.
+"""`python -m benchmarks.quantisation.plot FIGURES.json PLOT.png`: time and accuracy by precision, model by model.
 
 Run in the peers' environment, which has matplotlib.
 """

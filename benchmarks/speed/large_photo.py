@@ -1,6 +1,6 @@
-"""`python -m benchmarks.large_photo BODIES`: a photo of 12 megapixels, decoded by the service and naively, as JSON.
+"""`python -m benchmarks.speed.large_photo BODIES`: a photo of 12 megapixels, decoded by the service and naively.
 
-The photo is a mosaic of the listed ones, so that it has as much detail as photos have.
+Prints JSON. The photo is a mosaic of the listed ones, so that it has as much detail as photos have.
 """
 
 from __future__ import annotations

@@ -1,28 +1,30 @@
-"""The pictures in the README: `python -m benchmarks.screenshots [--out docs/images]`.
+"""`python -m benchmarks.page.screenshots`: the pictures of the page in docs/images.
 
 Starts everything as `make run` does, shows the page CC0 photos, and photographs it with Chromium.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated, Final, Literal
 
+import typer
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
+from benchmarks.shell import run
 from frontend.pictures import SAMPLES
 from tests.browsers import chromium_browser
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
 
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+DESK: Final[ViewportSize] = {"width": 1280, "height": 800}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 # Photos in scikit-image's package beside the samples, CC0 or in the public domain.
 MORE = ("astronaut", "brick", "camera", "grass", "gravel")
 
@@ -58,7 +60,7 @@ def many_pictures(page: Page, folder: Path) -> None:
 
 def photograph(browser: Browser, url: str, folder: Path, out: Path) -> list[Path]:
     """Takes the pictures; their files."""
-    views = (
+    views: tuple[tuple[str, ViewportSize, Literal["light", "dark"], Callable[[Page], None]], ...] = (
         ("page", DESK, "light", one_picture),
         ("page-many", DESK, "dark", lambda page: many_pictures(page, folder)),
         ("page-phone", PHONE, "light", one_picture),
@@ -84,17 +86,17 @@ def photograph(browser: Browser, url: str, folder: Path, out: Path) -> list[Path
     return taken
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
-    out: Path = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+def main(
+    output: Annotated[Path, typer.Option(help="The folder for the pictures.")] = ROOT / "docs" / "images",
+) -> None:
+    """Take the pictures of the page that README and docs show."""
+    output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, chromium_browser() as browser:
         folder = Path(name)
         with running_product(folder / "state") as url:
-            for path in photograph(browser, url, folder, out):
+            for path in photograph(browser, url, folder, output):
                 print(path)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

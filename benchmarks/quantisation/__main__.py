@@ -21,13 +21,14 @@ import typer
 from rich.console import Console
 
 from benchmarks import artifacts
-from benchmarks.candidates import PEER_BIN
-from benchmarks.inprocess import inference_precision
 from benchmarks.machine import Machine
 from benchmarks.photos import NoPhotos, Photo, copied, default_folder, photos_in
 from benchmarks.processes import ROOT
 from benchmarks.rates import rate
-from benchmarks.report import write_between_markers
+from benchmarks.shell import run
+from benchmarks.speed.candidates import PEER_BIN
+from benchmarks.speed.inprocess import inference_precision
+from benchmarks.tables import write_between_markers
 from services.catalog import Catalog, Model, load_catalog
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.engine import ONE_PROCESSOR, Engine
@@ -192,7 +193,7 @@ def main(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often every variant's time is measured, in turns.")] = 7,
     output: Annotated[Path, typer.Option(help="The figures, as JSON.")] = RESULTS,
-    page: Annotated[bool, typer.Option(help="Also draw the plot and bring docs/quantisation.md up to date.")] = True,
+    write: Annotated[bool, typer.Option(help="Also draw the plot and bring docs/quantisation.md up to date.")] = True,
 ) -> None:
     """Measure accuracy, time and size of the default models at every precision."""
     machine, catalog, variants = Machine.here(), load_catalog(), []
@@ -211,15 +212,15 @@ def main(
     output.parent.mkdir(parents=True, exist_ok=True)
     figures = {"machine": asdict(machine), "photos": len(found), "variants": [asdict(one) for one in variants]}
     output.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if page:
+    if write:
         write_between_markers(PAGE, "quantisation", text)
         if (PEER_BIN / "python").exists():
             PLOT.parent.mkdir(parents=True, exist_ok=True)
-            command = [str(PEER_BIN / "python"), "-m", "benchmarks.quantisation_plot", str(output), str(PLOT)]
+            command = [str(PEER_BIN / "python"), "-m", "benchmarks.quantisation.plot", str(output), str(PLOT)]
             subprocess.run(command, cwd=ROOT, check=True)
         else:
             console.print("No plot: `make benchmark` installs what draws it, into .venv-peers.", style="yellow")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -1,0 +1,1 @@
+"""What the page's visitors wait for, and its pictures."""
