@@ -154,7 +154,7 @@ def doctor(
             findings = clinic.examine()
         show_findings(terminal(), findings)
         if any(finding.fixable for finding in findings):
-            terminal().print("`python -m deploy doctor --fix` enables the APIs and creates the repository.")
+            terminal().print("`make doctor FIX=1` enables the APIs and creates the repository.")
         if any(finding.verdict == "missing" for finding in findings):
             raise typer.Exit(1)
         terminal().print(READY)
@@ -249,7 +249,7 @@ def down(context: typer.Context, yes: Yes = False) -> None:
             wanted = down_plan(actual, recorded, session.settings)
             show_plan(terminal(), wanted, _title(session), commands=False)
             if not yes and not sys.stdin.isatty():
-                raise SettingsError("There is no terminal to confirm at: add --yes to remove all that is listed.")
+                raise SettingsError("There is no terminal to confirm at: YES=1 removes all that is listed.")
             project = session.settings.project
             if not yes and typer.prompt(f"Type {project} to remove all that") != project:
                 raise SettingsError("That is another name: nothing was removed.")

@@ -193,7 +193,7 @@ class Execution:
         answers = "; ".join(described(answer) for answer in failed[:3]) + ("; …" if len(failed) > 3 else "")
         raise StepFailed(
             f"{len(failed)} of {len(action.routes)} models did not answer through {address} within"
-            f" {self.settings.patience:.0f} s: {answers}. {after} See `python -m deploy logs MODEL`, then run again."
+            f" {self.settings.patience:.0f} s: {answers}. {after} See `make logs MODEL=name`, then run again."
         )
 
     def _conclude(self, action: Conclude, values: dict[str, str]) -> None:

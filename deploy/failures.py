@@ -79,7 +79,7 @@ def sentence(argv: tuple[str, ...], found: Failure, project: str) -> str:
     remedy = {
         "denied": f"Ask an owner of {project} for {ROLES.get(_group(argv), 'the role that it needs')}, then run again.",
         "account": "Sign in with `gcloud auth login`, then run again.",
-        "disabled": "Run `python -m deploy doctor --fix`, then run again.",
+        "disabled": "Run `make doctor FIX=1`, then run again.",
         "throttled": "Google is asked too much at once: run again later; what is done stays done.",
         "unavailable": "Google is busy or out of reach: run again later; what is done stays done.",
         "busy": "Another change is under way there: run again in a minute.",

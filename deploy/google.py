@@ -144,7 +144,7 @@ def _sentences(what: str) -> Iterator[None]:
     except exceptions.GoogleAPICallError as err:
         remedy = {
             401: "Sign in with `gcloud auth login`.",
-            403: "Ask an owner for roles/apigateway.viewer, or run `python -m deploy doctor --fix`.",
+            403: "Ask an owner for roles/apigateway.viewer, or run `make doctor FIX=1`.",
         }.get(int(err.code or 0), "Run again later.")
         raise CommandFailed(f"The {what} of API Gateway cannot be read: {err.message} {remedy}") from err
     except exceptions.RetryError as err:

@@ -106,7 +106,7 @@ def _sent_back(name: str, revision: str, present: str, commands: Commands) -> St
 def _brought_back(name: str, service: ReleasedService, there: bool, commands: Commands, settings: Settings) -> Step:
     """A service or revision that was removed since: made anew from its image, with the settings it had."""
     if name in (settings.directory, settings.page):
-        raise DeployError(f"{service.revision} of {name} is not there any more: run `python -m deploy up` instead.")
+        raise DeployError(f"{service.revision} of {name} is not there any more: run `make deploy` instead.")
     # The catalog may not know the model any more; the record holds what its manifest needs.
     model = Model.model_construct(
         name=name.removeprefix("guichet-"),

@@ -25,7 +25,7 @@ from deploy.steps import (
 
 HEAD = """\
 #!/usr/bin/env bash
-# What `python -m deploy up` would do to project {project} in {region}, as commands.
+# What `make deploy` would do to project {project} in {region}, as commands.
 # It runs alone, from the repository's root, on the state that the plan was made for. Only `up` itself goes on after an
 # interruption, and keeps deliverables.yaml.
 set -euo pipefail

@@ -78,7 +78,7 @@ class Session:
             if noted and noted != value:
                 raise RecordError(
                     f"{self.deliverables.path} records {key} {noted}, and this run is for {value}:"
-                    f" set {_variable(key)}, name another file as DELIVERABLES, or run `python -m deploy down` first."
+                    f" set {_variable(key)}, name another file as DELIVERABLES, or run `make destroy` first."
                 )
         return recorded
 

@@ -134,7 +134,7 @@ def screen(found: Status) -> Group:
         )
     lines = [
         Text(f"{found.project} in {found.region}" + (f", release {found.release}" if found.release else "")),
-        table if found.models else Text("No model is deployed: `python -m deploy up`."),
+        table if found.models else Text("No model is deployed: `make deploy`."),
         Text(f"gateway  {found.gateway or '–'}  {found.gateway_state}  {found.config}"),
         Text(f"page     {found.page.url if found.page else '–'}"),
     ]

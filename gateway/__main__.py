@@ -19,6 +19,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 Document = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI 2.0 document, YAML or JSON.")]
 Bootstrap = Annotated[bool, typer.Option("--bootstrap", help="Print Envoy's bootstrap instead.")]

@@ -61,7 +61,7 @@ def layers(engine: Engine, image: str) -> list[Layer]:
         archive = Path(folder) / "image.tar"
         run = subprocess.run(engine.saved(image, str(archive)), capture_output=True, text=True, check=False)
         if run.returncode:
-            raise EngineError(f"{image} cannot be read: build it with `python -m deploy images`.")
+            raise EngineError(f"{image} cannot be read: build it with `make images`.")
         with tarfile.open(archive) as tar:
             manifest: list[dict[str, Any]] = json.load(_file(tar, "manifest.json"))
             return [_layer(tar, name) for name in manifest[0]["Layers"]]

@@ -14,7 +14,9 @@ from services.export.errors import ExportError
 from services.export.recipe import Recipe, is_current
 from services.export.weights import fetched_weights
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

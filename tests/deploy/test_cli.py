@@ -112,7 +112,7 @@ def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud
 
     done = run("down", **cloud_environment)
     assert done.returncode == 1
-    assert done.stderr == "There is no terminal to confirm at: add --yes to remove all that is listed.\n"
+    assert done.stderr == "There is no terminal to confirm at: YES=1 removes all that is listed.\n"
 
     done = run("down", "--yes", **cloud_environment)
     assert done.returncode == 0, done.stderr

@@ -140,7 +140,7 @@ def test_the_message_is_gclouds_without_decoration() -> None:
         pytest.param(
             ("gcloud", "secrets", "list"),
             "ERROR: (x) SERVICE_DISABLED",
-            "`gcloud secrets list` failed: SERVICE_DISABLED. Run `python -m deploy doctor --fix`, then run again.",
+            "`gcloud secrets list` failed: SERVICE_DISABLED. Run `make doctor FIX=1`, then run again.",
             id="an API that is off",
         ),
     ],

@@ -86,4 +86,4 @@ def test_pinned_traffic_is_shown_with_the_image_that_serves(world: World) -> Non
 def test_of_nothing_it_says_what_to_do(world: World) -> None:
     status = world.session().status()
     assert not status.healthy
-    assert "No model is deployed: `python -m deploy up`." in read(status)
+    assert "No model is deployed: `make deploy`." in read(status)
