@@ -4,6 +4,8 @@ PYTHON ?= python3
 # torch's CPU build is 5 GB smaller than the registry's; empty: the registry's.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
+# pip shows its progress to a person, and nothing to a log.
+PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 # What changes the environment: the pins and the interpreter, not the settings of the tools.
 GROUPS := classifier directory export gateway frontend deploy test check
 
@@ -20,9 +22,9 @@ install: .venv/.installed ## everything Python needs, into .venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the dependencies into .venv (a few minutes the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
-	@test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install --quiet --retries 0 --index-url "$(TORCH_INDEX)" \
-	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) cannot be reached; taking the registry's larger build of torch."
-	@$(BIN)/python -m pip install --quiet $(GROUPS:%=--group %)
+	@test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
+	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking the registry's larger build of it."
+	@$(BIN)/python -m pip install $(PIP_QUIET) $(GROUPS:%=--group %)
 	@touch $@
 
 # A make that is killed takes its child along.
@@ -112,9 +114,9 @@ cost: install ## what a month costs: REQUESTS=number to each model
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@echo "Installing the peers into .venv-peers (a few minutes the first time) …"
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
-	@test -z "$(TORCH_INDEX)" || .venv-peers/bin/python -m pip install --quiet --retries 0 --index-url "$(TORCH_INDEX)" \
-	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) cannot be reached; taking the registry's larger build of torch."
-	@.venv-peers/bin/python -m pip install --quiet --group benchmark
+	@test -z "$(TORCH_INDEX)" || .venv-peers/bin/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
+	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking the registry's larger build of it."
+	@.venv-peers/bin/python -m pip install $(PIP_QUIET) --group benchmark
 	@touch $@
 
 benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`

@@ -29,6 +29,7 @@ from benchmarks.speed.run import NotThere, Run
 
 # Wide enough for the table where the output goes to a file.
 WIDTH = 150
+DATA = "benchmark.json"
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
@@ -54,11 +55,18 @@ def main(
     output: Annotated[
         Path | None, typer.Option(help="Where the results go; default: benchmarks/results, or .run if --quick.")
     ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Measure nothing: write this folder's table and plot anew."),
+    ] = None,
 ) -> None:
     """Measure Guichet beside its peers, and say which of the project's bounds are met.
 
     Parts beside the candidates: sizes, large-photo, resnet152, cold-start, in-process-fp16, in-process-int8, growth.
     """
+    if again:
+        _write(Figures.from_json((again / DATA).read_bytes()), again)
+        return
     if quick:
         rounds, seconds, starts = min(rounds, 2), min(seconds, 2), min(starts, 3)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -91,7 +99,7 @@ def _write(figures: Figures, folder: Path) -> None:
     verdicts = bounds(figures)
     console.print(screen(figures, verdicts))
     folder.mkdir(parents=True, exist_ok=True)
-    data = folder / "benchmark.json"
+    data = folder / DATA
     data.write_text(
         json.dumps(figures.as_dict() | {"bounds": [asdict(bound) for bound in verdicts]}, indent=1, ensure_ascii=False)
         + "\n",

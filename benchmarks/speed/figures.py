@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from benchmarks.load import Load
 from benchmarks.machine import Machine
 from benchmarks.speed.candidates import Candidate
@@ -14,6 +16,7 @@ from benchmarks.speed.coldstart import ColdStarts
 from benchmarks.speed.growth import Growth
 from benchmarks.speed.inprocess import InProcess
 from benchmarks.speed.large_photo import LargePhoto
+from benchmarks.speed.resnet152 import ResNet152
 from benchmarks.speed.rounds import Rounds, Visit
 
 
@@ -76,7 +79,7 @@ class Figures:
     cold_starts: list[ColdStarts] = field(default_factory=list)
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
     large_photo: LargePhoto | None = None
-    resnet152: Any = None
+    resnet152: ResNet152 | None = None
     growths: list[Growth] = field(default_factory=list)
 
     def of(self, group: str, engine: str | None = None) -> list[Row]:
@@ -95,6 +98,11 @@ class Figures:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Figures:
+        """What `as_dict` gave; raises ValueError where it is something else."""
+        return TypeAdapter(cls).validate_json(text)
 
 
 def rows(candidates: Sequence[Candidate], rounds: Rounds, sizes: Mapping[str, Mapping[str, Any]]) -> list[Row]:

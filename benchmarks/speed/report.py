@@ -13,6 +13,8 @@ from benchmarks.speed.bounds import Bound, processes_cost
 from benchmarks.speed.figures import Figures, Rate, Row
 
 MEGA: Final = 1e6
+# Connections at which the best is the best.
+MANY: Final = 8
 HEADINGS: Final = ("", "1", "8", "32", "p50 at 1", "p99 at 8", "first 200", "memory", "installed", "top-1")
 UNITS: Final = ("", "photos/s", "photos/s", "photos/s", "ms", "ms", "s", "MB", "MB", "")
 TITLES: Final = {
@@ -55,12 +57,15 @@ def markdown(figures: Figures, bounds: Sequence[Bound], plot: str) -> str:
         f"![Throughput]({plot})",
         "",
     ]
-    lines += [_row(f"{heading}, {unit}".strip(", ") for heading, unit in zip(HEADINGS, UNITS, strict=True))]
-    lines += [_row(["---"] + ["---:"] * (len(HEADINGS) - 1))]
+    heads = [
+        _row(f"{heading}, {unit}".strip(", ") for heading, unit in zip(HEADINGS, UNITS, strict=True)),
+        _row(["---"] + ["---:"] * (len(HEADINGS) - 1)),
+    ]
+    lines += [*heads, *map(_row, _summary(figures)), "", "## Everyone", "", *heads]
     for title, cells in _sections(figures):
         lines.append(_row([f"**{title}**"] + [""] * (len(HEADINGS) - 1)))
         lines += [_row(row) for row in cells]
-    lines += ["", "| bound | asked | found | | from |", "|---|---|---|---|---|"]
+    lines += ["", "## Bounds", "", "| bound | asked | found | | from |", "|---|---|---|---|---|"]
     lines += [_row([bound.what, bound.asked, bound.found, _verdict(bound), bound.how]) for bound in bounds]
     notes = [processes_cost(figures), *_failures(figures)]
     return "\n".join(lines + [line for note in notes if note for line in ("", note)]) + "\n"
@@ -83,6 +88,20 @@ def _sections(figures: Figures) -> list[tuple[str, list[list[str]]]]:
     return [
         (title, cells) for title, cells in [*found, ("the limit: decoding and computing, no HTTP", limits)] if cells
     ]
+
+
+def _summary(figures: Figures) -> list[list[str]]:
+    """Guichet between the best of its peers."""
+    wanted = [("the best peer with torch", "torch", "torch")]
+    for engine in ("fp16", "int8"):
+        wanted += [
+            (f"the best peer given the {engine} model", "given", engine),
+            (f"**Guichet, {engine}**", "direct", engine),
+            (f"Guichet, {engine}, through its gateway", "gateway", engine),
+        ]
+    found = [(title, figures.best(group, engine, MANY)) for title, group, engine in wanted]
+    named = [(f"{title}: {best[0].name}" if "peer" in title else title, best[0]) for title, best in found if best]
+    return [[title, *_cells(row)[1:]] for title, row in named]
 
 
 def _cells(row: Row) -> list[str]:
