@@ -137,7 +137,7 @@ calibrate: install ## measure what one instance of a model takes, and propose cp
 screenshots: models ## the pictures of the page in docs/images
 	@$(BIN)/python -m benchmarks.page.screenshots
 
-page-figures: install ## measure the page and write its table in docs/page.md
+page-figures: install ## measure the page and write its table in frontend/README.md
 	@$(BIN)/python -m benchmarks.page
 
 clean: ## remove the environments and the exported models

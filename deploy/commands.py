@@ -64,9 +64,6 @@ class Commands:
     def build_log(self, build: str) -> Argv:
         return self._gcloud("builds", "log", build)
 
-    def service_policy(self, name: str) -> Argv:
-        return self._gcloud("run", "services", "get-iam-policy", name, self._region)
-
     def read_secret(self, secret: str, version: str = "latest") -> Argv:
         return self._gcloud("secrets", "versions", "access", version, f"--secret={secret}")
 

@@ -1,0 +1,1 @@
+"""The page: Streamlit, and what it asks of the gateway."""

@@ -1,0 +1,1 @@
+"""The API's document, and any such document on a real Envoy."""

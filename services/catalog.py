@@ -43,7 +43,7 @@ def _text(pattern: str, meaning: str) -> AfterValidator:
 Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 
 
-class Callable(Entry):
+class DottedCallable(Entry):
     """A Python callable, `package.module:Class.method`, whose result is a torch module."""
 
     callable: Annotated[str, _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method")]
@@ -88,7 +88,7 @@ Weights = Annotated[
 ]
 Architecture = Annotated[
     Annotated[str, _text(r"[a-z][a-z0-9_]*", "a torchvision model name like resnet50"), Tag("torchvision")]
-    | Annotated[Callable, Tag("callable")],
+    | Annotated[DottedCallable, Tag("callable")],
     Discriminator(lambda value: "torchvision" if isinstance(value, str) else "callable"),
 ]
 Preprocessing = Annotated[

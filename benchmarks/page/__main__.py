@@ -1,4 +1,4 @@
-"""`python -m benchmarks.page`: what visitors of the page wait for, as the table in docs/page.md."""
+"""`python -m benchmarks.page`: what visitors of the page wait for, as the table in frontend/README.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.shell import run
 from benchmarks.tables import write_between_markers
 from tests.running import ROOT
 
-PAGE = ROOT / "docs" / "page.md"
+PAGE = ROOT / "frontend" / "README.md"
 
 
 def table(alone: dict[str, dict[str, float]], many: crowd.Figures, load: float) -> str:
@@ -53,7 +53,7 @@ def main(
     visitors: Annotated[int, typer.Option(min=1, help="How many come at once.")] = 50,
     seconds: Annotated[float, typer.Option(min=1, help="How long they stay.")] = 60,
     every: Annotated[float, typer.Option(min=1, help="Seconds between one visitor's pictures.")] = 5,
-    write: Annotated[bool, typer.Option(help="Bring docs/page.md up to date.")] = True,
+    write: Annotated[bool, typer.Option(help="Bring frontend/README.md up to date.")] = True,
 ) -> None:
     """Measure what visitors of the page wait for, one at a time and many at once."""
     load = os.getloadavg()[0]

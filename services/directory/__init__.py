@@ -1,0 +1,1 @@
+"""The service that knows which models there are."""

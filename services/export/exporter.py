@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
-from services.catalog import Callable as DottedCallable
-from services.catalog import Catalog, LocalFile, Model, PackageFile, RemoteFile
+from services.catalog import Catalog, DottedCallable, LocalFile, Model, PackageFile, RemoteFile
 from services.export import agreement, convert
 from services.export.errors import ExportError
 from services.export.network import Network, built_network

@@ -12,8 +12,7 @@ import torch
 import torchvision
 
 from services.artifact import Preprocess
-from services.catalog import Callable as DottedCallable
-from services.catalog import Catalog, Model
+from services.catalog import Catalog, DottedCallable, Model
 from services.export.errors import NetworkError
 
 

@@ -134,8 +134,14 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         pytest.skip("There is no gcloud to ask what it would upload.")
-    names = ["services/catalog.py", "services/web/x.py", "frontend/app.py", "services/__pycache__/a.pyc"]
-    names += [".env", "deploy/settings.py", ".venv/bin/python", ".models/a/model.bin", "README.md", "services/a.pyc"]
+    names = [
+        "services/catalog.py",
+        "services/web/x.py",
+        "frontend/app.py",
+        "services/__pycache__/a.pyc",
+        "services/README.md",
+    ]
+    names += [".env", "deploy/settings.py", ".venv/bin/python", ".models/a/model.bin", "README.md"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
