@@ -37,6 +37,8 @@ DENIED: Final = {
 # All of public IPv6. Outside lie loopback, link-local, private, multicast, and every form that embeds an IPv4 address.
 PUBLIC_IPV6: Final = ipaddress.IPv6Network("2000::/3")
 NETWORKS: Final = tuple(ipaddress.ip_network(row) for row in DENIED)
+# Not what Python calls loopback: newer ones count IPv6 addresses that embed an IPv4 one.
+LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 # Names of the metadata server and of this machine and its neighbours; refused before anyone is asked for them.
 DENIED_NAMES: Final = ("localhost", "metadata", "metadata.goog")
@@ -45,7 +47,7 @@ DENIED_SUFFIXES: Final = (".internal", ".local", ".localhost", ".home.arpa")
 
 def is_public(address: Address, *, loopback: bool = False) -> bool:
     """Whether the service may connect there; `loopback` allows this machine itself, for tests."""
-    if address.is_loopback:
+    if any(address in network for network in LOOPBACK):
         return loopback
     if address.version == 6 and (address not in PUBLIC_IPV6 or _is_isatap(address)):
         return False

@@ -132,7 +132,7 @@ class _PinnedAdapter(IPFilterAdapter):  # type: ignore[misc]  # it brings no typ
         connected = self._connected
         ours = {
             "_new_conn": lambda _connection: connected(),
-            "response_class": partial(_BoundedResponse, budget=self._budget),
+            "response_class": staticmethod(partial(_BoundedResponse, budget=self._budget)),
         }
         pool.ConnectionCls = type("Pinned", (pool.ConnectionCls,), ours)
         return pool
