@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ from tests.running import (
     ready_or_dead,
     wait_for,
 )
+
+# A shell makes what it starts in the background deaf to Ctrl-C, and with it all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Where several tests run side by side, threads of torch that wait for one another cost more than they bring.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
