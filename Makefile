@@ -19,6 +19,8 @@ help: ## this list
 install: .venv/.installed ## everything Python needs, into .venv
 
 .venv/.installed: pyproject.toml services/torch.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+	  echo "$(PYTHON) is not Python 3.11 or newer; name one that is, as in \`make run PYTHON=python3.12\`."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the dependencies into .venv (a few minutes the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
