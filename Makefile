@@ -4,8 +4,9 @@ PYTHON ?= python3
 # torch's CPU build is 5 GB smaller than the registry's; empty: the registry's.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
-# pip shows its progress to a person, and nothing to a log.
-PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)
+# pip shows its progress to a person, the first time, when there is much to fetch.
+FIRST := $(if $(wildcard .venv/.installed),,yes)
+PIP_QUIET := $(if $(and $(FIRST),$(MAKE_TERMOUT)),,--quiet)
 # What changes the environment: the pins and the interpreter, not the settings of the tools.
 GROUPS := classifier directory export gateway frontend deploy test check
 
