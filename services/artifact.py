@@ -106,7 +106,7 @@ def read_receipt(folder: Path) -> Receipt:
             preprocess=Preprocess(**preprocess | {"mean": tuple(preprocess["mean"]), "std": tuple(preprocess["std"])}),
         )
     except FileNotFoundError as err:
-        raise ArtifactError(f"{path}: is missing; export the model with `python -m services.export`") from err
+        raise ArtifactError(f"{path}: is missing; export it with `python -m services.export {folder.name}`") from err
     except OSError as err:
         raise ArtifactError(f"{path}: cannot be read: {err.strerror}") from err
     except (ValueError, TypeError, KeyError, AttributeError) as err:
