@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import http.client
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -37,7 +38,7 @@ Tell = Callable[[str, int], None]
 
 
 class ServerFailed(Exception):
-    """A server did not start, or ended too early; the message ends with the last lines of its log."""
+    """A server or a program did not start, or ended badly; the message ends with the last lines of its log."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,22 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
             yield _first_answer(processes, request, log) - started
         finally:
             _stop(processes)
+
+
+def told(module: str, *arguments: str, python: str = sys.executable) -> dict[str, Any]:
+    """What a program of this folder says in its last line, as JSON; raises ServerFailed where it fails."""
+    run = subprocess.run(
+        tethered([python, "-m", module, *arguments]),
+        cwd=ROOT,
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise ServerFailed(f"{module} failed:\n{run.stderr[-2000:]}")
+    said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return said
 
 
 def memory() -> int:

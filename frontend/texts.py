@@ -92,7 +92,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Vos images vont aux modèles et sont oubliées quand vous partez ; personne d’autre ne peut les voir.",
     ),
     # Answers
-    "answers": ("Answers", "Réponses"),
     "not_sure": ("Not sure", "Pas sûr"),
     "best_guess": ("Best guess: {label}", "Meilleure hypothèse : {label}"),
     "awake": ("awake", "éveillé"),
@@ -136,8 +135,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "card_labels": ("Labels", "Étiquettes"),
     "card_precision": ("Precision", "Précision"),
     "card_version": ("Version", "Version"),
-    "card_weights": ("Weights", "Poids"),
-    "card_agreement": ("Agreement with the original", "Accord avec l’original"),
     "card_receipt": ("Receipt", "Reçu"),
     "trained_on": (
         "Trained on ImageNet-1k, photos of {labels} kinds of things. It always answers one of these kinds, even where"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,19 +11,17 @@ from typing import Final
 from benchmarks.load import Load, NoClient, load
 from benchmarks.photos import Photo
 from benchmarks.processes import (
-    ROOT,
     Request,
     ServerFailed,
     Tell,
     asked,
     free_ports,
-    inherited,
     memory,
     running,
+    told,
 )
 from benchmarks.speed.candidates import Candidate, Engine, Material
 from benchmarks.speed.inprocess import InProcess
-from gateway.tether import tethered
 
 CONNECTIONS: Final = (8, 1, 32)
 WARM_SECONDS: Final = 1
@@ -88,18 +84,8 @@ def visited(candidate: Candidate, material: Material, photos: Sequence[Photo], b
 
 def ceiling(engine: Engine, material: Material, bodies: Path, seconds: float) -> InProcess:
     """What the services' own modules do in a process of their own, without HTTP."""
-    command = [sys.executable, "-m", "benchmarks.speed.inprocess", str(material.artifact(engine)), str(bodies)]
-    run = subprocess.run(
-        tethered([*command, f"--seconds={seconds}"]),
-        cwd=ROOT,
-        env=inherited(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        raise ServerFailed(f"the in-process limit cannot be measured:\n{run.stderr[-2000:]}")
-    return InProcess(**json.loads(run.stdout.splitlines()[-1]))
+    found = told("benchmarks.speed.inprocess", str(material.artifact(engine)), str(bodies), f"--seconds={seconds}")
+    return InProcess(**found)
 
 
 @dataclass

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks import artifacts
 from benchmarks.machine import Machine
 from benchmarks.photos import Photo, copied, photos_in
-from benchmarks.processes import ROOT, ServerFailed, Tell, inherited
+from benchmarks.processes import Tell, told
 from benchmarks.speed import coldstart, growth, rounds
 from benchmarks.speed.candidates import PEER_BIN, Candidate, Engine, Material, candidates
 from benchmarks.speed.figures import Figures, limits, rows
 from benchmarks.speed.large_photo import LargePhoto
 from benchmarks.speed.resnet152 import ResNet152
-from gateway.tether import tethered
 from services.catalog import load_catalog
 
 MODEL: Final = "efficientnet-lite0"
@@ -83,11 +80,11 @@ class Run:
             figures.sizes = self._sizes()
         if self._wants("large-photo"):
             self._console.print("a photo of 12 megapixels …", style="dim")
-            figures.large_photo = LargePhoto(**self._program("benchmarks.speed.large_photo", str(self._bodies)))
+            figures.large_photo = LargePhoto(**told("benchmarks.speed.large_photo", str(self._bodies)))
         if self._wants("resnet152"):
             self._console.print("ResNet-152 …", style="dim")
             wanted = f"--rounds={self._plan.rounds}", f"--seconds={max(1, self._plan.seconds // 2)}"
-            figures.resnet152 = ResNet152(**self._program("benchmarks.speed.resnet152", *wanted))
+            figures.resnet152 = ResNet152(**told("benchmarks.speed.resnet152", *wanted))
         if self._wants("cold-start"):
             with self._progress(starts * len(services) * len(self._models)) as tell:
                 figures.cold_starts = coldstart.measured(
@@ -134,23 +131,8 @@ class Run:
             own = candidate.group in OWN
             if candidate.packages and (own or (PEER_BIN / "python").exists()):
                 python = sys.executable if own else str(PEER_BIN / "python")
-                found[candidate.name] = self._program("benchmarks.speed.sizes", *candidate.packages, python=python)
+                found[candidate.name] = told("benchmarks.speed.sizes", *candidate.packages, python=python)
         return found
-
-    def _program(self, module: str, *arguments: str, python: str = sys.executable) -> dict[str, Any]:
-        """What a program prints as JSON."""
-        run = subprocess.run(
-            tethered([python, "-m", module, *arguments]),
-            cwd=ROOT,
-            env=inherited(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise ServerFailed(f"{module} failed:\n{run.stderr[-2000:]}")
-        printed: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-        return printed
 
     def _described_plan(self) -> dict[str, Any]:
         return {
