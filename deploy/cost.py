@@ -14,6 +14,8 @@ from services.catalog import Model
 
 PRICES = Path(__file__).with_name("prices.yaml")
 MONTH_SECONDS = 30 * 24 * 3600
+# Five labels, and the headers around them.
+ANSWER_BYTES = 1000
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Traffic:
     requests: int
     seconds: float
     page_hours: float = 0
-    answer_bytes: int = 1000
+    answer_bytes: int = ANSWER_BYTES
     image_gb: float = 0.3
     secret_versions: int = 2
 

@@ -100,7 +100,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 
 def _words(model: Model, service: str, directory: str) -> dict[str, Any]:
     """What stands in the pattern's braces."""
-    asked = "" if model.quota is None else f" and {model.quota} requests per minute and key"
+    asked = "" if model.quota is None else f" and {model.quota} requests per minute and project"
     return {
         "name": model.name,
         "id": model.name.replace("-", "_"),

@@ -18,7 +18,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *ROOMS, *sorted((ROOT / "docs").glob("*.md"
 # How the code names a variable that it reads.
 READ = re.compile(
     r"""env\.(?:text|number|integer|switch)\(\s*"([A-Z_]+)"|envvar="([A-Z_]+)"|"""
-    r"""(?:environment|environ|told)\.get\(\s*"([A-Z_]+)"|_seconds\("([A-Z_]+)"|^([A-Z_]+) \?= http""",
+    r"""(?:environment|environ|told)\.get\(\s*"([A-Z_]+)"|_seconds\("([A-Z_]+)"|^([A-Z_]+) \?= """,
     re.MULTILINE,
 )
 # Files of the reader's own.

@@ -20,7 +20,7 @@ from benchmarks.scale.given import Given
 from benchmarks.scale.queueing import billed_share, burst, closed_loop, one_instance
 from benchmarks.shell import run
 from benchmarks.tables import write_between_markers
-from deploy.cost import MONTH_SECONDS, Price, read_prices
+from deploy.cost import ANSWER_BYTES, MONTH_SECONDS, Price, read_prices
 from deploy.manifests import gib
 from gateway.spec import openapi_document
 from services.catalog import Model, load_catalog
@@ -126,10 +126,8 @@ def thousand(found: Measured, given: Given, prices: Prices, rate: float) -> list
             prices["api_gateway"]["call"],
         )
     )
-    out = requests * given.answer_bytes / 2**30
-    rows.append(
-        _line("network out", f"{given.answer_bytes} bytes an answer, in GiB", out, prices["network"]["gib_out"])
-    )
+    out = requests * ANSWER_BYTES / 2**30
+    rows.append(_line("network out", f"{ANSWER_BYTES} bytes an answer, in GiB", out, prices["network"]["gib_out"]))
     total = sum(dollars for _, dollars in rows)
     compute = sum(dollars for _, dollars in rows[:3])
     return [
@@ -196,9 +194,9 @@ def limits(given: Given, count: int) -> list[str]:
     return [
         f"- Requests: {given.quota_units:,.0f} quota units a second and project; a call takes two (a check and a"
         f" report), so about {given.quota_units / 2:,.0f} requests/s. That does not bite at 1,000.",
-        f"- The catalog's own quota bites first: {model.quota or 0:,} requests a minute and key are"
+        f"- The catalog's own quota bites first: {model.quota or 0:,} requests a minute and project are"
         f" {(model.quota or 0) / 60:,.0f} a second to one model.",
-        f"- Bodies: {given.body_bytes / 1e6:.0f} MB each way; the services stop at 10 MiB.",
+        f"- Bodies: {given.body_bytes / 2**20:.0f} MiB each way; the services stop at 10 MiB.",
         f"- The document for {count} models has {len(document['paths']):,} paths and {size / 1e3:,.0f} kB of JSON, in"
         f" one piece. Every change to it is a new config, of which an API may have {given.configs_per_api}.",
         f"- Gateways: {given.gateways_per_region} per region unless Google allows more. All models share one.",

@@ -17,5 +17,4 @@ class Given:
     quota_units: float = 10_000_000 / 100  # per second and project; a call takes about two
     gateways_per_region: int = 5
     configs_per_api: int = 100
-    body_bytes: int = 32 * 10**6
-    answer_bytes: int = 400
+    body_bytes: int = 32 * 2**20

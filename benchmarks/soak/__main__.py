@@ -198,7 +198,7 @@ def report(result: Result, machine: Machine) -> str:
         f"| … of the {result.capacity:.0f}/s it did before, with nothing to refuse"
         f" | {result.goodput / result.capacity:.0%} | ≥ 90 % |",
         f"| p50 of the right answers, but for those that waited for a killed part | {p50:.0f} ms | |",
-        f"| p99 of the same | {p99:.0f} ms | the wait of a full queue is {limit * 1000:.0f} ms |",
+        f"| p99 of the same; the wait in a full queue alone is {limit * 1000:.0f} ms | {p99:.0f} ms | |",
         "| memory of the service in the longest life of a worker, last third over first"
         f" | {result.growth:+.1%} | < 5 % |",
         "",

@@ -15,7 +15,7 @@ from benchmarks.speed.figures import Figures, Rate, Row
 MEGA: Final = 1e6
 # Connections at which the best is the best.
 MANY: Final = 8
-HEADINGS: Final = ("", "1", "8", "32", "p50 at 1", "p99 at 8", "first 200", "memory", "installed", "top-1")
+HEADINGS: Final = ("", "1", "8", "32", "p50 at 1", "p99 at 8", "first answer", "memory", "installed", "top-1")
 UNITS: Final = ("", "photos/s", "photos/s", "photos/s", "ms", "ms", "s", "MB", "MB", "")
 TITLES: Final = {
     "torch": "torch, as their documentation says",

@@ -78,7 +78,7 @@ def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | 
 
 
 def _limited_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
-    """For processes that are of little account."""
+    """For processes that are expendable."""
     # OpenVINO does without its converter, which takes 60 ms to import and is of no use here.
     sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # so the import system says "not here"
     from services.classifier.pipeline import Network, Pipeline

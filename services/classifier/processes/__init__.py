@@ -1,1 +1,1 @@
-"""Where pictures are answered: in processes of little account, forked around one loaded network."""
+"""Where pictures are answered: in expendable processes, forked around one loaded network."""
