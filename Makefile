@@ -1,7 +1,7 @@
 # `make run` and `make test` set themselves up on a fresh machine with Python 3.11+ and make.
 SHELL := /bin/bash
 PYTHON ?= python3
-# torch's CPU build is 5 GB smaller than the registry's; empty: the registry's.
+# torch's CPU build is 5 GB smaller than PyPI's; empty: PyPI's.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 # pip shows its progress to a person, the first time, when there is much to fetch.
@@ -26,7 +26,7 @@ install: .venv/.installed ## everything Python needs, into .venv
 	@echo "Installing the dependencies into .venv (a few minutes the first time) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
 	@test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
-	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking the registry's larger build of it."
+	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking PyPI's larger build of it."
 	@$(BIN)/python -m pip install $(PIP_QUIET) $(GROUPS:%=--group %)
 	@touch $@
 
@@ -118,7 +118,7 @@ cost: install ## what a month costs: REQUESTS=number to each model
 	@echo "Installing the peers into .venv-peers (a few minutes the first time) …"
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
 	@test -z "$(TORCH_INDEX)" || .venv-peers/bin/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
-	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking the registry's larger build of it."
+	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking PyPI's larger build of it."
 	@.venv-peers/bin/python -m pip install $(PIP_QUIET) --group benchmark
 	@touch $@
 

@@ -65,7 +65,12 @@ def main(
     Parts beside the candidates: sizes, large-photo, resnet152, cold-start, in-process-fp16, in-process-int8, growth.
     """
     if again:
-        _write(Figures.from_json((again / DATA).read_bytes()), again)
+        try:
+            figures = Figures.from_json((again / DATA).read_bytes())
+        except (OSError, ValueError) as err:
+            console.print(f"{again / DATA}: cannot be read as the figures of a run: {err}", style="red", markup=False)
+            raise typer.Exit(1) from err
+        _write(figures, again)
         return
     if quick:
         rounds, seconds, starts = min(rounds, 2), min(seconds, 2), min(starts, 3)
