@@ -5,8 +5,7 @@ PYTHON ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 # pip shows its progress to a person, the first time, when there is much to fetch.
-FIRST := $(if $(wildcard .venv/.installed),,yes)
-PIP_QUIET := $(if $(and $(FIRST),$(MAKE_TERMOUT)),,--quiet)
+PIP_QUIET = $(if $(and $(MAKE_TERMOUT),$(if $(wildcard $@),,first)),,--quiet)
 # What changes the environment: the pins and the interpreter, not the settings of the tools.
 GROUPS := classifier directory export gateway frontend deploy test check
 
@@ -19,16 +18,21 @@ help: ## this list
 
 install: .venv/.installed ## everything Python needs, into .venv
 
+# What is named, and the groups that it is: into the environment in which the target lies.
+define install_into
+@test -x $(@D)/bin/python || $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+  echo "$(PYTHON) is not Python 3.11 or newer; name one that is, as in \`make run PYTHON=python3.12\`."; exit 1; }
+@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+@echo "Installing $(1) into $(@D) (a few minutes the first time) …"
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
+@test -z "$(TORCH_INDEX)" || $(@D)/bin/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
+  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking PyPI's larger build of it."
+@$(@D)/bin/python -m pip install $(PIP_QUIET) $(2:%=--group %)
+@touch $@
+endef
+
 .venv/.installed: pyproject.toml services/torch.txt
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
-	  echo "$(PYTHON) is not Python 3.11 or newer; name one that is, as in \`make run PYTHON=python3.12\`."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing the dependencies into .venv (a few minutes the first time) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==26.3
-	@test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
-	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking PyPI's larger build of it."
-	@$(BIN)/python -m pip install $(PIP_QUIET) $(GROUPS:%=--group %)
-	@touch $@
+	$(call install_into,the dependencies,$(GROUPS))
 
 # A make that is killed takes its child along.
 TETHER := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM --)
@@ -114,13 +118,7 @@ cost: install ## what a month costs: REQUESTS=number to each model
 
 # The peers get an environment of their own, since some of them ask for other versions of what the services use.
 .venv-peers/.installed: pyproject.toml services/torch.txt
-	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	@echo "Installing the peers into .venv-peers (a few minutes the first time) …"
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
-	@test -z "$(TORCH_INDEX)" || .venv-peers/bin/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
-	  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking PyPI's larger build of it."
-	@.venv-peers/bin/python -m pip install $(PIP_QUIET) --group benchmark
-	@touch $@
+	$(call install_into,the peers,benchmark)
 
 benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`
 	@$(TETHER) $(BIN)/python -m benchmarks $(ARGS)

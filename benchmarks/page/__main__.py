@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.page import browser, crowd
+from benchmarks.processes import ROOT
 from benchmarks.shell import run
 from benchmarks.tables import write_between_markers
-from tests.running import ROOT
 
 PAGE = ROOT / "frontend" / "README.md"
 

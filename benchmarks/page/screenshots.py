@@ -20,11 +20,10 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from benchmarks.shell import run
 from frontend.pictures import SAMPLES
-from tests.browsers import chromium_browser
+from tests.browsers import PHONE, chromium_browser
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
 
 DESK: Final[ViewportSize] = {"width": 1280, "height": 800}
-PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 # Photos in scikit-image's package beside the samples, CC0 or in the public domain.
 MORE = ("astronaut", "brick", "camera", "grass", "gravel")
 

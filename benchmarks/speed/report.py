@@ -9,12 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.speed.bounds import Bound, processes_cost
+from benchmarks.speed.bounds import MANY, Bound, processes_cost
 from benchmarks.speed.figures import Figures, Rate, Row
 
 MEGA: Final = 1e6
-# Connections at which the best is the best.
-MANY: Final = 8
 HEADINGS: Final = ("", "1", "8", "32", "p50 at 1", "p99 at 8", "first answer", "memory", "installed", "top-1")
 UNITS: Final = ("", "photos/s", "photos/s", "photos/s", "ms", "ms", "s", "MB", "MB", "")
 TITLES: Final = {
@@ -92,16 +90,15 @@ def _sections(figures: Figures) -> list[tuple[str, list[list[str]]]]:
 
 def _summary(figures: Figures) -> list[list[str]]:
     """Guichet between the best of its peers."""
-    wanted = [("the best peer with torch", "torch", "torch")]
+    wanted = [("the best peer with torch: {name}", "torch", "torch")]
     for engine in ("fp16", "int8"):
         wanted += [
-            (f"the best peer given the {engine} model", "given", engine),
+            (f"the best peer given the {engine} model: {{name}}", "given", engine),
             (f"**Guichet, {engine}**", "direct", engine),
             (f"Guichet, {engine}, through its gateway", "gateway", engine),
         ]
     found = [(title, figures.best(group, engine, MANY)) for title, group, engine in wanted]
-    named = [(f"{title}: {best[0].name}" if "peer" in title else title, best[0]) for title, best in found if best]
-    return [[title, *_cells(row)[1:]] for title, row in named]
+    return [[title.format(name=best[0].name), *_cells(best[0])[1:]] for title, best in found if best]
 
 
 def _cells(row: Row) -> list[str]:

@@ -141,7 +141,7 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
         "services/__pycache__/a.pyc",
         "services/README.md",
     ]
-    names += [".env", "deploy/settings.py", ".venv/bin/python", ".models/a/model.bin", "README.md"]
+    names += [".env", "deploy/settings.py", ".venv/bin/python", ".models/a/model.bin", "README.md", "services/a.pyc"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
