@@ -26,21 +26,21 @@ import psutil
 import pytest
 import requests
 from PIL import Image
+from services.web.loop import Loop
+from tests.services.looping import run
 
 from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch import Fetcher
 from services.classifier.outgoing import Outgoing
 from services.classifier.problems import FetchTimeout, QueueTimeout
-from services.web.faults import Overloaded
-from services.web.logs import as_text
-from services.web.loop import Loop
+from services.http.problems import Overloaded
+from services.logs import as_text
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
-from tests.services.holding import StartHeld
-from tests.services.looping import run
-from tests.services.pictures import encoded
+from tests.services.fake_model import StartFake
+from tests.services.images import encoded
+from tests.services.raw_http import Reference, connection, head, replies, require_discretion, require_log_lines, worker
 from tests.services.sites import is_silent, site
-from tests.services.wire import Reference, connection, head, replies, require_discretion, require_log_lines, worker
 
 
 def post(service: Service, words: str) -> requests.Response:
@@ -74,15 +74,15 @@ def test_a_full_disk_is_nothing_to_a_service(start_service: StartService, photos
     ],
 )
 def test_a_failure_within_is_told_without_its_reasons(
-    start_held: StartHeld, words: str, status: int, code: str
+    start_fake: StartFake, words: str, status: int, code: str
 ) -> None:
-    held = start_held()
-    answer = post(held.service, words)
+    fake = start_fake()
+    answer = post(fake.service, words)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers.get("Retry-After") == ("1" if status == 503 else None)
     require_discretion(answer.content)
-    assert post(held.service, "good").status_code == 200
-    lines = require_places(held.service)
+    assert post(fake.service, "good").status_code == 200
+    lines = require_places(fake.service)
     assert sum(line["severity"] == "ERROR" for line in lines) == (code != "model_output_invalid")
 
 
@@ -144,38 +144,38 @@ def require_places(service: Service) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("files", [40, 64])
-def test_a_service_with_few_files_refuses_connections_and_lives_on(start_held: StartHeld, files: int) -> None:
-    held = start_held(HELD_FILES=str(files))
+def test_a_service_with_few_files_refuses_connections_and_lives_on(start_fake: StartFake, files: int) -> None:
+    fake = start_fake(FAKE_FILES=str(files))
     with contextlib.ExitStack() as stack:
         opened = []
         for _ in range(100):
             # At once: who only connects may be let go for the next one, and that one would be waited for.
-            opened.append(stack.enter_context(connection(held.service, 5)))
+            opened.append(stack.enter_context(connection(fake.service, 5)))
             opened[-1].sendall(head("POST", content_length="4"))
         statuses = []
         for sock in opened[-20:]:
             statuses += [reply.status for reply in replies(sock.recv(4096))]
         assert set(statuses) <= {429}
-    assert psutil.pid_exists(worker(held.service).pid)
-    wait_for(lambda: answers(f"{held.service.url}/live"), 5, "the service to have files again")
-    assert post(held.service, "good").status_code == 200
-    require_log_lines(held.service)
+    assert psutil.pid_exists(worker(fake.service).pid)
+    wait_for(lambda: answers(f"{fake.service.url}/live"), 5, "the service to have files again")
+    assert post(fake.service, "good").status_code == 200
+    require_log_lines(fake.service)
 
 
-def test_files_that_run_out_later_are_waited_for(start_held: StartHeld) -> None:
+def test_files_that_run_out_later_are_waited_for(start_fake: StartFake) -> None:
     """As when something else in the process takes them all: accepting stops, and goes on when there are some again."""
-    held = start_held()
-    process = worker(held.service)
+    fake = start_fake()
+    process = worker(fake.service)
     process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 3, 1024))
     with contextlib.ExitStack() as stack:
         for _ in range(20):
-            stack.enter_context(connection(held.service))
+            stack.enter_context(connection(fake.service))
         busy = process.cpu_times()
         threading.Event().wait(1)
         # It does not spin meanwhile.
         assert sum(process.cpu_times()[:2]) - sum(busy[:2]) < 0.3
-    wait_for(lambda: answers(f"{held.service.url}/live"), 5, "the service to accept again")
-    assert worker(held.service) == process
+    wait_for(lambda: answers(f"{fake.service.url}/live"), 5, "the service to accept again")
+    assert worker(fake.service) == process
 
 
 def test_a_link_is_refused_where_no_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,10 +223,10 @@ def test_the_wall_clock_is_asked_for_nothing_but_the_log() -> None:
 
 @contextlib.contextmanager
 def with_output(folder: Path, redirection: str = "", **options: Any) -> Iterator[tuple[Service, subprocess.Popen[str]]]:
-    """A held service whose output goes where the test says."""
+    """A fake service whose output goes where the test says."""
     port = free_port()
-    variables = {"MODEL_NAME": "held", "HELD": str(folder), "HOST": "127.0.0.1", "PORT": str(port)}
-    command = ["bash", "-c", f"exec {sys.executable} -m tests.services.held {redirection}"]
+    variables = {"MODEL_NAME": "fake", "FAKE_MODEL": str(folder), "HOST": "127.0.0.1", "PORT": str(port)}
+    command = ["bash", "-c", f"exec {sys.executable} -m tests.services.fake_model_service {redirection}"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(**variables), text=True, **options)
     service = Service(f"http://127.0.0.1:{port}", process, folder / "none")
     try:

@@ -32,7 +32,7 @@ from services.classifier.problems import (
     FetchType,
     UrlBlocked,
 )
-from services.web.problems import Problem
+from services.http.problems import Problem
 from tests.services.sites import (
     Authority,
     Recorder,

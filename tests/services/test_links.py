@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from tests.running import Photo, Service, StartService, wait_for
+from tests.services.raw_http import Reference, require_discretion, require_log_lines, worker
 from tests.services.sites import (
     Script,
     drips,
@@ -30,7 +31,6 @@ from tests.services.sites import (
 )
 from tests.services.test_fetch import redirect_then_image
 from tests.services.test_target import BLOCKED, INVALID
-from tests.services.wire import Reference, require_discretion, require_log_lines, worker
 
 HTML = b"<!doctype html><title>Sign in</title>"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -198,5 +198,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def test_fetching_can_be_turned_off(start_service: StartService, tmp_path: Path) -> None:
-    service = start_service("tests.services.held", MODEL_NAME="held", HELD=str(tmp_path), GUICHET_URL_FETCH="off")
+    service = start_service(
+        "tests.services.fake_model_service", MODEL_NAME="fake", FAKE_MODEL=str(tmp_path), GUICHET_URL_FETCH="off"
+    )
     assert outcome(asked(service, "http://example.com/")) == (403, "url_disabled")

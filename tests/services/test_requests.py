@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.running import Photo, Service, StartService
-from tests.services.wire import (
+from tests.services.raw_http import (
     Reference,
     connection,
     head,
@@ -128,7 +128,7 @@ def test_head_is_get_without_a_body(lite0: Service) -> None:
 
 def replies_without_body(received: bytes) -> list[object]:
     """The answers to HEAD: their length is that of a body that is not there."""
-    from tests.services.wire import Reply
+    from tests.services.raw_http import Reply
 
     (reply,) = replies(re.sub(rb"(?i)content-length: \d+", b"Content-Length: 0", received))
     length = re.search(rb"(?i)content-length: (\d+)", received)

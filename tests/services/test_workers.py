@@ -16,20 +16,20 @@ import psutil
 import pytest
 import requests
 from PIL import Image
-
-from services.artifact import ArtifactError, Receipt, read_receipt
 from services.classifier.answer import Answer
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
-from services.classifier.parameters import FUNCTIONS, Parameters
-from services.classifier.pipeline import Decode, Network, Pipeline
-from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
 from services.classifier.processes.child import limited
 from services.classifier.processes.fork_server import ForkServer
 from services.classifier.processes.pool import Pool
 from services.web.loop import Loop
-from services.web.problems import InternalError
-from tests.running import Photo, Service, wait_for
 from tests.services.looping import run
+
+from services.artifact import ArtifactError, Receipt, read_receipt
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.parameters import FUNCTIONS, Parameters
+from services.classifier.pipeline import Decode, Network, Pipeline
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
+from services.http.problems import InternalError
+from tests.running import Photo, Service, wait_for
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's memory files"),

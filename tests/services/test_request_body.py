@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from services.classifier.inputs import Parameters, Question, question, refuse_media_type
 from werkzeug.datastructures import MultiDict
 
-from services.classifier.inputs import Parameters, Question, question, refuse_media_type
 from services.classifier.problems import ImageUnsupported
-from services.web.problems import Problem
+from services.http.problems import Problem
 
 IMAGE = b"\x89PNG\r\n\x1a\n an image"
 BASE64 = base64.b64encode(IMAGE).decode()
