@@ -84,7 +84,7 @@ def within_torch(path: Path) -> bool:
     ("modules", "banned"),
     [
         pytest.param(
-            "services.classifier.__main__, services.classifier.app, services.classifier.fetch,"
+            "services.classifier.__main__, services.classifier.app, services.classifier.fetch.fetch,"
             "services.classifier.processes.pool",
             ("torch", "torchvision", "nncf", "openvino", "numpy", "PIL", "pydantic", "ruamel", "streamlit"),
             id="classifier-http",

@@ -25,7 +25,7 @@ from services.web.exchange import ARRIVED, GONE, Environ, Reply
 from services.web.loop import Loop
 
 if TYPE_CHECKING:
-    from services.classifier.fetch import Fetcher
+    from services.classifier.fetch.fetch import Fetcher
 
 LARGE_BODY = 1 << 20
 STEPS = Histogram(
@@ -97,7 +97,7 @@ def _fetcher(settings: Settings) -> Fetcher:
     if not settings.url_fetch:
         raise UrlDisabled("This service does not fetch images by address; send the image itself.")
     # requests takes a while to import, and many services never need it.
-    from services.classifier.fetch import Fetcher
-    from services.classifier.outgoing import Outgoing
+    from services.classifier.fetch.fetch import Fetcher
+    from services.classifier.fetch.transport import Outgoing
 
     return Fetcher(settings.max_body, settings.url_seconds, Outgoing(loopback=settings.url_loopback))

@@ -29,17 +29,17 @@ from PIL import Image
 
 from services.artifact import stored_file
 from services.classifier.admission import Admission
-from services.classifier.fetch import Fetcher
-from services.classifier.outgoing import Outgoing
+from services.classifier.fetch.fetch import Fetcher
+from services.classifier.fetch.transport import Outgoing
 from services.classifier.problems import FetchTimeout, QueueTimeout
 from services.web.faults import Overloaded
 from services.web.logs import as_text
 from services.web.loop import Loop
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
+from tests.services.fetch.sites import is_silent, site
 from tests.services.holding import StartHeld
 from tests.services.looping import run
 from tests.services.pictures import encoded
-from tests.services.sites import is_silent, site
 from tests.services.wire import Reference, connection, head, replies, require_discretion, require_log_lines, worker
 
 

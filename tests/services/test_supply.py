@@ -18,7 +18,7 @@ import requests
 
 from services.artifact import stored_file
 from tests.running import ROOT, Photo, StartService, free_port
-from tests.services.sites import response, says, site
+from tests.services.fetch.sites import response, says, site
 from tests.services.test_start import failed_start
 
 NAME = "efficientnet-lite0"
@@ -32,16 +32,16 @@ NETWORK = {
         "services/classifier/processes/child.py",
         "services/classifier/processes/fork_server.py",
         "services/classifier/processes/pool.py",
-        "services/classifier/fetch.py",
-        "services/classifier/outgoing.py",
+        "services/classifier/fetch/fetch.py",
+        "services/classifier/fetch/transport.py",
         "services/web/connection.py",
         "services/web/server.py",
         "services/web/worker.py",
     },
-    "http.client": {"services/classifier/outgoing.py"},
-    "requests": {"services/classifier/fetch.py", "services/classifier/outgoing.py"},
-    "requests_hardened": {"services/classifier/outgoing.py"},
-    "urllib3": {"services/classifier/fetch.py", "services/classifier/target.py"},
+    "http.client": {"services/classifier/fetch/transport.py"},
+    "requests": {"services/classifier/fetch/fetch.py", "services/classifier/fetch/transport.py"},
+    "requests_hardened": {"services/classifier/fetch/transport.py"},
+    "urllib3": {"services/classifier/fetch/fetch.py", "services/classifier/fetch/url.py"},
 }
 OTHER_NETWORK = {"asyncio", "ftplib", "httpx", "smtplib", "socketserver", "ssl", "urllib.request", "xmlrpc"}
 CODE_FROM_DATA = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess", "torch"}
@@ -78,7 +78,7 @@ def test_one_function_opens_connections() -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in {"create_connection", "connect_ex"}
     )
-    assert calls == {"services/classifier/outgoing.py": 1}
+    assert calls == {"services/classifier/fetch/transport.py": 1}
     methods = {
         ast.unparse(node.func)
         for path in SERVING

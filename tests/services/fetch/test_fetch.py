@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from services.classifier.addresses import DENIED
-from services.classifier.fetch import MAX_LOOKUPS, Fetcher
-from services.classifier.outgoing import Outgoing
+from services.classifier.fetch.fetch import MAX_LOOKUPS, Fetcher
+from services.classifier.fetch.ip_policy import DENIED
+from services.classifier.fetch.transport import Outgoing
 from services.classifier.problems import (
     CallerGone,
     FetchEncoding,
@@ -33,7 +33,7 @@ from services.classifier.problems import (
     UrlBlocked,
 )
 from services.web.problems import Problem
-from tests.services.sites import (
+from tests.services.fetch.sites import (
     Authority,
     Recorder,
     Script,
@@ -46,7 +46,7 @@ from tests.services.sites import (
     says,
     site,
 )
-from tests.services.test_target import BLOCKED
+from tests.services.fetch.test_url import BLOCKED
 
 PUBLIC = "93.184.215.14"
 OTHER = "93.184.215.15"

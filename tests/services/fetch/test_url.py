@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.classifier.addresses import DENIED, is_public
+from services.classifier.fetch.ip_policy import DENIED, is_public
+from services.classifier.fetch.url import parsed_target
 from services.classifier.problems import UrlBlocked, UrlInvalid
-from services.classifier.target import parsed_target
 
 LONG_METADATA = "http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token"
 BLOCKED = {

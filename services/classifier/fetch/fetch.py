@@ -15,8 +15,9 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
-from services.classifier.addresses import is_public
-from services.classifier.outgoing import LOOK_SECONDS, NOT_PUBLIC, UNREACHABLE, Budget, Outgoing, too_large
+from services.classifier.fetch.ip_policy import is_public
+from services.classifier.fetch.transport import LOOK_SECONDS, NOT_PUBLIC, UNREACHABLE, Budget, Outgoing, too_large
+from services.classifier.fetch.url import Target, parsed_target
 from services.classifier.problems import (
     FetchEncoding,
     FetchFailed,
@@ -27,7 +28,6 @@ from services.classifier.problems import (
     UrlBlocked,
     UrlInvalid,
 )
-from services.classifier.target import Target, parsed_target
 from services.web.faults import Overloaded
 
 MAX_REDIRECTS: Final = 3

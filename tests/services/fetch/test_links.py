@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from tests.running import Photo, Service, StartService, wait_for
-from tests.services.sites import (
+from tests.services.fetch.sites import (
     Script,
     drips,
     floods,
@@ -28,8 +28,8 @@ from tests.services.sites import (
     says,
     site,
 )
-from tests.services.test_fetch import redirect_then_image
-from tests.services.test_target import BLOCKED, INVALID
+from tests.services.fetch.test_fetch import redirect_then_image
+from tests.services.fetch.test_url import BLOCKED, INVALID
 from tests.services.wire import Reference, require_discretion, require_log_lines, worker
 
 HTML = b"<!doctype html><title>Sign in</title>"

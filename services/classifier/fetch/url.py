@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import urllib3.util
 
-from services.classifier.addresses import Address, is_denied_name
+from services.classifier.fetch.ip_policy import Address, is_denied_name
 from services.classifier.problems import UrlBlocked, UrlInvalid
 
 MAX_LENGTH = 2048

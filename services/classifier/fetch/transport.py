@@ -19,9 +19,9 @@ from typing import Any, Final
 import requests
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
-from services.classifier.addresses import is_public
+from services.classifier.fetch.ip_policy import is_public
+from services.classifier.fetch.url import Target
 from services.classifier.problems import CallerGone, FetchFailed, FetchTimeout, FetchTooLarge, UrlBlocked
-from services.classifier.target import Target
 
 # One sentence for refused, closed and silent: what a port answers is nobody's business.
 UNREACHABLE: Final = "The address could not be fetched."
