@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
 import time
@@ -9,7 +10,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from prometheus_client import Histogram
@@ -23,9 +23,6 @@ from services.classifier.problems import FetchType, ImageUnsupported, UrlDisable
 from services.classifier.settings import Settings
 from services.web.exchange import ARRIVED, GONE, Environ, Reply
 from services.web.loop import Loop
-
-if TYPE_CHECKING:
-    from services.classifier.fetch.fetch import Fetcher
 
 LARGE_BODY = 1 << 20
 STEPS = Histogram(
@@ -58,7 +55,9 @@ class Predict:
             if image is None:
                 with self._admission.fetch():
                     started = time.perf_counter()
-                    image = await self._loop.elsewhere(lambda: self._fetcher().image(asked.url or "", until, gone))
+                    image = await self._loop.elsewhere(
+                        lambda: self._fetcher()(asked.url or "", until - time.monotonic())
+                    )
                     times.fetch = time.perf_counter() - started
             async with self._admission.turn(until, gone) as times.queue:
                 try:
@@ -92,12 +91,18 @@ class Predict:
             return ask()
 
 
-def _fetcher(settings: Settings) -> Fetcher:
-    """What fetches images; raises UrlDisabled where the service is told to fetch none."""
+def _fetcher(settings: Settings) -> Callable[[str, float], bytes]:
+    """Fetches an image by its URL within so many seconds; raises UrlDisabled if the service is told to fetch none."""
     if not settings.url_fetch:
         raise UrlDisabled("This service does not fetch images by address; send the image itself.")
-    # requests takes a while to import, and many services never need it.
-    from services.classifier.fetch.fetch import Fetcher
-    from services.classifier.fetch.transport import Outgoing
+    # httpcore takes a while to import, and many services never need it.
+    from services.classifier.fetch.fetch import fetch_image
+    from services.classifier.fetch.transport import PublicNetwork
 
-    return Fetcher(settings.max_body, settings.url_seconds, Outgoing(loopback=settings.url_loopback))
+    network = PublicNetwork(loopback=settings.url_loopback)
+
+    def fetch(url: str, seconds: float) -> bytes:
+        limit = min(seconds, settings.url_seconds)
+        return asyncio.run(fetch_image(url, network, seconds=limit, max_bytes=settings.max_body))
+
+    return fetch

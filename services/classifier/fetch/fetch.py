@@ -1,23 +1,19 @@
-"""An image from an address that a stranger named: public hosts only, bounded in size, time and hops."""
+"""Fetch an image by URL, within limits of size, time and redirects."""
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import asyncio
+import re
+import string
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
-import requests
-import urllib3
+import httpcore
 
-from services.classifier.fetch.ip_policy import is_public
-from services.classifier.fetch.transport import LOOK_SECONDS, NOT_PUBLIC, UNREACHABLE, Budget, Outgoing, too_large
-from services.classifier.fetch.url import Target, parsed_target
+from services.classifier.fetch.transport import UNREACHABLE, BoundedStream, PublicNetwork, too_large
+from services.classifier.fetch.url import Url, parsed_url
 from services.classifier.problems import (
     FetchEncoding,
     FetchFailed,
@@ -25,126 +21,111 @@ from services.classifier.problems import (
     FetchTimeout,
     FetchTruncated,
     FetchType,
-    UrlBlocked,
     UrlInvalid,
 )
-from services.web.faults import Overloaded
 
 MAX_REDIRECTS: Final = 3
 REDIRECTS: Final = {301, 302, 303, 307, 308}
-PIECE: Final = 1 << 14
-# Names that are being asked for; a resolver can hang for longer than anybody waits.
-MAX_LOOKUPS: Final = 8
-
-Resolve = Callable[[str, int], list[str]]
-
-
-def system_resolve(host: str, port: int) -> list[str]:
-    """All addresses of a name, as the system's resolver gives them."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(answer[4][0]) for answer in found))
+ACCEPT: Final = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/*;q=0.1"
+# Values of Content-Encoding that mean "not compressed"; the charsets are a common mistake of servers.
+UNCOMPRESSED: Final = re.compile(r"|identity|none|aws-chunked|utf-?8|us-ascii|iso-8859-\d+|windows-\d+", re.IGNORECASE)
+HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
+CONNECTION_ERRORS: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
 
 
-@dataclass(frozen=True)
-class Fetcher:
-    """Fetches at most `most` bytes within `seconds`, names, redirects and all."""
+async def fetch_image(
+    url: str, network: PublicNetwork, *, seconds: float, max_bytes: int, user_agent: str = "guichet"
+) -> bytes:
+    """The bytes at `url`, at most `max_bytes`; raises a Problem.
 
-    most: int
-    seconds: float
-    outgoing: Outgoing
-    resolve: Resolve = system_resolve
-    _lookups: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_LOOKUPS))
+    `seconds` is the time for everything together: lookups, redirects and the body. Cancelling closes the connection.
+    """
+    timeout = asyncio.timeout(seconds)
+    try:
+        async with timeout:
+            target = parsed_url(url, loopback=network.loopback)
+            for _ in range(MAX_REDIRECTS + 1):
+                async with _response(target, network, seconds, user_agent) as response:
+                    if response.status not in REDIRECTS:
+                        return await _image(response, max_bytes)
+                target = _redirected(target, _header(response, b"location"), network.loopback)
+            raise FetchRedirects(f"The URL redirects more than {MAX_REDIRECTS} times.")
+    except CONNECTION_ERRORS as err:
+        if timeout.expired():
+            raise FetchTimeout("The URL took too long to respond.") from err
+        raise FetchFailed(UNREACHABLE) from err
 
-    def image(self, url: str, until: float, gone: Callable[[], bool]) -> bytes:
-        """The bytes at `url`; raises a Problem for what is wrong with it or went wrong on the way.
 
-        Nothing is waited for after `until` (monotonic), or once `gone` says that the caller has left.
-        """
-        budget = Budget(self.most, min(until, time.monotonic() + self.seconds), gone)
-        target = self._target(url)
-        for _ in range(MAX_REDIRECTS + 1):
-            with self._answer(target, budget) as response:
-                if response.status_code not in REDIRECTS:
-                    return self._body(response, budget)
-                location = response.headers.get("Location")
-            target = self._redirected(target, location)
-        raise FetchRedirects(f"The address redirects more than {MAX_REDIRECTS} times.")
+@asynccontextmanager
+async def _response(
+    url: Url, network: PublicNetwork, seconds: float, user_agent: str
+) -> AsyncIterator[httpcore.Response]:
+    """The response's head; its body is not read."""
+    target = httpcore.URL(scheme=url.scheme.encode(), host=url.host.encode(), port=url.port, target=url.path.encode())
+    headers = [
+        ("Host", url.authority),
+        ("User-Agent", user_agent),
+        ("Accept", ACCEPT),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
+    connection = httpcore.AsyncHTTPConnection(
+        target.origin,
+        ssl_context=network.ssl_context if url.scheme == "https" else None,
+        network_backend=network,
+    )
+    limits = {"timeout": {"connect": seconds}}
+    async with connection, connection.stream("GET", target, headers=headers, extensions=limits) as response:
+        yield response
 
-    def _target(self, url: str) -> Target:
-        return parsed_target(url, any_port=self.outgoing.loopback)
 
-    def _redirected(self, target: Target, location: str | None) -> Target:
-        if not location:
-            raise FetchRedirects("The address redirects nowhere.")
-        try:
-            following = self._target(urljoin(target.url, location))
-        except (UrlInvalid, ValueError) as err:
-            raise FetchRedirects("The address redirects to what is not an http or https address.") from err
-        if target.scheme == "https" and following.scheme == "http":
-            raise FetchRedirects("The address redirects from https to http.")
-        return following
+def _redirected(url: Url, location: bytes, loopback: bool) -> Url:
+    if not location:
+        raise FetchRedirects("The URL redirects without a Location.")
+    try:
+        # As browsers do: spaces and bytes beyond ASCII are percent-encoded, in whatever charset they are.
+        following = parsed_url(urljoin(str(url), quote(location, safe=string.punctuation)), loopback=loopback)
+    except (UrlInvalid, ValueError) as err:
+        raise FetchRedirects("The URL redirects to an invalid or non-HTTP(S) URL.") from err
+    if url.scheme == "https" and following.scheme == "http":
+        raise FetchRedirects("The URL redirects from https to http.")
+    return following
 
-    @contextlib.contextmanager
-    def _answer(self, target: Target, budget: Budget) -> Iterator[requests.Response]:
-        """The answer's head. Whatever goes wrong within the block is told as one of our problems."""
-        addresses = self._checked_addresses(target, budget)
-        try:
-            response = self.outgoing.send(target, addresses, budget)
-            with contextlib.closing(response):
-                yield response
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
-            raise budget.failure() from err
 
-    def _checked_addresses(self, target: Target, budget: Budget) -> list[str]:
-        """The addresses to connect to: all that the name has, if all of them are public."""
-        answers = [str(target.literal)] if target.literal else self._resolved(target, budget)
-        addresses = [ipaddress.ip_address(answer.partition("%")[0]) for answer in answers]
-        if not all(is_public(address, loopback=self.outgoing.loopback) for address in addresses):
-            raise UrlBlocked(NOT_PUBLIC)
-        return [str(address) for address in addresses]
+async def _image(response: httpcore.Response, max_bytes: int) -> bytes:
+    """The body of a response that may be an image."""
+    if response.status != 200:
+        raise FetchType(f"The URL returned HTTP status {response.status}, not an image.")
+    codings = _header(response, b"content-encoding").decode("latin-1").split(",")
+    if not all(UNCOMPRESSED.fullmatch(coding.strip()) for coding in codings):
+        raise FetchEncoding("The URL returned compressed content; only uncompressed responses are read.")
+    length = _header(response, b"content-length")
+    if length.isdigit() and int(length) > max_bytes:
+        raise too_large(max_bytes)
+    body = await _body(response, max_bytes)
+    if not body:
+        raise FetchType("The URL returned an empty body.")
+    start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith(HTML) or (start.startswith(b"<") and b"html" in _header(response, b"content-type").lower()):
+        raise FetchType("The URL returned an HTML page, not an image.")
+    return body
 
-    def _resolved(self, target: Target, budget: Budget) -> list[str]:
-        """The name's addresses, asked for once, by a thread that may be left behind."""
-        answers: list[str] = []
-        done = threading.Event()
 
-        def ask() -> None:
-            try:
-                with contextlib.suppress(OSError, UnicodeError):
-                    answers.extend(self.resolve(target.host, target.port))
-            finally:
-                self._lookups.release()
-                done.set()
+async def _body(response: httpcore.Response, max_bytes: int) -> bytes:
+    stream: BoundedStream = response.extensions["network_stream"]
+    stream.allow_body(max_bytes)
+    body = bytearray()
+    try:
+        async for piece in response.aiter_stream():
+            stream.count_steps()
+            body += piece
+            if len(body) > max_bytes:
+                raise too_large(max_bytes)
+    except CONNECTION_ERRORS as err:
+        raise FetchTruncated("The connection closed before the whole image had arrived.") from err
+    return bytes(body)
 
-        if not self._lookups.acquire(timeout=budget.left):
-            raise FetchTimeout(UNREACHABLE)
-        try:
-            threading.Thread(target=ask, name="lookup", daemon=True).start()
-        except RuntimeError as err:
-            self._lookups.release()
-            raise Overloaded("The service has no thread left to fetch with; try again in a moment.") from err
-        while not done.wait(min(LOOK_SECONDS, budget.left)):
-            continue
-        if not answers:
-            raise FetchFailed(UNREACHABLE)
-        return answers
 
-    def _body(self, response: requests.Response, budget: Budget) -> bytes:
-        if response.status_code != requests.codes.ok:
-            raise FetchType("The address does not answer with an image.")
-        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-            raise FetchEncoding("The address answers with compressed content; images are compressed already.")
-        if (response.raw.length_remaining or 0) > self.most:
-            raise too_large(self.most)
-        body = bytearray()
-        try:
-            while piece := response.raw.read(PIECE, decode_content=False):
-                body += piece
-                if len(body) > self.most:
-                    raise too_large(self.most)
-        except (urllib3.exceptions.HTTPError, OSError) as err:
-            failure = budget.failure()
-            if isinstance(failure, FetchTimeout):
-                raise failure from err
-            raise FetchTruncated("The address broke off in the middle of the image.") from err
-        return bytes(body)
+def _header(response: httpcore.Response, name: bytes) -> bytes:
+    """The header's first value, or nothing."""
+    return next((value for key, value in response.headers if key.lower() == name), b"")

@@ -1,191 +1,170 @@
-"""One request to a checked address: connected to that address and no other, within one budget of time and bytes.
-
-`requests-hardened` carries it and refuses private addresses once more by itself. Around it: the socket is ours, its
-peer is checked before a byte is sent, and every byte that comes back is counted and timed as it is received.
-"""
+"""The network as fetching sees it: public addresses only, and limits on what is read."""
 
 from __future__ import annotations
 
-import http.client
-import io
+import asyncio
 import ipaddress
 import socket
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, Final
 
-import requests
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
+import certifi
+import httpcore
 
-from services.classifier.fetch.ip_policy import is_public
-from services.classifier.fetch.url import Target
-from services.classifier.problems import CallerGone, FetchFailed, FetchTimeout, FetchTooLarge, UrlBlocked
+from services.classifier.fetch.ip_policy import NOT_PUBLIC, is_public
+from services.classifier.problems import FetchFailed, FetchTooLarge, UrlBlocked
+from services.web.faults import Overloaded
 
-# One sentence for refused, closed and silent: what a port answers is nobody's business.
-UNREACHABLE: Final = "The address could not be fetched."
-NOT_PUBLIC: Final = "The address is not on the public internet."
-HEADERS: Final = {"User-Agent": "guichet", "Accept": "image/*", "Accept-Encoding": "identity", "Connection": "close"}
+# The same for refused, closed and malformed: callers must not be able to scan ports.
+UNREACHABLE: Final = "The URL could not be fetched."
 
-# Status lines, headers, sizes of chunks and trailers, all together: each costs more to read than its bytes.
-MAX_LINES: Final = 10_000
-# Beside the body; together with what is read ahead, less than 64 KiB beyond what is allowed.
-MAX_HEAD: Final = 1 << 15
-# How often the caller is looked after while a server is silent.
-LOOK_SECONDS: Final = 0.5
+# A lookup in the C library cannot be cancelled: a caller that gives up leaves its thread behind.
+MAX_LOOKUPS: Final = 8
+# Bytes of a response beside its body: status lines, headers, chunk sizes and trailers.
+MAX_HEAD: Final = 1 << 16
+# Read at a time while the head is incomplete, so that little of the body is counted as head.
+HEAD_READ: Final = 512
+# Reads, chunks and header lines each take time however short they are: a few are free, the rest must bring bytes.
+FREE_STEPS: Final = 1000
+STEP_BYTES: Final = 256
 
-Connect = Callable[[str, int, float], socket.socket]
-
-
-def open_socket(address: str, port: int, seconds: float) -> socket.socket:
-    """A connection to an address: the one place where the service opens a socket towards the outside."""
-    return socket.create_connection((address, port), timeout=seconds)
+Resolve = Callable[[str, int], list[str]]
+Connect = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]]
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What a fetch may take: bytes of body, time until `until` (monotonic), and its caller's patience."""
-
-    most: int
-    until: float
-    gone: Callable[[], bool]
-
-    @property
-    def left(self) -> float:
-        """Seconds; raises FetchTimeout or CallerGone where there is no use in going on."""
-        if self.gone():
-            raise CallerGone("The caller has gone.")
-        left = self.until - time.monotonic()
-        if left <= 0:
-            raise FetchTimeout(UNREACHABLE)
-        return left
-
-    def failure(self) -> FetchTimeout | FetchFailed:
-        """What to call it that something went wrong just now."""
-        # A socket's time-out may be a little early.
-        return (FetchTimeout if time.monotonic() > self.until - 0.01 else FetchFailed)(UNREACHABLE)
+def system_resolve(host: str, port: int) -> list[str]:
+    """All IP addresses of a host name, from the system's resolver."""
+    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
 
-@dataclass(frozen=True)
-class Outgoing:
-    """How requests leave: `connect` opens sockets, `authorities` is the file of trusted certificates (None: the usual
-    ones), and `loopback` allows this machine itself, for tests.
+async def open_connection(address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
+    """A TCP connection to an IP address: the only place where the service connects to the outside."""
+    return await httpcore.AnyIOBackend().connect_tcp(address, port, timeout=seconds)
+
+
+class PublicNetwork(httpcore.AsyncNetworkBackend):
+    """Connects to public hosts: each name is resolved once, and only the addresses checked here are connected to.
+
+    `resolve` runs in a thread. `authorities` is a file of trusted certificates (default: certifi's); `loopback` allows
+    this machine, for tests.
     """
 
-    connect: Connect = open_socket
-    authorities: str | None = None
-    loopback: bool = False
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = system_resolve,
+        connect: Connect = open_connection,
+        authorities: str | None = None,
+        loopback: bool = False,
+    ) -> None:
+        self.loopback = loopback
+        self._resolve, self._connect, self._authorities = resolve, connect, authorities
+        # Not `loop.getaddrinfo`: uvloop's aborts the process if it cannot start a thread.
+        self._lookups = ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="lookup")
 
-    def send(self, target: Target, addresses: list[str], budget: Budget) -> requests.Response:
-        """The answer's head from the first address that can be reached; its body is not read."""
-        connected = partial(self._connected, addresses, target.port, budget)
-        adapter = _PinnedAdapter(target, connected, budget, self.loopback)
-        request = requests.Request("GET", target.at(addresses[0]), headers=HEADERS).prepare()
-        # Straight through the adapter: a session would read the bodies of redirects, and the environment.
-        response: requests.Response = adapter.send(
-            request, stream=True, timeout=budget.left, verify=self.authorities or True
-        )
-        return response
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._authorities or certifi.where())
 
-    def _connected(self, addresses: list[str], port: int, budget: Budget) -> socket.socket:
-        for number, address in enumerate(addresses):
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A connection to the first address that accepts one; raises UrlBlocked if any address is not public."""
+        addresses = await self._public_addresses(host, port)
+        for address in addresses:
             try:
-                connection = self.connect(address, port, budget.left / (len(addresses) - number))
-            except OSError as err:
-                if number == len(addresses) - 1:
-                    raise budget.failure() from err
+                stream = await self._connect(address, port, timeout and timeout / len(addresses))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout, OSError):
                 continue
             try:
-                self._require_public_peer(connection)
+                self._require_public_peer(stream)
             except BaseException:
-                connection.close()
+                await stream.aclose()
                 raise
-            return connection
-        raise FetchFailed(UNREACHABLE)
+            return BoundedStream(stream)
+        raise httpcore.ConnectError("no address accepts a connection")
 
-    def _require_public_peer(self, connection: socket.socket) -> None:
+    async def _public_addresses(self, host: str, port: int) -> list[str]:
+        addresses = [ipaddress.ip_address(each.partition("%")[0]) for each in await self._addresses(host, port)]
+        if not all(is_public(address, loopback=self.loopback) for address in addresses):
+            raise UrlBlocked(NOT_PUBLIC)
+        return [str(address) for address in addresses]
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
         try:
-            peer = ipaddress.ip_address(connection.getpeername()[0].partition("%")[0])
-        except OSError as err:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            pass
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._lookups, self._resolve, host, port)
+        except (OSError, UnicodeError) as err:
             raise FetchFailed(UNREACHABLE) from err
-        if not is_public(peer, loopback=self.loopback):
+        except RuntimeError as err:
+            raise Overloaded("The service cannot start a thread to resolve the host; try again in a moment.") from err
+
+    def _require_public_peer(self, stream: httpcore.AsyncNetworkStream) -> None:
+        """Check what the socket is really connected to, before anything is sent."""
+        peer = stream.get_extra_info("server_addr")
+        if peer is None:
+            raise FetchFailed(UNREACHABLE)
+        if not is_public(ipaddress.ip_address(peer[0].partition("%")[0]), loopback=self.loopback):
             raise UrlBlocked(NOT_PUBLIC)
 
 
-class _PinnedAdapter(IPFilterAdapter):  # type: ignore[misc]  # it brings no types
-    """requests-hardened's adapter, given a checked address in place of the name, and the socket to use."""
+class BoundedStream(httpcore.AsyncNetworkStream):
+    """A connection that reads MAX_HEAD bytes at most, until `allow_body` allows more; raises a Problem beyond that."""
 
-    def __init__(self, target: Target, connected: Callable[[], socket.socket], budget: Budget, loopback: bool) -> None:
-        self._target, self._connected, self._budget = target, connected, budget
-        super().__init__(is_https_proto=target.scheme == "https", allow_loopback=loopback)
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._max_body: int | None = None
+        self._size = self._steps = 0
 
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        request.headers["Host"] = self._target.authority
-        if self._target.scheme == "https":
-            pool["assert_hostname"] = pool["server_hostname"] = self._target.host
-        return host, pool
+    def allow_body(self, max_bytes: int) -> None:
+        """The head is complete: a body may follow."""
+        self._max_body = max_bytes
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
-        connected = self._connected
-        ours = {
-            "_new_conn": lambda _connection: connected(),
-            "response_class": staticmethod(partial(_BoundedResponse, budget=self._budget)),
-        }
-        pool.ConnectionCls = type("Pinned", (pool.ConnectionCls,), ours)
-        return pool
-
-
-class _BoundedResponse(http.client.HTTPResponse):
-    """http.client's, reading from a bounded stream."""
-
-    def __init__(self, sock: Any, *args: Any, budget: Budget, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = _Lines(_Bytes(sock, self.fp, budget))
-
-
-class _Bytes(io.RawIOBase):
-    """What a socket receives, counted, and never waited for longer than the budget allows."""
-
-    def __init__(self, sock: Any, held: io.BufferedIOBase, budget: Budget) -> None:
-        self._sock, self._budget = sock, budget
-        # Closing it closes the socket, once the connection has let go of it too.
-        self._held = held
-        self._size = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while True:
-            self._sock.settimeout(min(LOOK_SECONDS, self._budget.left))
-            try:
-                size: int = self._sock.recv_into(buffer)
-            except TimeoutError:
-                continue
-            self._size += size
-            if self._size > self._budget.most + MAX_HEAD:
-                raise too_large(self._budget.most)
-            return size
-
-    def close(self) -> None:
-        self._held.close()
-        super().close()
-
-
-class _Lines(io.BufferedReader):
-    """Counts its lines."""
-
-    _lines = 0
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        self._lines += 1
-        if self._lines > MAX_LINES:
+    def count_steps(self, steps: int = 1) -> None:
+        """Raise FetchFailed if the response comes in pieces that are too small."""
+        self._steps += steps
+        if self._steps > FREE_STEPS + self._size // STEP_BYTES:
             raise FetchFailed(UNREACHABLE)
-        return super().readline(size)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        in_head = self._max_body is None
+        data = await self._stream.read(min(max_bytes, HEAD_READ) if in_head else max_bytes, timeout)
+        self._size += len(data)
+        if self._size > MAX_HEAD + (self._max_body or 0):
+            raise FetchFailed(UNREACHABLE) if self._max_body is None else too_large(self._max_body)
+        self.count_steps(1 + data.count(b"\n") if in_head else 1)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except asyncio.CancelledError:
+            # httpcore closes the connection on errors only.
+            await self.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
-def too_large(most: int) -> FetchTooLarge:
-    return FetchTooLarge(f"The image at the address is larger than {most:,} bytes.")
+def too_large(max_bytes: int) -> FetchTooLarge:
+    return FetchTooLarge(f"The image at the URL is larger than {max_bytes:,} bytes.")
