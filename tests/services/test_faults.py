@@ -6,6 +6,7 @@ Cases 34 and 63 to 67 of the hostile inputs.
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import json
 import logging
@@ -29,10 +30,9 @@ from PIL import Image
 
 from services.artifact import stored_file
 from services.classifier.admission import Admission
-from services.classifier.fetch.fetch import Fetcher
-from services.classifier.fetch.transport import Outgoing
+from services.classifier.fetch.fetch import fetch_image
+from services.classifier.fetch.transport import PublicNetwork
 from services.classifier.problems import FetchTimeout, QueueTimeout
-from services.web.faults import Overloaded
 from services.web.logs import as_text
 from services.web.loop import Loop
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
@@ -178,17 +178,6 @@ def test_files_that_run_out_later_are_waited_for(start_held: StartHeld) -> None:
     assert worker(held.service) == process
 
 
-def test_a_link_is_refused_where_no_thread_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", start)
-    fetcher = Fetcher(1000, 5, Outgoing(), lambda _host, _port: ["93.184.215.14"])
-    for _ in range(20):
-        with pytest.raises(Overloaded):
-            fetcher.image("http://a.example/", time.monotonic() + 5, bool)
-
-
 def test_no_time_out_heeds_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     jumps = iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: 1e9 + next(jumps) % 2 * 86400)
@@ -204,7 +193,7 @@ def test_no_time_out_heeds_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> No
 
     run(loop, wait_too_long())
     with site(is_silent) as served, pytest.raises(FetchTimeout):
-        Fetcher(1000, 0.3, Outgoing(loopback=True)).image(served.url, time.monotonic() + 60, bool)
+        asyncio.run(fetch_image(served.url, PublicNetwork(loopback=True), seconds=0.3, max_bytes=1000))
     assert 0.5 <= time.monotonic() - began < 2
 
 

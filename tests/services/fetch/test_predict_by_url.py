@@ -59,19 +59,19 @@ def local(start_service: StartService, tmp_path_factory: pytest.TempPathFactory)
 
 
 def predicted(service: Service, url: Any, **more: Any) -> requests.Response:
-    answer = requests.post(f"{service.url}/predict", json={"url": url, **more}, timeout=10)
-    require_discretion(answer.content, str(answer.headers))
-    return answer
+    result = requests.post(f"{service.url}/predict", json={"url": url, **more}, timeout=10)
+    require_discretion(result.content, str(result.headers))
+    return result
 
 
-def outcome(answer: requests.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+def outcome(result: requests.Response) -> tuple[int, str]:
+    return result.status_code, result.json()["code"]
 
 
 @pytest.mark.parametrize("url", BLOCKED.values(), ids=BLOCKED)
 def test_a_private_url_is_blocked(lite0: Service, url: str) -> None:
-    answer = predicted(lite0, url)
-    assert outcome(answer) == (400, "url_blocked")
+    result = predicted(lite0, url)
+    assert outcome(result) == (400, "url_blocked")
 
 
 @pytest.mark.parametrize("url", [*INVALID.values(), None, 5, True, [], {}, ["http://example.com/"]], ids=str)
@@ -85,11 +85,11 @@ def test_an_invalid_url_is_refused(lite0: Service, url: Any) -> None:
 def test_a_photo_by_url_gets_the_same_prediction_as_its_bytes(local: Service, photos: list[Photo]) -> None:
     data = photos[0].data
     with site(says(response(data))) as served:
-        answer = predicted(local, served.url, parameters={"top_k": 3})
+        result = predicted(local, served.url, parameters={"top_k": 3})
         assert not [head for head in served.requests if b"uthorization" in head]
     direct = requests.post(f"{local.url}/predict?top_k=3", data=data, timeout=10)
-    assert answer.json() == direct.json()
-    fetch = re.search(r"fetch;dur=([0-9.]+)", answer.headers["Server-Timing"])
+    assert result.json() == direct.json()
+    fetch = re.search(r"fetch;dur=([0-9.]+)", result.headers["Server-Timing"])
     assert fetch
     assert float(fetch[1]) > 0
 
@@ -127,10 +127,10 @@ SITES = {
 def test_every_misbehaviour_of_a_server_has_a_code(local: Service, status: int, code: str, script: Script) -> None:
     with site(script) as served:
         began = time.monotonic()
-        answer = predicted(local, served.url)
-        assert outcome(answer) == (status, code)
+        result = predicted(local, served.url)
+        assert outcome(result) == (status, code)
         assert time.monotonic() - began < 1.5
-        assert str(served.port) not in answer.text
+        assert str(served.port) not in result.text
 
 
 def test_the_service_still_predicts_after_all_of_that(local: Service, photos: list[Photo]) -> None:
@@ -164,18 +164,18 @@ def test_slow_urls_do_not_block_uploads(local: Service, photos: list[Photo]) -> 
         pending = [pool.submit(predicted, local, served.url) for _ in range(6)]
         wait_for(lambda: sum(each.done() for each in pending) == 4, 5, "four requests to be refused")
         refused = [each.result() for each in pending if each.done()]
-        assert [outcome(answer) for answer in refused] == [(429, "overloaded")] * 4
-        assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+        assert [outcome(result) for result in refused] == [(429, "overloaded")] * 4
+        assert {result.headers["Retry-After"] for result in refused} == {"1"}
         photo = requests.post(f"{local.url}/predict", data=photos[0].data, timeout=5)
         assert photo.status_code == 200
         waited = [each.result() for each in pending if each.result() not in refused]
-        assert [outcome(answer) for answer in waited] == [(422, "fetch_timeout")] * 2
+        assert [outcome(result) for result in waited] == [(422, "fetch_timeout")] * 2
 
 
 def test_a_request_with_two_images_or_none_is_refused_before_anything_is_fetched(local: Service) -> None:
     with site(says(response(PNG))) as served:
         predict, url = f"{local.url}/predict", served.url
-        answers = [
+        results = [
             predicted(local, url, inputs="AAAA"),
             requests.post(predict, data=f'{{"url": "{url}", "url": "{url}"}}', headers=JSON, timeout=5),
             requests.post(predict, params={"url": url}, json={"url": url}, timeout=5),
@@ -183,7 +183,7 @@ def test_a_request_with_two_images_or_none_is_refused_before_anything_is_fetched
             requests.post(predict, files={"image": PNG, "url": url.encode()}, timeout=5),
             requests.post(predict, json={"parameters": {"top_k": 1}}, timeout=5),
         ]
-        assert [outcome(answer) for answer in answers] == [(400, "input_ambiguous")] * len(answers)
+        assert [outcome(result) for result in results] == [(400, "input_ambiguous")] * len(results)
         assert not served.requests
 
 
