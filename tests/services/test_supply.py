@@ -86,8 +86,7 @@ def test_one_function_opens_connections() -> None:
         for path in SERVING
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
-        and ast.unparse(node.func).rpartition(".")[2]
-        in {"connect_ex", "connect_tcp", "create_connection", "open_connection"}
+        and ast.unparse(node.func).rpartition(".")[2] in OPENING
     )
     assert calls == {"services/classifier/fetch/transport.py": 1}
     methods = {
