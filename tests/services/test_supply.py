@@ -85,8 +85,7 @@ def test_one_function_opens_connections() -> None:
         str(path.relative_to(ROOT))
         for path in SERVING
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).rpartition(".")[2] in OPENING
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in OPENING
     )
     assert calls == {"services/classifier/fetch/transport.py": 1}
     methods = {
