@@ -71,11 +71,13 @@ class DroppingQueueHandler(QueueHandler):
 class BatchingQueueListener(QueueListener):
     """Writes what has gathered every BATCH_SECONDS: to wake this thread for each line would hold up requests."""
 
+    queue: SimpleQueue[logging.LogRecord]
+
     def dequeue(self, block: bool) -> logging.LogRecord:
         """Called by the base class."""
         if self.queue.empty():
             time.sleep(BATCH_SECONDS)
-        return super().dequeue(block)  # type: ignore[no-any-return]
+        return super().dequeue(block)
 
 
 @contextlib.contextmanager

@@ -238,7 +238,7 @@ def test_no_answer_and_no_line_of_the_log_tells_what_was_sent(lite0: Service) ->
     assert secret not in lite0.log.read_text()
 
 
-def test_the_control_socket_of_gunicorn_is_off(lite0: Service) -> None:
+def test_the_service_listens_on_its_port_and_nowhere_else(lite0: Service) -> None:
     import psutil
 
     processes = [psutil.Process(lite0.process.pid), *psutil.Process(lite0.process.pid).children(recursive=True)]

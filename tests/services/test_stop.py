@@ -5,19 +5,17 @@ Cases 52 and 53 of the hostile inputs.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
-from tests.running import Photo, Service, StartService, answers, wait_for
+from tests.running import Service, StartService, wait_for
 from tests.services.fake_model import FakeService, StartFake
-from tests.services.raw_http import connection, head, received_until_close, replies, require_log_lines, worker
+from tests.services.raw_http import connection, head, http_process, received_until_close, replies, require_log_lines
 
 STOPPED = 9
 
@@ -58,7 +56,7 @@ def test_told_to_stop_a_service_answers_all_it_has_accepted(start_fake: StartFak
 
 
 def connections(service: Service) -> list[object]:
-    return [found for found in worker(service).net_connections() if found.status == psutil.CONN_ESTABLISHED]
+    return [found for found in http_process(service).net_connections() if found.status == psutil.CONN_ESTABLISHED]
 
 
 def refuses_connections(service: Service) -> bool:
@@ -102,41 +100,7 @@ def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behi
     assert not [line for line in require_log_lines(service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_a_killed_worker_is_replaced_and_only_its_own_requests_are_lost(
-    start_service: StartService, photos: list[Photo]
-) -> None:
-    service = start_service(MODEL_NAME="efficientnet-lite0")
-    reference = requests.post(f"{service.url}/predict", data=photos[0].data, timeout=10).json()
-    killed = worker(service)
-    with contextlib.ExitStack() as stack:
-        # Three that are being answered, or would be: they have sent all but the last byte.
-        lost = [stack.enter_context(connection(service)) for _ in range(3)]
-        for sock in lost:
-            sock.sendall(head("POST", expect="100-continue", content_length=str(len(photos[0].data))))
-            assert sock.recv(100).startswith(b"HTTP/1.1 100")
-        killed.kill()
-        began = time.monotonic()
-        for sock in lost:
-            assert received_until_close(sock) == (b"", True)
-    wait_for(lambda: answers(f"{service.url}/ready"), 10, "a new worker")
-    assert time.monotonic() - began < 10
-    assert worker(service) != killed
-    for _ in range(3):
-        assert requests.post(f"{service.url}/predict", data=photos[0].data, timeout=10).json() == reference
-    messages = [line["message"] for line in require_log_lines(service)]
-    assert f"Worker (pid:{killed.pid}) was sent SIGKILL! Perhaps out of memory?" in messages
-    assert service.stop() == 0
-
-
-def test_a_caller_that_comes_while_there_is_no_worker_is_answered_by_the_next(
-    start_fake: StartFake, tmp_path: Path
-) -> None:
-    fake = start_fake()
-    worker(fake.service).kill()
-    assert post(fake.service, "good").status_code == 200
-
-
-def test_a_worker_ends_when_its_arbiter_is_killed(start_service: StartService) -> None:
+def test_a_killed_service_takes_its_workers_along(start_service: StartService) -> None:
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     service.process.kill()
@@ -147,8 +111,5 @@ def test_a_worker_ends_when_its_arbiter_is_killed(start_service: StartService) -
 
 def test_an_interrupt_from_the_keyboard_stops_the_service_too(start_fake: StartFake) -> None:
     fake = start_fake()
-    began = time.monotonic()
-    for process in (psutil.Process(fake.service.process.pid), worker(fake.service)):
-        process.send_signal(signal.SIGINT)
+    fake.service.process.send_signal(signal.SIGINT)
     assert fake.service.process.wait(STOPPED) == 0
-    assert time.monotonic() - began < 5
