@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -104,6 +105,16 @@ def logging_to_stdout() -> Iterator[None]:
         stopping = threading.Thread(target=listener.stop, daemon=True)
         stopping.start()
         stopping.join(FLUSH_SECONDS)
+        if stopping.is_alive():
+            # The interpreter would wait for the writing thread when it exits.
+            os._exit(0)
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that are closed as /dev/null: no socket may get their numbers."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(file)
 
 
 def log_fatal(message: str) -> None:

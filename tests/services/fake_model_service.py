@@ -24,6 +24,7 @@ from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
 from services.http.limits import Limits
 from services.http.server import listening_socket, run, serve
+from services.logs import open_standard_streams
 
 
 class FakeModel:
@@ -59,6 +60,7 @@ class FakeModel:
 
 
 def main() -> None:
+    open_standard_streams()
     variables = dict(os.environ)
     folder = Path(variables.pop("FAKE_MODEL"))
     if files := variables.pop("FAKE_FILES", ""):

@@ -160,7 +160,9 @@ def test_a_service_with_few_files_refuses_connections_and_lives_on(start_fake: S
             opened[-1].sendall(head("POST", content_length="4"))
         statuses = []
         for sock in opened[-20:]:
-            statuses += [reply.status for reply in replies(sock.recv(4096))]
+            # Where not even a refusal has a file, the kernel refuses.
+            with contextlib.suppress(ConnectionError):
+                statuses += [reply.status for reply in replies(sock.recv(4096))]
         assert set(statuses) <= {429}
     assert fake.service.process.poll() is None
     wait_for(lambda: answers(f"{fake.service.url}/live"), 5, "the service to have files again")

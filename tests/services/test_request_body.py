@@ -29,11 +29,8 @@ PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
 def asked(
     content_type: str = "", body: bytes = b"", query: dict[str, Any] | None = None, labels: int = LABELS
 ) -> PredictRequest:
-    pairs = [
-        (name, each)
-        for name, value in (query or {}).items()
-        for each in (value if isinstance(value, list) else [value])
-    ]
+    lists = {name: value if isinstance(value, list) else [value] for name, value in (query or {}).items()}
+    pairs = [(name, value) for name, values in lists.items() for value in values]
     return predict_request(content_type, body, pairs, labels)
 
 

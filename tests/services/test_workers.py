@@ -86,13 +86,6 @@ def alone(folder: Path, receipt: Receipt) -> Pipeline:
     return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
 
-@pytest.fixture
-def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
-    """Two workers; losing them all is a failure."""
-    with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
-        yield opened
-
-
 class OpenedPool:
     """A pool on a loop of its own."""
 
@@ -140,6 +133,13 @@ def opened_pool(
     finally:
         pool.close()
         fork_server.control.close()
+
+
+@pytest.fixture
+def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
+    """Two workers; losing them all is a failure."""
+    with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
+        yield opened
 
 
 def test_the_answers_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
