@@ -87,10 +87,17 @@ class Application:
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
+        start: list[Message] = []
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
                 message["headers"] = [*message["headers"], *self._headers, _request_id(record)]
+                # Kept until the body comes, to leave in the same packet.
+                start.append(message)
+                return
+            while start:
+                await send(start.pop())
             await send(message)
 
         scope["state"]["record"] = record

@@ -154,9 +154,10 @@ class Connection(HttpToolsProtocol):
         return now - self._unsent_since
 
     def _close_the_longest_idle(self) -> bool:
-        # What a connection sent in its first moments may not have been read yet.
+        # What a new connection sent in its first moments may not have been read yet.
         settled = self.loop.time() - 0.05
-        idle = [one for one in self.connections if isinstance(one, Connection) and one._since < settled and one.idle]
+        connections = [one for one in self.connections if isinstance(one, Connection) and one.idle]
+        idle = [one for one in connections if one.cycle or one._since < settled]
         if idle:
             min(idle, key=lambda one: one._since).transport.abort()
         return bool(idle)
