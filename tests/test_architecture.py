@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "services": {"services"},
     "gateway": {"gateway", "services.catalog"},
     "frontend": {"frontend"},
-    "deploy": {"deploy", "gateway", "services.catalog"},
+    "deploy": {"deploy", "gateway", "services.catalog", "services.published_document"},
 }
 # Within `services`: the shared pieces know nothing of who uses them, and the two services nothing of each other.
 WITHIN_SERVICES = {
@@ -24,7 +24,8 @@ WITHIN_SERVICES = {
     "services.catalog": {"services.artifact"},
     "services.web": {"services.web"},
     "services.classifier": {"services.artifact", "services.classifier", "services.web"},
-    "services.directory": {"services.directory", "services.web"},
+    "services.published_document": set[str](),
+    "services.directory": {"services.directory", "services.published_document", "services.web"},
     "services.export": {
         "services.artifact",
         "services.catalog",

@@ -6,8 +6,9 @@ import os
 import sys
 
 from services.directory.app import create_app
+from services.directory.document_file import DocumentFile
 from services.directory.settings import Settings
-from services.directory.shown import DocumentError, Window
+from services.published_document import DocumentError
 from services.web.environment import SettingsError
 from services.web.logs import log_fatal
 from services.web.server import listening_socket, serve
@@ -19,7 +20,7 @@ def main() -> int:
     """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
     try:
         settings = Settings.read(os.environ)
-        app = create_app(settings, Window(settings.document))
+        app = create_app(settings, DocumentFile(settings.document))
         listener = listening_socket(settings.host, settings.port)
     except SettingsError as err:
         for line in str(err).splitlines():

@@ -11,13 +11,13 @@ from flask import Flask, Response, request
 
 from services.directory.docs import docs_page
 from services.directory.settings import Settings
-from services.directory.shown import Shown
+from services.published_document import PublishedDocument
 from services.web.envelope import wrap_answers
 from services.web.errors import handle_problems
 from services.web.metrics import metrics_page
 
 
-def create_app(settings: Settings, shown: Callable[[], Shown]) -> Flask:
+def create_app(settings: Settings, shown: Callable[[], PublishedDocument]) -> Flask:
     """The WSGI application; `shown` says what there is to show now."""
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.cloud.server import serving
-from tests.deploy.cloud.state import Cloud
-from tests.deploy.stand_in import StandIn
-from tests.deploy.world import World
+from tests.deploy.deployment_fixture import Deployment
+from tests.deploy.fake_gcloud import FakeGcloud
+from tests.deploy.fake_google_cloud.server import serving
+from tests.deploy.fake_google_cloud.state import Cloud
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +29,8 @@ def cloud(tls: Path) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def world(cloud: Cloud, tmp_path: Path) -> World:
-    """Two models to deploy, with the stand-in for gcloud."""
-    world = World(tmp_path, cloud, StandIn(cloud.address, tmp_path))
-    world.write_sources("alpha", "beta")
-    return world
+def deployment(cloud: Cloud, tmp_path: Path) -> Deployment:
+    """Two models to deploy, with the fake gcloud for gcloud."""
+    deployment = Deployment(tmp_path, cloud, FakeGcloud(cloud.address, tmp_path))
+    deployment.write_sources("alpha", "beta")
+    return deployment
