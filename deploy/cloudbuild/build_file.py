@@ -47,12 +47,11 @@ BUILT_IN = {"BUILD_ID", "LOCATION", "PROJECT_ID", "PROJECT_NUMBER"} | {
     "TRIGGER_NAME",
 }
 # Output-only fields.
-SET_BY_CLOUD_BUILD: Mapping[Any, frozenset[str]] = {
-    Build: frozenset(
-        ("approval", "buildTriggerId", "createTime", "failureInfo", "finishTime", "id", "logUrl", "name", "projectId")
-        + ("results", "source", "sourceProvenance", "startTime", "status", "statusDetail", "timing", "warnings")
-    ),
-    BuildStep: frozenset(("exitCode", "pullTiming", "status", "timing")),
+SET_BY_CLOUD_BUILD: Mapping[Any, set[str]] = {
+    Build: {"approval", "buildTriggerId", "createTime", "failureInfo", "finishTime", "id", "logUrl", "name"}
+    | {"projectId", "results", "source", "sourceProvenance", "startTime", "status", "statusDetail", "timing"}
+    | {"warnings"},
+    BuildStep: {"exitCode", "pullTiming", "status", "timing"},
 }
 
 

@@ -18,6 +18,8 @@ from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.gcloud_shim import gcloud_on_path
 from tests.running import ROOT, wait_for
 
+pytestmark = pytest.mark.integration
+
 NEVER = 10**9
 COMMANDS = ("doctor", "plan", "build", "up", "status", "logs", "rollback", "down", "cost", "local")
 

@@ -135,6 +135,7 @@ def test_ten_releases_are_kept(deliverables: Deliverables) -> None:
     assert kept == list(range(4, KEPT_RELEASES + 4))
 
 
+@pytest.mark.integration
 def test_a_second_run_is_refused_and_told_of_the_first(deliverables: Deliverables) -> None:
     hold = (
         "import sys; from pathlib import Path; from deploy.deliverables import Deliverables\n"

@@ -15,6 +15,7 @@ from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
 from tests.deploy.real_gcloud import Checkout, gcloud_environment
 
 pytestmark = [
+    pytest.mark.integration,
     pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed"),
     pytest.mark.timeout(600),
 ]

@@ -22,6 +22,7 @@ from tests.deploy.fault_injection import INJECTED_FAULTS, InjectedFault, Write, 
 from tests.deploy.real_gcloud import Checkout, gcloud_environment
 
 pytestmark = [
+    pytest.mark.integration,
     pytest.mark.thorough,
     pytest.mark.skipif(shutil.which("gcloud") is None, reason="gcloud is not installed"),
     pytest.mark.timeout(3600),

@@ -130,6 +130,7 @@ def test_docker_and_google_are_given_the_same_files() -> None:
     assert {f"!/{folder}" for folder in taken if "$" not in folder} == set(lists[".dockerignore"][1:3])
 
 
+@pytest.mark.integration
 def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> None:
     gcloud = shutil.which("gcloud")
     if gcloud is None:

@@ -33,7 +33,7 @@ from tests.images.containers import Containers, Jails, Running, containers
 from tests.images.slim import missing_slim
 from tests.running import ROOT, Photo
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.images, pytest.mark.timeout(1800)]
 MODEL = "efficientnet-lite0"
 MB = 1_000_000
 

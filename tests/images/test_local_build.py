@@ -1,4 +1,4 @@
-"""The local runner on small builds: from nothing, in seconds, with the real engine and a real registry."""
+"""Local builds of small images, with the real engine and a real registry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from deploy.cloudbuild.engines import Engine, EngineError
 from deploy.cloudbuild.local_build import BuildFailed, LocalBuild
 from tests.images.conftest import Registry
+
+pytestmark = pytest.mark.integration
 
 DOCKER = "name: gcr.io/cloud-builders/docker"
 PULL_BUILD_PUSH = f"""
@@ -26,7 +28,7 @@ images: ["${{_URI}}:${{BUILD_ID}}", "${{_URI}}:latest"]
 
 
 class Program:
-    """An engine that runs one program, whatever the step says."""
+    """An engine that runs the same program for every step."""
 
     name = "the program"
 
@@ -42,7 +44,7 @@ class Program:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A source whose image is one file, unlike any that was built here before: of two alike, either may be found."""
+    """A source whose image contains one unique file, so that no cached image matches."""
     (tmp_path / "Dockerfile").write_text('FROM scratch\nARG WORD\nLABEL word="${WORD}"\nCOPY file /file\n')
     (tmp_path / "file").write_text(f"{uuid.uuid4()}\n")
     return tmp_path
@@ -85,7 +87,7 @@ def test_an_image_stays_here_where_it_is_not_to_be_pushed(engine: Engine, regist
 def test_a_failed_step_ends_the_build_before_anything_is_pushed(engine: Engine, registry: Registry, root: Path) -> None:
     run = Run(engine, root)
     (root / "file").unlink()
-    with pytest.raises(BuildFailed, match=r"The step 'image' failed: .* see the lines above"):
+    with pytest.raises(BuildFailed, match=r"The step 'image' failed: .* see the output above"):
         run(PULL_BUILD_PUSH, _URI=f"{registry.address}/small/failed")
     assert not (registry.folder / "docker/registry/v2/repositories/small/failed").exists()
     assert any("file" in line for step, line in run.said if step == "image")
@@ -100,7 +102,7 @@ def test_an_image_that_nothing_built_cannot_be_pushed(engine: Engine, registry: 
 
 def test_a_step_that_takes_too_long_is_ended(root: Path) -> None:
     run = Run(Program("sleep", "60"), root)
-    with pytest.raises(BuildFailed, match="The step 'slow' took longer than the file's timeout allows"):
+    with pytest.raises(BuildFailed, match="The step 'slow' exceeded its timeout"):
         run(f"steps: [{{id: slow, {DOCKER}, args: [version], timeout: 0.2s}}]\n")
 
 
@@ -108,7 +110,7 @@ def test_allowed_exit_codes_are_no_failure(root: Path) -> None:
     text = f"steps: [{{id: odd, {DOCKER}, args: [version], allowExitCodes: [CODE]}}]\n"
     run = Run(Program("sh", "-c", "exit 3"), root)
     run(text.replace("CODE", "3"))
-    with pytest.raises(BuildFailed, match="ended with 3"):
+    with pytest.raises(BuildFailed, match="exited with 3"):
         run(text.replace("CODE", "4"))
 
 
@@ -124,6 +126,6 @@ def test_steps_that_only_google_can_carry_out_are_refused_before_the_first_runs(
     engine: Engine, root: Path, step: str
 ) -> None:
     run = Run(engine, root)
-    with pytest.raises(EngineError, match=r"steps\[1\] \(other\) is no plain call of docker"):
+    with pytest.raises(EngineError, match=r"steps\[1\] \(other\) is not a plain call of docker"):
         run(f"steps:\n- {{{DOCKER}, args: [tag, a, b]}}\n- {{id: other, {step}}}\n")
     assert run.said == []

@@ -13,6 +13,8 @@ from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_google_cloud import keys
 from tests.deploy.fake_google_cloud.state import PROJECT, Fault
 
+pytestmark = pytest.mark.integration
+
 PLACE = f"projects/{PROJECT}/locations"
 
 

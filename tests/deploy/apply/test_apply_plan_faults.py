@@ -22,6 +22,8 @@ from tests.deploy.fault_injection import (
     up_until_done,
 )
 
+pytestmark = pytest.mark.integration
+
 
 def state_before_each_write(deployment: Deployment) -> list[tuple[Write, Any, str]]:
     """A clean `up`, and what was in the cloud and in the record right before each write."""

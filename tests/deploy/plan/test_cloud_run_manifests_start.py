@@ -20,6 +20,8 @@ from deploy.settings import DeploySettings
 from services.catalog import load_catalog
 from tests.running import ROOT, START_SECONDS, Photo, answers, end_process, free_port, wait_for
 
+pytestmark = pytest.mark.integration
+
 SETTINGS = DeploySettings("my-project")
 IMAGE = f"{SETTINGS.registry}/guichet-x:b1@sha256:" + "a" * 64
 ANY_HOST = "0.0.0.0"  # asserted of the manifests, never listened on

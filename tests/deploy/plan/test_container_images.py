@@ -13,6 +13,8 @@ from deploy.settings import ROOT, DeploySettings
 from services.catalog import load_catalog
 from tests.deploy.deployment_fixture import Deployment
 
+pytestmark = pytest.mark.integration
+
 
 def contents(deployment: Deployment) -> dict[str, str]:
     catalog = load_catalog(deployment.folder / "models.yaml")

@@ -16,6 +16,8 @@ from tests.deploy.fake_gcloud import FakeGcloud
 from tests.deploy.fake_google_cloud.state import PROJECT
 from tests.running import ROOT
 
+pytestmark = pytest.mark.integration
+
 KEY = "guichet-20260102-030405"
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 

@@ -9,6 +9,8 @@ import pytest
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_gcloud import FakeGcloud
 
+pytestmark = pytest.mark.integration
+
 QUESTIONS = 8
 
 

@@ -13,6 +13,8 @@ from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_gcloud import FakeGcloud, Killed
 from tests.deploy.fake_google_cloud.state import PROJECT, Fault
 
+pytestmark = pytest.mark.integration
+
 LEFTOVERS = ("objects/", "images/", "buckets/")
 
 

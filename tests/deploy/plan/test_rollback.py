@@ -12,6 +12,8 @@ from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_google_cloud import keys
 from tests.deploy.fake_google_cloud.state import PROJECT, Fault
 
+pytestmark = pytest.mark.integration
+
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 
 

@@ -17,6 +17,8 @@ from deploy.report.doctor import Doctor, Finding
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
 
+pytestmark = pytest.mark.integration
+
 
 @dataclass
 class Instead:

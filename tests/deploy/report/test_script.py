@@ -17,6 +17,8 @@ from tests.deploy.fake_google_cloud.server import serving
 from tests.deploy.fake_google_cloud.state import Cloud, Fault
 from tests.deploy.gcloud_shim import gcloud_on_path
 
+pytestmark = pytest.mark.integration
+
 
 def run_script(text: str, deployment: Deployment, path: str) -> subprocess.CompletedProcess[str]:
     """Runs a script in the deployment's folder."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from rich.console import Console
 
 from deploy.report.status import DeploymentStatus, status_table
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_google_cloud.state import PROJECT, Fault
+
+pytestmark = pytest.mark.integration
 
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 
