@@ -1,4 +1,4 @@
-"""A cloud on loopback, and a small deployment to bring to it."""
+"""A fake Google Cloud on loopback, and a small deployment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.deploy.fake_google_cloud.state import Cloud
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the certificate that the cloud shows."""
+    """The folder of the fake cloud's certificate."""
     return tmp_path_factory.mktemp("tls")
 
 
 @pytest.fixture
 def cloud(tls: Path) -> Iterator[Cloud]:
-    """A project with nothing in it; a request that it does not know fails the test."""
+    """An empty project; an unknown request fails the test."""
     cloud = Cloud()
     with serving(cloud, tls):
         yield cloud
@@ -30,7 +30,7 @@ def cloud(tls: Path) -> Iterator[Cloud]:
 
 @pytest.fixture
 def deployment(cloud: Cloud, tmp_path: Path) -> Deployment:
-    """Two models to deploy, with the fake gcloud for gcloud."""
+    """A deployment of two models with the fake gcloud."""
     deployment = Deployment(tmp_path, cloud, FakeGcloud(cloud.address, tmp_path))
     deployment.write_sources("alpha", "beta")
     return deployment

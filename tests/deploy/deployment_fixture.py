@@ -1,4 +1,4 @@
-"""A small deployment for tests: sources, a catalog and a record in a folder of their own, and a cloud."""
+"""A small deployment for tests: sources, catalog and record in a folder, and a fake cloud."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ models:
 
 @dataclass
 class ProgressLog:
-    """Remembers how a plan went."""
+    """Records the progress of a plan."""
 
     finished_steps: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class ProgressLog:
 
 @dataclass
 class Deployment:
-    """The folder, the cloud, and what runs commands against it."""
+    """The folder, the fake cloud, and the Run that sends commands to it."""
 
     folder: Path
     cloud: Cloud
@@ -70,7 +70,7 @@ class Deployment:
     now: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
     def write_sources(self, *names: str) -> None:
-        """The sources, and a catalog of models with these names."""
+        """Writes the sources, and a catalog of models with these names."""
         files = {
             BUILD_FILE: (ROOT / BUILD_FILE).read_text(encoding="utf-8"),
             "services/classifier/app.py": "code\n",
@@ -84,7 +84,7 @@ class Deployment:
         self.write_catalog(*names)
 
     def write_catalog(self, *names: str, **changes: str) -> None:
-        """A catalog of models with these names; `changes` adds lines to one of them."""
+        """Writes a catalog of models with these names; `changes` adds lines to their entries."""
         entries = [ENTRY.format(name=name, sha256="a" * 64) + changes.get(name, "") for name in names]
         (self.folder / "models.yaml").write_text(DEFAULTS + "".join(entries), encoding="utf-8")
 
@@ -101,20 +101,20 @@ class Deployment:
         )
 
     def session(self) -> Session:
-        """A run of a command."""
+        """The session of a command."""
         endpoints = dict.fromkeys(("apigateway", "cloudresourcemanager"), f"http://{self.cloud.address}/")
         config = GcloudConfig(project=PROJECT, anonymous=True, endpoints=endpoints)
         gcloud = Gcloud(self.run, PROJECT, sleep=self.waited.append, tell=self.heard.said.append)
         return Session(self.settings, gcloud, config, now=lambda: self.now)
 
     def plan(self, rebuild: frozenset[str] = frozenset()) -> Plan:
-        """What `up` would do."""
+        """The plan of `up`."""
         session = self.session()
         recorded = session.recorded_state()
         return session.plan(recorded, session.current_state(recorded), rebuild)
 
     def up(self) -> Plan:
-        """What `up` does: the plan that was carried out."""
+        """Runs `up`; returns the plan."""
         session = self.session()
         with session.deliverables.held("up"):
             recorded = session.recorded_state()
@@ -123,7 +123,7 @@ class Deployment:
         return plan
 
     def carry_out(self, session: Session, plan: Plan) -> None:
-        """A plan, carried out."""
+        """Carries out a plan."""
         if plan:
             session.deliverables.start(session.settings)
             session.applier(self.heard).run(plan)
@@ -138,7 +138,7 @@ class Deployment:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def state(self) -> dict[str, Any]:
-        """What is in the cloud, without what differs from one deployment to the next: times, ids, random parts."""
+        """The state of the cloud without times, ids and other random values."""
         with self.cloud.lock:
             kept = {
                 name: resource
@@ -151,7 +151,7 @@ class Deployment:
             return found
 
 
-# Whatever came about in one try or in two, it is the same.
+# Fields that differ between deployments.
 VOLATILE = {
     "etag",
     "keyString",
@@ -174,7 +174,7 @@ NOISE = (
 
 
 def settled(value: Any) -> Any:
-    """A copy without what differs from one deployment to the next."""
+    """A copy without times, ids and other random values."""
     if isinstance(value, dict):
         kept = {key: item for key, item in value.items() if key not in VOLATILE and not key.startswith("_")}
         return {settled(key): settled(item) for key, item in kept.items()}

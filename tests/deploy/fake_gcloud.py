@@ -28,11 +28,11 @@ class Failed(Exception):
 
 
 class Killed(BaseException):
-    """The tool was killed: whatever it would do next, it does not."""
+    """The deployment tool was killed."""
 
 
 class Arguments:
-    """A command line taken apart: the words that name the command, what it is about, and the options."""
+    """A parsed command line: words and options."""
 
     def __init__(self, argv: tuple[str, ...]) -> None:
         self.options: dict[str, str] = {}
@@ -50,7 +50,7 @@ class Arguments:
 
 
 class FakeGcloud:
-    """Runs commands against the cloud at `address`, with files taken from `folder`: a `deploy.cloud.gcloud.Run`."""
+    """A `deploy.cloud.gcloud.Run` that sends requests to the fake cloud at `address` and reads files from `folder`."""
 
     def __init__(self, address: str, folder: Path) -> None:
         self._host = address.removeprefix("http://")
@@ -288,7 +288,7 @@ class FakeGcloud:
         place = f"/v1/projects/{PROJECT}/secrets/{arguments['secret']}/versions/{arguments.words[0]}"
         return base64.b64decode(self._ask("GET", f"{place}:access")["payload"]["data"]).decode()
 
-    # How gcloud does it
+    # Helpers of the commands
 
     def _service(self, name: str, region: str, missing: str = "") -> dict[str, Any]:
         try:
@@ -323,7 +323,7 @@ class FakeGcloud:
         return f"/v1/projects/{PROJECT}/locations/{arguments[option]}/{rest}"
 
     def _change(self, method: str, path: str, body: object = None) -> None:
-        """A request that starts an operation, and the wait for its end."""
+        """Sends a request that starts an operation, and waits for its end."""
         operation = self._ask(method, path, body)
         version = "v2" if path.startswith("/v2") else "v1"
         while not operation.get("done"):
@@ -334,7 +334,7 @@ class FakeGcloud:
     def _ask(
         self, method: str, path: str, body: object = None, *, region: str = "", multipart: bytes = b""
     ) -> dict[str, Any]:
-        """One request; what is lost or 5xx is asked again, as gcloud does."""
+        """Sends a request; retries lost responses and 5xx, as gcloud does."""
         content, kind = json.dumps(body).encode() if body is not None else b"", "application/json"
         if multipart:
             content = b"--x\r\n\r\n{}\r\n--x\r\n\r\n" + multipart + b"\r\n--x--"
@@ -366,7 +366,7 @@ class FakeGcloud:
 
 
 def _formatted(found: Any, wanted: str) -> str:
-    """The output in the format that was asked for."""
+    """The output in the requested format."""
     if wanted == "json":
         return json.dumps(found)
     if not wanted.startswith("value("):

@@ -1,4 +1,4 @@
-"""The table of what can go wrong with a write, and the deployment that must come out right nevertheless."""
+"""Faults to inject into writes, and the check that a deployment ends correctly in spite of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ DENIED = "Permission 'some.permission' denied on resource (or the role is missin
 
 
 @dataclass(frozen=True)
-class Write:
-    """A request that changes something, as a clean run makes it; names that Google chooses are left open."""
+class WriteRequest:
+    """A request of a clean run that changes something."""
 
     method: str
     path: str
@@ -33,16 +33,16 @@ class Write:
 
 @dataclass(frozen=True)
 class InjectedFault:
-    """A fault at a write. `deadly` ones kill the tool."""
+    """A fault of a write; `deadly` faults kill the tool."""
 
     name: str
-    fault: Callable[[Write], Fault]
+    fault: Callable[[WriteRequest], Fault]
     deadly: bool = False
 
 
 INJECTED_FAULTS = (
     InjectedFault("503 twice", lambda write: Fault(write.method, write.pattern, status=503, count=2)),
-    InjectedFault("answer lost", lambda write: Fault(write.method, write.pattern, drop=True, after=True)),
+    InjectedFault("response lost", lambda write: Fault(write.method, write.pattern, drop=True, after=True)),
     InjectedFault("403 without a role", lambda write: Fault(write.method, write.pattern, status=403, message=DENIED)),
     InjectedFault("429", lambda write: Fault(write.method, write.pattern, status=429, message="Quota exceeded.")),
     InjectedFault(
@@ -55,30 +55,29 @@ INJECTED_FAULTS = (
 
 @dataclass(frozen=True)
 class Reference:
-    """A clean deployment: its writes in order, and what it left in the cloud and in the record."""
+    """A deployment without faults: its writes, the state of the cloud and the record."""
 
-    writes: tuple[Write, ...]
+    writes: tuple[WriteRequest, ...]
     state: dict[str, Any]
     created: frozenset[str]
 
 
 def reference(deployment: Deployment) -> Reference:
-    """What a clean `up` does."""
+    """Runs `up` without faults."""
     deployment.up()
     assert not deployment.plan()
-    writes = tuple(Write(entry.method, entry.path) for entry in deployment.cloud.writes)
+    writes = tuple(WriteRequest(entry.method, entry.path) for entry in deployment.cloud.writes)
     return Reference(writes, deployment.state(), frozenset(deployment.recorded.created))
 
 
 def all_struck(faults: Collection[Fault]) -> bool:
-    """Whether every kind of write went wrong; the last of a kind may have been spared, as what was done is not
-    repeated."""
+    """Whether every kind of write failed. The last of a kind may succeed, as finished steps are not repeated."""
     hit = {fault.path for fault in faults if fault.hits}
     return hit == {fault.path for fault in faults}
 
 
 def up_until_done(deployment: Deployment, revive: Callable[[], None]) -> int:
-    """Runs `up` again and again, as a person would, until nothing is left to do: how many times it took."""
+    """Runs `up` until nothing is left to do; returns the number of runs."""
     for runs in range(1, MOST_RUNS):
         try:
             if not deployment.up():
@@ -89,7 +88,7 @@ def up_until_done(deployment: Deployment, revive: Callable[[], None]) -> int:
 
 
 def check(deployment: Deployment, clean: Reference, cloud: Cloud) -> None:
-    """Everything is as after a clean deployment, in the cloud and in the record."""
+    """Asserts that cloud and record are as after a clean deployment."""
     assert deployment.state() == clean.state
     recorded = deployment.recorded
     assert frozenset(recorded.created) == clean.created

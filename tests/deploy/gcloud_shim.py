@@ -1,4 +1,4 @@
-"""The stand-in as a program called gcloud: a tiny client, so that a command costs a process but no imports."""
+"""The fake gcloud as a program on PATH: a small client, so that a command starts a process but imports nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Handler(socketserver.StreamRequestHandler):
 
 @contextmanager
 def gcloud_on_path(cloud: Cloud, folder: Path) -> Iterator[dict[str, Any]]:
-    """PATH as a variable, on which gcloud is the fake gcloud."""
+    """An environment variable PATH on which gcloud is the fake."""
     with Server(("127.0.0.1", 0), Handler) as server:
         server.address = cloud.address
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

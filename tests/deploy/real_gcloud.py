@@ -1,4 +1,4 @@
-"""The real gcloud and the real command line, against the cloud on loopback."""
+"""Runs the real gcloud and the real command line against the fake cloud."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMAND_SECONDS = 300
 
 
 def gcloud_environment(cloud: Cloud, tls: Path, config: Path) -> dict[str, str]:
-    """What points the real gcloud at the cloud on loopback, and lets it reach nothing else."""
+    """An environment in which the real gcloud reaches the fake cloud and nothing else."""
     host, _, port = cloud.address.partition(":")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK_", "GOOGLE_"))}
     return {
@@ -34,7 +34,7 @@ def gcloud_environment(cloud: Cloud, tls: Path, config: Path) -> dict[str, str]:
         "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
         "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
         "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
-        # Regional addresses of Cloud Run cannot be overridden: these requests go through the proxy.
+        # Cloud Run's regional endpoints cannot be overridden: these requests go through the proxy.
         "CLOUDSDK_PROXY_TYPE": "http",
         "CLOUDSDK_PROXY_ADDRESS": host,
         "CLOUDSDK_PROXY_PORT": port,
@@ -53,7 +53,7 @@ class Checkout:
 
     @classmethod
     def make(cls, folder: Path, environment: dict[str, str], *models: str) -> Checkout:
-        """The copy; what belongs to this machine only is left out."""
+        """Copies the repository's sources to `folder`."""
         for part in PARTS:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         for file in (".gcloudignore", ".dockerignore", "deliverables.yaml"):
@@ -68,7 +68,7 @@ class Checkout:
         return self.folder / "deliverables.yaml"
 
     def write_catalog(self, *models: str) -> None:
-        """A catalog of models with these names."""
+        """Writes a catalog of models with these names."""
         entries = "".join(ENTRY.format(name=name, sha256="a" * 64) for name in models)
         (self.folder / "services/models.yaml").write_text(DEFAULTS + entries, encoding="utf-8")
 
@@ -87,7 +87,7 @@ class Checkout:
         return self.process
 
     def deploy(self, *words: str, **more: str) -> tuple[int, str]:
-        """Exit code and output of `python -m deploy WORDS`."""
+        """Runs `python -m deploy WORDS`; returns its exit code and output."""
         with self.start(*words, **more) as process:
             try:
                 output, _ = process.communicate(timeout=COMMAND_SECONDS)
@@ -97,6 +97,6 @@ class Checkout:
         return process.returncode, output
 
     def kill(self) -> None:
-        """Ends the command and all that it started, at once."""
+        """Kills the command and its child processes."""
         assert self.process
         os.killpg(self.process.pid, signal.SIGKILL)

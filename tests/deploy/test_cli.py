@@ -1,4 +1,4 @@
-"""The command line itself: help, exit codes, sentences, and what it loads."""
+"""The command line: help, exit codes, error messages and imports."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def test_help_loads_nothing_of_google() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_without_gcloud_one_sentence_says_where_it_is(tmp_path: Path) -> None:
+def test_without_gcloud_the_message_names_it(tmp_path: Path) -> None:
     done = run("plan", PATH=str(tmp_path), PROJECT_ID="my-project")
     assert done.returncode == 1
     assert "gcloud is not installed" in done.stderr
 
 
-def test_the_cost_is_told_without_asking_anybody(tmp_path: Path) -> None:
+def test_cost_works_offline(tmp_path: Path) -> None:
     done = run("cost", "--requests", "1000000", "--seconds", "0.05", PATH=str(tmp_path), MODELS="efficientnet-lite0")
     assert done.returncode == 0
     assert "1,000,000 requests × 0.05 s × 1 vCPU + page 20 h" in done.stdout
@@ -124,7 +124,7 @@ def test_plan_up_status_and_down_go_through_the_command_line(
 
 
 def assert_ctrl_c_ends_it(deployment: Deployment, cloud_environment: dict[str, str]) -> None:
-    """`up` while its builds go on and on: one sentence, and what was submitted is in the record."""
+    """Interrupts `up` during its builds: one message, and the builds are in the record."""
     cloud = deployment.cloud
     cloud.before_write = lambda method, path: setattr(cloud, "slow", NEVER if path.endswith("/builds") else 0)
     with start("up", **cloud_environment) as process:
@@ -149,7 +149,9 @@ def assert_ctrl_c_ends_it(deployment: Deployment, cloud_environment: dict[str, s
         pytest.param(("logs", "nonsense"), "has no model 'nonsense'", id="logs of an unknown model"),
     ],
 )
-def test_a_mistake_ends_in_one_sentence(cloud_environment: dict[str, str], words: tuple[str, ...], said: str) -> None:
+def test_a_mistake_is_reported_in_one_line(
+    cloud_environment: dict[str, str], words: tuple[str, ...], said: str
+) -> None:
     done = run(*words, **cloud_environment)
     assert done.returncode == 1
     assert said in done.stderr

@@ -20,7 +20,7 @@ COMMENT = COMMITTED[: COMMITTED.index("project:")]
 
 @pytest.fixture
 def deliverables(tmp_path: Path) -> Deliverables:
-    """The empty form."""
+    """An empty record."""
     path = tmp_path / "deliverables.yaml"
     path.write_text(COMMENT + str(EMPTY), encoding="utf-8")
     return Deliverables(path)
@@ -51,11 +51,11 @@ def release(number: int) -> Release:
     )
 
 
-def test_an_absent_file_says_nothing(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_empty_record(tmp_path: Path) -> None:
     assert Deliverables(tmp_path / "none.yaml").read() == RecordedState()
 
 
-def test_comments_and_order_stay(deliverables: Deliverables) -> None:
+def test_comments_and_order_are_kept(deliverables: Deliverables) -> None:
     with deliverables.held("up"):
         deliverables.start(DeploySettings("my-project"))
         deliverables.create(Resource("service", "guichet-x"))
@@ -96,7 +96,7 @@ created:
     assert read.latest == release(1)
 
 
-def test_what_a_person_adds_in_comments_stays(deliverables: Deliverables) -> None:
+def test_added_comments_are_kept(deliverables: Deliverables) -> None:
     text = deliverables.path.read_text(encoding="utf-8").replace("repository: null", "repository: null # ours\n# more")
     deliverables.path.write_text(text, encoding="utf-8")
     with deliverables.held("up"):
@@ -105,7 +105,7 @@ def test_what_a_person_adds_in_comments_stays(deliverables: Deliverables) -> Non
     assert "repository: null # ours\n# more\n" in written
 
 
-def test_the_empty_form_comes_back(deliverables: Deliverables) -> None:
+def test_emptying_restores_the_committed_form(deliverables: Deliverables) -> None:
     before = deliverables.path.read_text(encoding="utf-8")
     with deliverables.held("up"):
         deliverables.start(DeploySettings("my-project"))
@@ -136,7 +136,7 @@ def test_ten_releases_are_kept(deliverables: Deliverables) -> None:
 
 
 @pytest.mark.integration
-def test_a_second_run_is_refused_and_told_of_the_first(deliverables: Deliverables) -> None:
+def test_a_second_run_is_refused(deliverables: Deliverables) -> None:
     hold = (
         "import sys; from pathlib import Path; from deploy.deliverables import Deliverables\n"
         "with Deliverables(Path(sys.argv[1])).held('deploy up'): print('held', flush=True); sys.stdin.read()"
@@ -160,12 +160,12 @@ def test_a_second_run_is_refused_and_told_of_the_first(deliverables: Deliverable
         pass
 
 
-def test_nobody_changes_it_without_holding_it(deliverables: Deliverables) -> None:
+def test_changing_the_record_without_the_lock_is_an_error(deliverables: Deliverables) -> None:
     with pytest.raises(RecordError, match="must be locked"):
         deliverables.create(Resource("key", "guichet"))
 
 
-def test_an_interrupted_write_leaves_the_former_file(deliverables: Deliverables) -> None:
+def test_an_interrupted_write_leaves_the_file_unchanged(deliverables: Deliverables) -> None:
     before = deliverables.path.read_text(encoding="utf-8")
 
     def breaks(_: object) -> None:
@@ -186,14 +186,14 @@ def test_an_interrupted_write_leaves_the_former_file(deliverables: Deliverables)
         pytest.param("created: [house x]\n", "'house x' should start with one of", id="an unknown kind"),
     ],
 )
-def test_what_cannot_be_used_is_named_with_its_place(text: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_record_is_reported_with_the_field(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "deliverables.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RecordError, match=said):
         Deliverables(path).read()
 
 
-def test_the_committed_file_is_a_record() -> None:
+def test_the_committed_file_is_valid_and_documents_every_field() -> None:
     Deliverables(ROOT / "deliverables.yaml").read()
     for field in RecordedState.model_fields:
         assert field in COMMENT, f"the manual says nothing of {field}"

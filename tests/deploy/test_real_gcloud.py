@@ -1,5 +1,4 @@
-"""The real gcloud takes our commands as they are: everything, nothing new, a model more. The rest is in
-`test_thorough`."""
+"""Deployments with the real gcloud: from nothing, without changes, and with another model."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def project(tls: Path) -> Iterator[Cloud]:
-    """A project with nothing in it."""
+    """An empty project."""
     cloud = Cloud()
     with serving(cloud, tls):
         yield cloud
@@ -37,7 +36,7 @@ def checkout(project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory
     return Checkout.make(tmp_path_factory.mktemp("checkout"), environment, "alpha")
 
 
-def test_everything_nothing_new_and_a_model_more_with_the_real_gcloud(project: Cloud, checkout: Checkout) -> None:
+def test_a_deployment_a_second_run_and_a_new_model(project: Cloud, checkout: Checkout) -> None:
     code, said = checkout.deploy("up", "--yes")
     assert code == 0, said
     recorded = Deliverables(checkout.record).read()

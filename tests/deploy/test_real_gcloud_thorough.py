@@ -1,5 +1,4 @@
-"""With the real gcloud, at length: a whole life, and every fault at every write. `make test-faults` runs it, in half an
-hour."""
+"""The real gcloud: the life of a deployment, and every fault at every write. `make test-faults` takes half an hour."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from tests.deploy.deployment_fixture import Deployment, settled
 from tests.deploy.fake_gcloud import FakeGcloud
 from tests.deploy.fake_google_cloud.server import serving
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
-from tests.deploy.fault_injection import INJECTED_FAULTS, InjectedFault, Write, all_struck
+from tests.deploy.fault_injection import INJECTED_FAULTS, InjectedFault, WriteRequest, all_struck
 from tests.deploy.real_gcloud import Checkout, gcloud_environment
 
 pytestmark = [
@@ -34,7 +33,7 @@ DEFAULT_MODELS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite
 
 
 def left(cloud: Cloud) -> dict[str, Any]:
-    """What is in the cloud, but for what Google keeps: records of builds and their sources, marks of deleted keys."""
+    """The state of the cloud without what Google keeps: builds and their sources, deleted keys."""
     with cloud.lock:
         kept = {
             name: resource
@@ -55,16 +54,14 @@ def text(found: dict[str, Any]) -> str:
 
 @pytest.fixture
 def project(tls: Path) -> Iterator[Cloud]:
-    """A project with nothing in it."""
+    """An empty project."""
     cloud = Cloud()
     with serving(cloud, tls):
         yield cloud
     assert not cloud.unknown
 
 
-def test_a_deployment_of_the_default_models_lives_and_ends(
-    project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_life_of_a_deployment(project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = gcloud_environment(project, tls, tmp_path_factory.mktemp("gcloud"))
     checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment, *DEFAULT_MODELS)
     secret = f"projects/{PROJECT}/secrets/somebody-elses"
@@ -138,7 +135,7 @@ def test_a_deployment_of_the_default_models_lives_and_ends(
 def test_a_hundred_models_are_planned_and_found_unchanged(
     project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The real gcloud asks; the fake gcloud deployed them, as a hundred builds and services take it minutes."""
+    """The fake gcloud deploys, as that would take the real one minutes."""
     environment = gcloud_environment(project, tls, tmp_path_factory.mktemp("gcloud"))
     names = [f"model-{number:03}" for number in range(100)]
     checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment, *names)
@@ -166,23 +163,23 @@ def test_a_hundred_models_are_planned_and_found_unchanged(
 
 
 @pytest.fixture(scope="module")
-def clean(tls: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Write, ...], str]:
-    """The writes of a deployment of one model during which nothing goes wrong, and the state it ends in."""
+def clean(tls: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[WriteRequest, ...], str]:
+    """The writes and the final state of a deployment without faults."""
     cloud = Cloud()
     with serving(cloud, tls):
         environment = gcloud_environment(cloud, tls, tmp_path_factory.mktemp("gcloud"))
         checkout = Checkout.make(tmp_path_factory.mktemp("checkout"), environment, "alpha")
         code, said = checkout.deploy("up", "--yes")
         assert code == 0, said
-    return tuple(Write(entry.method, entry.path) for entry in cloud.writes), text(left(cloud))
+    return tuple(WriteRequest(entry.method, entry.path) for entry in cloud.writes), text(left(cloud))
 
 
 @pytest.mark.parametrize("part", range(PARTS), ids=[f"part {part + 1} of {PARTS}" for part in range(PARTS)])
 @pytest.mark.parametrize("injected", INJECTED_FAULTS, ids=[injected.name for injected in INJECTED_FAULTS])
-def test_a_deployment_of_which_every_write_goes_wrong_once_comes_out_right(
+def test_a_deployment_in_which_every_write_fails_once_ends_correctly(
     injected: InjectedFault,
     part: int,
-    clean: tuple[tuple[Write, ...], str],
+    clean: tuple[tuple[WriteRequest, ...], str],
     project: Cloud,
     tls: Path,
     tmp_path_factory: pytest.TempPathFactory,

@@ -1,4 +1,4 @@
-"""The settings, and the names that follow from them."""
+"""The settings and the names derived from them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_option_goes_before_the_environment() -> None:
         pytest.param({"PROJECT_ID": "my-project", "PROOF_PATIENCE": "-1"}, "PROOF_PATIENCE should be", id="patience"),
     ],
 )
-def test_what_makes_no_sense_is_named(environment: dict[str, str], said: str) -> None:
+def test_an_invalid_setting_is_named(environment: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         read_settings(environment)
 

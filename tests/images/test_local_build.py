@@ -63,7 +63,7 @@ class Run:
         return self.runner.run("build.yaml", given)
 
 
-def test_a_build_file_is_carried_out_and_its_images_are_pushed(engine: Engine, registry: Registry, root: Path) -> None:
+def test_the_steps_run_and_the_images_are_pushed(engine: Engine, registry: Registry, root: Path) -> None:
     run = Run(engine, root)
     uri = f"{registry.address}/small/carried-out"
     first = run(PULL_BUILD_PUSH, _URI=uri)
@@ -79,12 +79,12 @@ def test_a_build_file_is_carried_out_and_its_images_are_pushed(engine: Engine, r
     assert registry.blobs() == before
 
 
-def test_an_image_stays_here_where_it_is_not_to_be_pushed(engine: Engine, registry: Registry, root: Path) -> None:
+def test_images_are_not_pushed_without_a_registry(engine: Engine, registry: Registry, root: Path) -> None:
     Run(engine, root, push=False)(PULL_BUILD_PUSH, _URI=f"{registry.address}/small/kept")
     assert not (registry.folder / "docker/registry/v2/repositories/small/kept").exists()
 
 
-def test_a_failed_step_ends_the_build_before_anything_is_pushed(engine: Engine, registry: Registry, root: Path) -> None:
+def test_nothing_is_pushed_after_a_failed_step(engine: Engine, registry: Registry, root: Path) -> None:
     run = Run(engine, root)
     (root / "file").unlink()
     with pytest.raises(BuildFailed, match=r"The step 'image' failed: .* see the output above"):
@@ -93,20 +93,20 @@ def test_a_failed_step_ends_the_build_before_anything_is_pushed(engine: Engine, 
     assert any("file" in line for step, line in run.said if step == "image")
 
 
-def test_an_image_that_nothing_built_cannot_be_pushed(engine: Engine, registry: Registry, root: Path) -> None:
+def test_pushing_a_missing_image_fails(engine: Engine, registry: Registry, root: Path) -> None:
     image = f"{registry.address}/small/missing:1"
     text = f"steps: [{{{DOCKER}, args: [tag, {image}, {image}], allowFailure: true}}]\nimages: ['{image}']\n"
     with pytest.raises(BuildFailed, match=f"{image} could not be pushed"):
         Run(engine, root)(text)
 
 
-def test_a_step_that_takes_too_long_is_ended(root: Path) -> None:
+def test_a_step_that_exceeds_its_timeout_is_ended(root: Path) -> None:
     run = Run(Program("sleep", "60"), root)
     with pytest.raises(BuildFailed, match="The step 'slow' exceeded its timeout"):
         run(f"steps: [{{id: slow, {DOCKER}, args: [version], timeout: 0.2s}}]\n")
 
 
-def test_allowed_exit_codes_are_no_failure(root: Path) -> None:
+def test_allowed_exit_codes_do_not_fail_the_build(root: Path) -> None:
     text = f"steps: [{{id: odd, {DOCKER}, args: [version], allowExitCodes: [CODE]}}]\n"
     run = Run(Program("sh", "-c", "exit 3"), root)
     run(text.replace("CODE", "3"))
@@ -122,9 +122,7 @@ def test_allowed_exit_codes_are_no_failure(root: Path) -> None:
         pytest.param(f"{DOCKER}, script: docker version", id="script"),
     ],
 )
-def test_steps_that_only_google_can_carry_out_are_refused_before_the_first_runs(
-    engine: Engine, root: Path, step: str
-) -> None:
+def test_unsupported_steps_are_errors_before_anything_runs(engine: Engine, root: Path, step: str) -> None:
     run = Run(engine, root)
     with pytest.raises(EngineError, match=r"steps\[1\] \(other\) is not a plain call of docker"):
         run(f"steps:\n- {{{DOCKER}, args: [tag, a, b]}}\n- {{id: other, {step}}}\n")

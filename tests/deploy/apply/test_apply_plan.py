@@ -1,4 +1,4 @@
-"""Carrying out a plan: what is recorded when, what is said, and what is put back."""
+"""Carrying out plans: records, messages and resets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 PLACE = f"projects/{PROJECT}/locations"
 
 
-def test_everything_exists_and_is_recorded(deployment: Deployment) -> None:
+def test_everything_is_created_and_recorded(deployment: Deployment) -> None:
     deployment.up()
     recorded, resources = deployment.recorded, deployment.cloud.resources
     services = [resources[f"{PLACE}/us-central1/services/{name}"] for name in recorded.services]
@@ -39,7 +39,7 @@ def test_everything_exists_and_is_recorded(deployment: Deployment) -> None:
     assert (recorded.latest.release, recorded.latest.models) == (1, ("alpha", "beta"))
 
 
-def test_the_key_is_restricted_and_kept_in_its_secret_and_nowhere_else(deployment: Deployment) -> None:
+def test_the_key_is_restricted_and_stored_in_its_secret_only(deployment: Deployment) -> None:
     deployment.up()
     key = deployment.cloud.resources[f"{PLACE}/global/keys/{deployment.recorded.gateway.key}"]
     managed = deployment.cloud.resources[f"{PLACE}/global/apis/guichet"]["managedService"]
@@ -51,7 +51,7 @@ def test_the_key_is_restricted_and_kept_in_its_secret_and_nowhere_else(deploymen
         assert key["keyString"] not in path.read_text(encoding="utf-8")
 
 
-def test_no_service_but_the_page_may_be_called_by_everybody(deployment: Deployment) -> None:
+def test_only_the_page_is_public(deployment: Deployment) -> None:
     deployment.up()
     public = {
         name.rsplit("/", 1)[-1]
@@ -70,7 +70,7 @@ def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
     assert deployment.record == record
 
 
-def test_a_model_more_leaves_the_page_and_the_directory_untouched(deployment: Deployment) -> None:
+def test_a_new_model_leaves_page_and_directory_untouched(deployment: Deployment) -> None:
     deployment.up()
     deployment.write_catalog("alpha", "beta", "gamma")
     deployment.cloud.log.clear()
@@ -104,7 +104,7 @@ def test_a_build_is_recorded_before_it_has_ended(deployment: Deployment) -> None
     deployment.cloud.before_write = lambda method, path: None
 
 
-def test_a_build_under_way_is_followed_and_not_submitted_again(deployment: Deployment) -> None:
+def test_a_running_build_is_awaited_and_not_submitted_again(deployment: Deployment) -> None:
     deployment.up()
     deployment.write_catalog("alpha", "beta", "gamma")
     session = deployment.session()
@@ -123,7 +123,7 @@ def test_a_build_under_way_is_followed_and_not_submitted_again(deployment: Deplo
     assert deployment.recorded.images["gamma"].image
 
 
-def test_a_failed_build_shows_the_end_of_its_log_and_stops_what_needs_it(deployment: Deployment) -> None:
+def test_a_failed_build_shows_its_log_and_stops_dependent_steps(deployment: Deployment) -> None:
     deployment.cloud.faults = [Fault("POST", "/builds$", operation="step 1 exited with 2", count=4)]
     with pytest.raises(DeployError) as failed:
         deployment.up()
@@ -135,7 +135,7 @@ def test_a_failed_build_shows_the_end_of_its_log_and_stops_what_needs_it(deploym
     assert "api" in deployment.heard.finished_steps
 
 
-def test_a_revision_that_does_not_start_is_tried_anew_with_another_template(deployment: Deployment) -> None:
+def test_a_failed_revision_is_retried_with_another_template(deployment: Deployment) -> None:
     deployment.cloud.faults = [Fault("POST", "/namespaces/[^/]+/services$", operation="the container failed to start")]
     with pytest.raises(DeployError, match="the container failed to start"):
         deployment.up()
@@ -147,7 +147,7 @@ def test_a_revision_that_does_not_start_is_tried_anew_with_another_template(depl
     assert not deployment.plan()
 
 
-def test_when_a_model_does_not_answer_the_gateway_is_put_back(deployment: Deployment) -> None:
+def test_a_failed_smoke_test_resets_the_gateway(deployment: Deployment) -> None:
     deployment.up()
     former = deployment.recorded.gateway.config
     deployment.write_catalog("alpha", "beta", "gamma")
@@ -169,7 +169,7 @@ def test_when_a_model_does_not_answer_the_gateway_is_put_back(deployment: Deploy
     assert deployment.recorded.latest.release == 2
 
 
-def test_a_first_deployment_that_does_not_answer_says_that_there_is_nothing_to_go_back_to(
+def test_a_failed_first_deployment_keeps_its_config(
     deployment: Deployment,
 ) -> None:
     deployment.cloud.faults = [Fault("GET", "/v1/models/.*/ready$", status=503, count=-1)]
@@ -177,14 +177,14 @@ def test_a_first_deployment_that_does_not_answer_says_that_there_is_nothing_to_g
         deployment.up()
 
 
-def test_an_answer_that_takes_its_time_is_waited_for(deployment: Deployment) -> None:
+def test_the_smoke_test_retries(deployment: Deployment) -> None:
     deployment.patience = 10
     deployment.cloud.faults = [Fault("GET", "/v1/models/alpha/ready$", status=404, count=1)]
     deployment.up()
     assert any("retrying" in said for said in deployment.heard.said)
 
 
-def test_a_change_that_is_under_way_is_waited_for(deployment: Deployment) -> None:
+def test_a_change_in_progress_is_awaited(deployment: Deployment) -> None:
     deployment.up()
     gateway = deployment.cloud.resources[f"{PLACE}/us-central1/gateways/guichet"]
     deployment.cloud.slow = 25
@@ -195,7 +195,7 @@ def test_a_change_that_is_under_way_is_waited_for(deployment: Deployment) -> Non
     assert "Waiting for a change in progress: gateway guichet" in deployment.heard.said
 
 
-def test_a_record_of_another_project_is_not_touched(deployment: Deployment) -> None:
+def test_the_record_of_another_project_is_an_error(deployment: Deployment) -> None:
     (deployment.folder / "deliverables.yaml").write_text("project: another-project\n", encoding="utf-8")
     with pytest.raises(RecordError, match="is of project another-project, but this run is for guichet-test"):
         deployment.up()
@@ -219,7 +219,7 @@ def test_images_alone_can_be_built(deployment: Deployment) -> None:
     assert not [step.id for step in deployment.plan().steps if step.id.startswith("build")]
 
 
-def test_what_does_not_depend_on_a_failure_is_done(deployment: Deployment) -> None:
+def test_steps_independent_of_a_failure_are_carried_out(deployment: Deployment) -> None:
     deployment.cloud.faults = [Fault("POST", "/secrets$", status=403, count=-1)]
     with pytest.raises(DeployError, match="for roles/secretmanager"):
         deployment.up()

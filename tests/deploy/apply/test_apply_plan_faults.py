@@ -1,4 +1,4 @@
-"""Whatever goes wrong at a write: run again, and the end is the same."""
+"""Whatever write fails, running `up` again leads to the same state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.deploy.fault_injection import (
     INJECTED_FAULTS,
     InjectedFault,
     Reference,
-    Write,
+    WriteRequest,
     all_struck,
     check,
     reference,
@@ -25,12 +25,12 @@ from tests.deploy.fault_injection import (
 pytestmark = pytest.mark.integration
 
 
-def state_before_each_write(deployment: Deployment) -> list[tuple[Write, Any, str]]:
-    """A clean `up`, and what was in the cloud and in the record right before each write."""
-    before: list[tuple[Write, Any, str]] = []
+def state_before_each_write(deployment: Deployment) -> list[tuple[WriteRequest, Any, str]]:
+    """Runs `up`; returns the state of cloud and record before each write."""
+    before: list[tuple[WriteRequest, Any, str]] = []
 
     def remember(method: str, path: str) -> None:
-        write = Write(method, path)
+        write = WriteRequest(method, path)
         # Submissions at the same time may each try to make the bucket, which is there once.
         if not path.endswith("/storage/v1/b") or all(write != known for known, _, _ in before):
             before.append((write, deployment.cloud.snapshot(), deployment.record))
@@ -42,7 +42,7 @@ def state_before_each_write(deployment: Deployment) -> list[tuple[Write, Any, st
 
 
 def small_deployment(cloud: Cloud, folder: Path) -> tuple[Deployment, FakeGcloud]:
-    """One model to deploy."""
+    """A deployment of one model."""
     gcloud = FakeGcloud(cloud.address, folder)
     deployment = Deployment(folder, cloud, gcloud)
     deployment.write_sources("alpha")
@@ -51,14 +51,14 @@ def small_deployment(cloud: Cloud, folder: Path) -> tuple[Deployment, FakeGcloud
 
 @pytest.fixture(scope="module")
 def clean(tls: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """A deployment during which nothing goes wrong."""
+    """A deployment without faults."""
     cloud = Cloud()
     with serving(cloud, tls):
         return reference(small_deployment(cloud, tmp_path_factory.mktemp("clean"))[0])
 
 
 @pytest.mark.parametrize("injected", INJECTED_FAULTS, ids=[injected.name for injected in INJECTED_FAULTS])
-def test_a_deployment_of_which_every_write_goes_wrong_once_comes_out_right(
+def test_a_deployment_in_which_every_write_fails_once_ends_correctly(
     injected: InjectedFault, clean: Reference, cloud: Cloud, tmp_path: Path
 ) -> None:
     deployment, gcloud = small_deployment(cloud, tmp_path)
@@ -81,8 +81,10 @@ def test_a_deployment_of_which_every_write_goes_wrong_once_comes_out_right(
 @pytest.mark.thorough
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("injected", INJECTED_FAULTS, ids=[injected.name for injected in INJECTED_FAULTS])
-def test_each_write_alone_may_go_wrong(injected: InjectedFault, clean: Reference, cloud: Cloud, tmp_path: Path) -> None:
-    """From the state right before each write in turn: that one goes wrong, and no other."""
+def test_a_deployment_in_which_one_write_fails_ends_correctly(
+    injected: InjectedFault, clean: Reference, cloud: Cloud, tmp_path: Path
+) -> None:
+    """Starts from the state before each write, and lets that write fail."""
     deployment, gcloud = small_deployment(cloud, tmp_path)
     before = state_before_each_write(deployment)
     assert {write for write, _, _ in before} == set(clean.writes)

@@ -1,4 +1,4 @@
-"""The command lines, whole."""
+"""The command lines."""
 
 from __future__ import annotations
 
@@ -96,6 +96,6 @@ LINES = [
 
 
 @pytest.mark.parametrize(("argv", "line"), LINES, ids=[line.split(" --")[0] for _, line in LINES])
-def test_a_command_is_one_that_a_person_could_type(argv: Argv, line: str) -> None:
+def test_a_command_line_for_the_shell_is_its_arguments(argv: Argv, line: str) -> None:
     assert shell_line(argv) == f"{line} --project=my-project"
     assert tuple(shlex.split(shell_line(argv))) == argv

@@ -1,12 +1,10 @@
-"""What gcloud says when it fails, word for word, and what a person is told."""
+"""gcloud's error messages and their explanations."""
 
 from __future__ import annotations
 
 import pytest
 
-from deploy.cloud.gcloud import Gcloud, GcloudFailed, Output
 from deploy.cloud.gcloud_errors import ErrorKind, explain, parse_error
-from deploy.errors import CommandFailed
 
 SAID: list[tuple[ErrorKind, str, str]] = [
     (
@@ -90,11 +88,11 @@ SAID: list[tuple[ErrorKind, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "said"), [row[:2] for row in SAID], ids=[row[2] for row in SAID])
-def test_a_failure_is_told_from_what_gcloud_says(kind: ErrorKind, said: str) -> None:
+def test_the_kind_of_an_error_follows_from_its_message(kind: ErrorKind, said: str) -> None:
     assert parse_error(said).kind == kind
 
 
-def test_the_message_is_gclouds_without_decoration() -> None:
+def test_prefixes_and_details_are_removed_from_the_message() -> None:
     said = (
         "Creating...\n\x1b[1;31mERROR:\x1b[0m (gcloud.projects.describe) a does not have permission: Denied. This"
         " command is"
@@ -145,54 +143,5 @@ def test_the_message_is_gclouds_without_decoration() -> None:
         ),
     ],
 )
-def test_a_person_is_told_what_failed_and_what_to_do(argv: tuple[str, ...], said: str, told: str) -> None:
+def test_the_explanation_names_command_reason_and_remedy(argv: tuple[str, ...], said: str, told: str) -> None:
     assert explain(argv, parse_error(said), "my-project") == told
-
-
-class Answers:
-    """A run that gives these outputs, one after the other."""
-
-    def __init__(self, *outputs: Output) -> None:
-        self.outputs = list(outputs)
-
-    def __call__(self, argv: tuple[str, ...], stdin: str | None = None) -> Output:
-        return self.outputs.pop(0)
-
-
-FINE = Output(0, "fine", "")
-BUSY = Output(1, "", "ERROR: (x) ABORTED: concurrent policy changes")
-AWAY = Output(1, "", "ERROR: (x) UNAVAILABLE: away")
-DENIED = Output(1, "", "ERROR: (x) PERMISSION_DENIED: no")
-
-
-def test_what_may_pass_is_tried_again_after_longer_and_longer_pauses() -> None:
-    pauses: list[float] = []
-    told: list[str] = []
-    gcloud = Gcloud(Answers(BUSY, BUSY, BUSY, FINE), "my-project", sleep=pauses.append, tell=told.append)
-    assert gcloud(("gcloud", "x")) == "fine"
-    assert len(pauses) == 3
-    assert 1 <= pauses[0] <= 2
-    assert 2 <= pauses[1] <= 3
-    assert 4 <= pauses[2] <= 5
-    assert "Retrying in" in told[0]
-
-
-@pytest.mark.parametrize(
-    ("outputs", "tries"),
-    [
-        pytest.param([BUSY] * 6, 6, id="busy"),
-        pytest.param([AWAY] * 2, 2, id="away"),
-        pytest.param([DENIED], 1, id="denied"),
-    ],
-)
-def test_nothing_is_tried_for_ever(outputs: list[Output], tries: int) -> None:
-    answers = Answers(*outputs)
-    gcloud = Gcloud(answers, "my-project", sleep=lambda _: None)
-    with pytest.raises(GcloudFailed):
-        gcloud(("gcloud", "x"))
-    assert not answers.outputs
-
-
-def test_what_is_not_json_is_said() -> None:
-    with pytest.raises(CommandFailed, match="is not JSON"):
-        Gcloud(Answers(FINE), "my-project").json(("gcloud", "x"))

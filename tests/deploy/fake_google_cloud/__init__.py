@@ -1,5 +1,5 @@
-"""Google's control plane on loopback: just what the deployment calls, for the real gcloud and for a quick stand-in.
+"""A fake of Google Cloud's APIs on loopback: what deployments call, for the real and for the fake gcloud.
 
-It keeps its state in memory, answers in the wire formats of the APIs, and can be told to fail. It proves shapes and
-orders, not Google's every rule: permissions, quotas and propagation are not modelled.
+It keeps its state in memory, uses the APIs' wire formats, and can inject faults. It does not model permissions, quotas
+and propagation delays.
 """

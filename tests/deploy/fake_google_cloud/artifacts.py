@@ -1,4 +1,4 @@
-"""The repositories of images, and the bucket that holds sources and logs of builds."""
+"""Image repositories, and the bucket with the sources and logs of builds."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import time
 import urllib.parse
 import uuid
 
-from tests.deploy.fake_google_cloud.routing import Answer, Reply, Request, route
+from tests.deploy.fake_google_cloud.routing import RawResponse, Request, Response, route
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud, Resource, now, refuse_if, shown
 
 REPOSITORY = "google.devtools.artifactregistry.v1.Repository"
 
 
 @route("artifactregistry", "GET POST", "v1(beta2)?/projects/{p}/locations/{place}/repositories")
-def repositories(cloud: Cloud, request: Request, place: str) -> Answer:
+def repositories(cloud: Cloud, request: Request, place: str) -> Response:
     parent = f"projects/{PROJECT}/locations/{place}"
     if request.method == "GET":
         return {"repositories": cloud.children(parent, "repositories")}
@@ -28,7 +28,7 @@ def repositories(cloud: Cloud, request: Request, place: str) -> Answer:
 
 
 @route("artifactregistry", "GET DELETE", "v1(beta2)?/projects/{p}/locations/{place}/repositories/{name}")
-def repository(cloud: Cloud, request: Request, place: str, name: str) -> Answer:
+def repository(cloud: Cloud, request: Request, place: str, name: str) -> Response:
     parent = f"projects/{PROJECT}/locations/{place}"
     found = cloud.need(f"{parent}/repositories/{name}", "Requested entity was not found.")
     if request.method == "GET":
@@ -37,7 +37,7 @@ def repository(cloud: Cloud, request: Request, place: str, name: str) -> Answer:
 
 
 @route("storage", "GET POST", "storage/v1/b", "storage/v1/b/{bucket}")
-def buckets(cloud: Cloud, request: Request, bucket: str = "") -> Answer:
+def buckets(cloud: Cloud, request: Request, bucket: str = "") -> Response:
     if request.method == "POST":
         bucket = request.body["name"]
         made = {"kind": "storage#bucket", "id": bucket, "location": "US", "timeCreated": now(), **request.body}
@@ -49,8 +49,8 @@ def buckets(cloud: Cloud, request: Request, bucket: str = "") -> Answer:
 
 
 @route("storage", "POST PUT", "(resumable/)?upload/storage/v1/b/{bucket}/o")
-def upload(cloud: Cloud, request: Request, bucket: str) -> Answer:
-    """What `gcloud builds submit` sends: small sources in one request of several parts."""
+def upload(cloud: Cloud, request: Request, bucket: str) -> Response:
+    """Uploads of `gcloud builds submit`, as a multipart request or as a session."""
     cloud.need(f"buckets/{bucket}", "The specified bucket does not exist.")
     if request.query.get("uploadType") == "multipart":
         boundary = re.search(r"boundary=[\"']?([^\"';]+)", request.headers["Content-Type"])
@@ -66,7 +66,7 @@ def upload(cloud: Cloud, request: Request, bucket: str) -> Answer:
         session = uuid.uuid4().hex
         cloud.resources[f"uploads/{session}"] = {"name": request.query.get("name") or request.body["name"]}
         place = f"http://{cloud.address}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={session}"
-        return Reply(200, headers={"Location": place})
+        return RawResponse(200, headers={"Location": place})
     session = f"uploads/{request.query['upload_id']}"
     name = cloud.need(session)["name"]
     cloud.remove(session)
@@ -79,7 +79,7 @@ def upload(cloud: Cloud, request: Request, bucket: str) -> Answer:
     "(download/)?storage/v1/b/{bucket}/o/(?P<name>.+)",
     r"{bucket}/(?P<name>(.*/)?log-[0-9a-f-]+\.txt)",
 )
-def objects(cloud: Cloud, request: Request, bucket: str, name: str) -> Answer:
+def objects(cloud: Cloud, request: Request, bucket: str, name: str) -> Response:
     """An object or its content; the second address is that of a build's log."""
     found = cloud.need(f"objects/{bucket}/{urllib.parse.unquote(name)}", f"No such object: {bucket}/{name}")
     if request.query.get("alt") != "media" and request.path.startswith("/storage"):
@@ -87,13 +87,15 @@ def objects(cloud: Cloud, request: Request, bucket: str, name: str) -> Answer:
     content = base64.b64decode(found["_content"])
     part = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
     if not part:
-        return Reply(200, content)
+        return RawResponse(200, content)
     rest = content[int(part[1]) :]
-    return Reply(206 if rest else 416, rest, {"Content-Range": f"bytes {part[1]}-{len(content) - 1}/{len(content)}"})
+    return RawResponse(
+        206 if rest else 416, rest, {"Content-Range": f"bytes {part[1]}-{len(content) - 1}/{len(content)}"}
+    )
 
 
 def store(cloud: Cloud, bucket: str, name: str, content: bytes) -> Resource:
-    """Keeps an object."""
+    """Stores an object."""
     made = {
         "kind": "storage#object",
         "id": f"{bucket}/{name}/1",

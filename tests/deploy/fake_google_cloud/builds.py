@@ -1,4 +1,4 @@
-"""Cloud Build: submissions are checked as the real one does, and end at once."""
+"""Cloud Build: submissions are checked, and end at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import uuid
 
 from tests.deploy.fake_google_cloud.artifacts import store
-from tests.deploy.fake_google_cloud.routing import Answer, Request, route
+from tests.deploy.fake_google_cloud.routing import Request, Response, route
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, Cloud, Resource, digest, now, refuse_if
 
 BUILT_IN = {"PROJECT_ID", "BUILD_ID", "PROJECT_NUMBER", "LOCATION"}
@@ -16,7 +16,7 @@ META = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata
 
 
 @route("cloudbuild", "POST", "v1/projects/{p}/locations/{place}/builds", "v1/projects/{p}/builds")
-def submit(cloud: Cloud, request: Request, place: str = "global") -> Answer:
+def submit(cloud: Cloud, request: Request, place: str = "global") -> Response:
     build, number = request.body, str(uuid.uuid4())
     _check(build)
     source = build.get("source", {}).get("storageSource", {})
@@ -62,19 +62,19 @@ def submit(cloud: Cloud, request: Request, place: str = "global") -> Answer:
 
 
 @route("cloudbuild", "GET", "v1/projects/{p}/locations/{place}/builds", "v1/projects/{p}/builds")
-def listed(cloud: Cloud, request: Request, place: str = "global") -> Answer:
+def listed(cloud: Cloud, request: Request, place: str = "global") -> Response:
     found = cloud.children(f"projects/{PROJECT}/locations/{place}", "builds")
     newest = sorted(found, key=lambda build: str(build["createTime"]), reverse=True)
     return {"builds": [_seen(build) for build in newest]}
 
 
 @route("cloudbuild", "GET", "v1/projects/{p}/locations/{place}/builds/{number}", "v1/projects/{p}/builds/{number}")
-def described(cloud: Cloud, request: Request, number: str, place: str = "global") -> Answer:
+def described(cloud: Cloud, request: Request, number: str, place: str = "global") -> Response:
     return _seen(cloud.need(f"projects/{PROJECT}/locations/{place}/builds/{number}"))
 
 
 def _seen(build: Resource) -> Resource:
-    """A build as it is shown now; after that it goes on."""
+    """The build in its present state; the next read sees the next state."""
     shown = {key: value for key, value in build.items() if not key.startswith("_")}
     if build["status"] in ("QUEUED", "WORKING"):
         build["_looks"] -= 1
@@ -83,7 +83,7 @@ def _seen(build: Resource) -> Resource:
 
 
 def _check(build: Resource) -> None:
-    """What Cloud Build refuses at once."""
+    """Rejects what Cloud Build rejects."""
     refuse_if(not build.get("steps"), 400, "invalid build: must have at least one step")
     given = set(build.get("substitutions", {}))
     template = json.dumps({key: value for key, value in build.items() if key not in ("substitutions", "source")})

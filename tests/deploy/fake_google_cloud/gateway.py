@@ -1,4 +1,4 @@
-"""API Gateway: APIs, configs, gateways; and what a gateway then answers to callers."""
+"""API Gateway: APIs, configs, gateways, and the responses of a gateway to clients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import uuid
 
-from tests.deploy.fake_google_cloud.routing import Answer, Reply, Request, route
+from tests.deploy.fake_google_cloud.routing import RawResponse, Request, Response, route
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, Cloud, Resource, decoded, digest, now, refuse_if
 
 GLOBAL = "v1/projects/{p}/locations/global"
@@ -19,7 +19,7 @@ PATHS = (
 
 
 @route("apigateway", "GET POST", *PATHS)
-def collection(cloud: Cloud, request: Request, kind: str, api: str = "", place: str = "global") -> Answer:
+def collection(cloud: Cloud, request: Request, kind: str, api: str = "", place: str = "global") -> Response:
     parent = f"projects/{PROJECT}/locations/{place}" + (f"/apis/{api}" if api else "")
     if request.method == "GET":
         listed = {"apis": "apis", "configs": "apiConfigs", "gateways": "gateways"}[kind]
@@ -46,7 +46,7 @@ def collection(cloud: Cloud, request: Request, kind: str, api: str = "", place: 
 
 
 @route("apigateway", "GET PATCH DELETE", *(f"{path}/{{own}}" for path in PATHS))
-def one(cloud: Cloud, request: Request, kind: str, own: str, api: str = "", place: str = "global") -> Answer:
+def one(cloud: Cloud, request: Request, kind: str, own: str, api: str = "", place: str = "global") -> Response:
     name = f"projects/{PROJECT}/locations/{place}" + (f"/apis/{api}" if api else "") + f"/{kind}/{own}"
     found = cloud.need(name)
     if request.method == "GET":
@@ -66,19 +66,19 @@ def one(cloud: Cloud, request: Request, kind: str, own: str, api: str = "", plac
 
 
 @route("", "GET", r"(?P<path>v1/models/.*)")
-def call(cloud: Cloud, request: Request, path: str) -> Answer:
-    """A caller's request to the gateway itself: its config must have the path, and the key must be good."""
+def call(cloud: Cloud, request: Request, path: str) -> Response:
+    """A client's request to the gateway: its config must have the path, and the key must be valid."""
     gateways = cloud.children(f"projects/{PROJECT}/locations/us-central1", "gateways")
     if not gateways or gateways[0]["state"] != "ACTIVE":
-        return Reply(503, b'{"code": 503, "message": "no gateway"}')
+        return RawResponse(503, b'{"code": 503, "message": "no gateway"}')
     config = cloud.resources[gateways[0]["apiConfig"].replace(f"projects/{NUMBER}", f"projects/{PROJECT}")]
     document = json.loads(decoded(config["openapiDocuments"][0]["document"]["contents"]))
     managed = cloud.need(f"projects/{PROJECT}/locations/global/apis/guichet")["managedService"]
     keys = {key["keyString"] for key in cloud.children(f"projects/{PROJECT}/locations/global", "keys")}
     if f"/{path}" not in document["paths"]:
-        return Reply(404, b'{"code": 404, "message": "The current request is not defined by this API."}')
+        return RawResponse(404, b'{"code": 404, "message": "The current request is not defined by this API."}')
     if request.headers.get("x-api-key") not in keys or not cloud.enabled(managed):
-        return Reply(403, b'{"code": 403, "message": "The API key is not valid here."}')
+        return RawResponse(403, b'{"code": 403, "message": "The API key is not valid here."}')
     backend = document["paths"][f"/{path}"]["get"]["x-google-backend"]["address"]
     serving = [
         service
@@ -86,17 +86,17 @@ def call(cloud: Cloud, request: Request, path: str) -> Answer:
         if backend.startswith(service["status"]["url"] + "/")
     ]
     if not serving:
-        return Reply(503, b'{"code": 503, "message": "no service"}')
+        return RawResponse(503, b'{"code": 503, "message": "no service"}')
     name = f"projects/{PROJECT}/locations/us-central1/services/{serving[0]['metadata']['name']}"
     callers = [member for b in cloud.policies.get(name, {}).get("bindings", []) for member in b["members"]]
     gateway_account = config["gatewayServiceAccount"].rsplit("/", 1)[-1]
     if f"serviceAccount:{gateway_account}" not in callers:
-        return Reply(403, b'{"code": 403, "message": "The gateway may not call the service."}')
+        return RawResponse(403, b'{"code": 403, "message": "The gateway may not call the service."}')
     return {"status": "ready"}
 
 
 def _linked(cloud: Cloud, config: str) -> str:
-    """A gateway's config, named with the project's number as Google does; it must be there."""
+    """The name of an existing config, with the project's number as Google writes it."""
     name = config.replace(f"projects/{NUMBER}/", f"projects/{PROJECT}/")
     refuse_if(cloud.need(name)["state"] != "ACTIVE", 400, f"ApiConfig '{name}' is not ACTIVE", "FAILED_PRECONDITION")
     return name.replace(f"projects/{PROJECT}/", f"projects/{NUMBER}/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 
-from tests.deploy.fake_google_cloud.routing import Answer, Request, route
+from tests.deploy.fake_google_cloud.routing import Request, Response, route
 from tests.deploy.fake_google_cloud.state import (
     NUMBER,
     PROJECT,
@@ -22,7 +22,7 @@ PLACE = f"projects/{PROJECT}/locations/global"
 
 
 @route("apikeys", "GET POST", "v2/projects/{p}/locations/global/keys")
-def keys(cloud: Cloud, request: Request) -> Answer:
+def keys(cloud: Cloud, request: Request) -> Response:
     if request.method == "GET":
         found = cloud.children(PLACE, "keys")
         return {"keys": [_key(key) for key in found if "deleteTime" not in key or request.query.get("showDeleted")]}
@@ -40,7 +40,7 @@ def keys(cloud: Cloud, request: Request) -> Answer:
 
 
 @route("apikeys", "GET DELETE", "v2/projects/{p}/locations/global/keys/{own}(?P<string>/keyString)?")
-def key(cloud: Cloud, request: Request, own: str, string: str = "") -> Answer:
+def key(cloud: Cloud, request: Request, own: str, string: str = "") -> Response:
     found = cloud.need(f"{PLACE}/keys/{own}")
     refuse_if("deleteTime" in found, 404, f"Resource '{PLACE}/keys/{own}' was not found")
     if request.method == "DELETE":
@@ -54,7 +54,7 @@ def key(cloud: Cloud, request: Request, own: str, string: str = "") -> Answer:
 
 
 @route("secretmanager", "GET POST", "v1/projects/{p}/secrets")
-def secrets(cloud: Cloud, request: Request) -> Answer:
+def secrets(cloud: Cloud, request: Request) -> Response:
     if request.method == "GET":
         return {"secrets": [_named(secret) for secret in cloud.children(f"projects/{PROJECT}", "secrets")]}
     own = request.query["secretId"]
@@ -64,7 +64,7 @@ def secrets(cloud: Cloud, request: Request) -> Answer:
 
 
 @route("secretmanager", "GET DELETE", "v1/projects/{p}/secrets/{own}")
-def secret(cloud: Cloud, request: Request, own: str) -> Answer:
+def secret(cloud: Cloud, request: Request, own: str) -> Response:
     name = f"projects/{PROJECT}/secrets/{own}"
     found = cloud.need(name, f"Secret [projects/{NUMBER}/secrets/{own}] not found.")
     if request.method == "DELETE":
@@ -74,7 +74,7 @@ def secret(cloud: Cloud, request: Request, own: str) -> Answer:
 
 
 @route("secretmanager", "POST", "v1/projects/{p}/secrets/{own}:addVersion")
-def add_version(cloud: Cloud, request: Request, own: str) -> Answer:
+def add_version(cloud: Cloud, request: Request, own: str) -> Response:
     name = f"projects/{PROJECT}/secrets/{own}"
     cloud.need(name, f"Secret [projects/{NUMBER}/secrets/{own}] not found.")
     content = decoded(request.body["payload"].get("data", ""))
@@ -85,14 +85,14 @@ def add_version(cloud: Cloud, request: Request, own: str) -> Answer:
 
 
 @route("secretmanager", "GET", "v1/projects/{p}/secrets/{own}/versions")
-def versions(cloud: Cloud, request: Request, own: str) -> Answer:
+def versions(cloud: Cloud, request: Request, own: str) -> Response:
     found = cloud.children(f"projects/{PROJECT}/secrets/{own}", "versions")
     newest = sorted(found, key=lambda version: -int(version["name"].rsplit("/", 1)[-1]))
     return {"versions": [_named(version) for version in newest], "totalSize": len(newest)}
 
 
 @route("secretmanager", "GET", "v1/projects/{p}/secrets/{own}/versions/{number}:access")
-def access(cloud: Cloud, request: Request, own: str, number: str) -> Answer:
+def access(cloud: Cloud, request: Request, own: str, number: str) -> Response:
     name = f"projects/{PROJECT}/secrets/{own}"
     newest = str(len(cloud.children(name, "versions")))
     found = cloud.need(f"{name}/versions/{newest if number == 'latest' else number}", "Secret Version not found.")

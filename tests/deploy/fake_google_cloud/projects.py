@@ -5,29 +5,29 @@ from __future__ import annotations
 import re
 import uuid
 
-from tests.deploy.fake_google_cloud.routing import Answer, Request, route
+from tests.deploy.fake_google_cloud.routing import Request, Response, route
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, Cloud, digest, refuse_if
 
 REGIONS = ("asia-east1", "europe-west1", "us-central1", "us-east1")
 
 
 @route("", "GET", "v1/projects/{p}")
-def project(cloud: Cloud, request: Request) -> Answer:
+def project(cloud: Cloud, request: Request) -> Response:
     return {"projectId": PROJECT, "projectNumber": NUMBER, "name": PROJECT, "lifecycleState": "ACTIVE"}
 
 
 @route("", "GET", "v1/projects/{p}/billingInfo")
-def billing(cloud: Cloud, request: Request) -> Answer:
+def billing(cloud: Cloud, request: Request) -> Response:
     return {"name": f"projects/{PROJECT}/billingInfo", "projectId": PROJECT, "billingEnabled": True}
 
 
 @route("", "GET", "v1/projects/{p}/locations")
-def locations(cloud: Cloud, request: Request) -> Answer:
+def locations(cloud: Cloud, request: Request) -> Response:
     return {"locations": [{"name": f"projects/{PROJECT}/locations/{name}", "locationId": name} for name in REGIONS]}
 
 
 @route("", "GET POST", r"v[12]/(?P<name>(projects/[^/]+/locations/[^/]+/)?operations/[^/:]+)(:wait)?")
-def operation(cloud: Cloud, request: Request, name: str) -> Answer:
+def operation(cloud: Cloud, request: Request, name: str) -> Response:
     found = cloud.operations.get(name)
     refuse_if(found is None, 404, f"Operation '{name}' was not found")
     assert found
@@ -35,19 +35,19 @@ def operation(cloud: Cloud, request: Request, name: str) -> Answer:
 
 
 @route("", "GET", "v1/projects/{p}/services")
-def services(cloud: Cloud, request: Request) -> Answer:
+def services(cloud: Cloud, request: Request) -> Response:
     prefix = f"projects/{PROJECT}/services/"
     names = [name.removeprefix(prefix) for name in sorted(cloud.resources) if name.startswith(prefix)]
     return {"services": [_service(name) for name in names if cloud.enabled(name)]}
 
 
 @route("", "GET", "v1/projects/{p}/services/{name}")
-def service(cloud: Cloud, request: Request, name: str) -> Answer:
+def service(cloud: Cloud, request: Request, name: str) -> Response:
     return {**_service(name), "state": "ENABLED" if cloud.enabled(name) else "DISABLED"}
 
 
 @route("", "POST", "v1/projects/{p}/services:batchEnable", "v1/projects/{p}/services/{name}:(?P<verb>enable|disable)")
-def change_services(cloud: Cloud, request: Request, name: str = "", verb: str = "enable") -> Answer:
+def change_services(cloud: Cloud, request: Request, name: str = "", verb: str = "enable") -> Response:
     names = [name] if name else request.body.get("serviceIds", [])
     managed = {api["managedService"] for api in cloud.children(f"projects/{PROJECT}/locations/global", "apis")}
     for one in names:
@@ -68,7 +68,7 @@ def change_services(cloud: Cloud, request: Request, name: str = "", verb: str = 
 
 
 @route("iam", "GET POST", "v1/projects/{p}/serviceAccounts")
-def accounts(cloud: Cloud, request: Request) -> Answer:
+def accounts(cloud: Cloud, request: Request) -> Response:
     if request.method == "GET":
         return {"accounts": cloud.children(f"projects/{PROJECT}", "serviceAccounts")}
     wanted = request.body["accountId"]
@@ -88,7 +88,7 @@ def accounts(cloud: Cloud, request: Request) -> Answer:
 
 
 @route("iam", "GET DELETE", "v1/projects/{p}/serviceAccounts/{email}")
-def account(cloud: Cloud, request: Request, email: str) -> Answer:
+def account(cloud: Cloud, request: Request, email: str) -> Response:
     name = f"projects/{PROJECT}/serviceAccounts/{email}"
     found = cloud.need(name, "Unknown service account")
     if request.method == "DELETE":
@@ -98,7 +98,7 @@ def account(cloud: Cloud, request: Request, email: str) -> Answer:
 
 
 @route("", "GET POST", r"v1/(?P<name>projects/[^:]+):(?P<verb>getIamPolicy|setIamPolicy|testIamPermissions)")
-def policy(cloud: Cloud, request: Request, name: str, verb: str) -> Answer:
+def policy(cloud: Cloud, request: Request, name: str, verb: str) -> Response:
     if verb == "testIamPermissions":
         return {"permissions": request.body.get("permissions", [])}
     if "/" in name.removeprefix("projects/"):

@@ -1,4 +1,4 @@
-"""Which function answers which request."""
+"""Maps requests to handlers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.deploy.fake_google_cloud.state import Cloud, Resource
 
 @dataclass
 class Request:
-    """A request. `operation` is the message with which what it starts should fail; taking it means that it did."""
+    """A request. `operation` is the error of the operation it starts, taken by `failing`."""
 
     method: str
     path: str
@@ -32,27 +32,27 @@ class Request:
 
     @property
     def region(self) -> str:
-        """Cloud Run's regional addresses begin with it."""
+        """The region at the start of Cloud Run's regional host names."""
         found = re.match(r"([a-z]+-[a-z]+\d+)-", self.host)
         return found[1] if found else "us-central1"
 
     def failing(self) -> str:
-        """The message to fail with, once."""
+        """The error to fail with, once."""
         message, self.operation = self.operation, ""
         return message
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An answer that is not simply 200 with JSON."""
+class RawResponse:
+    """A response other than 200 with JSON."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer = Resource | Reply
-Handler = Callable[..., Answer]
+Response = Resource | RawResponse
+Handler = Callable[..., Response]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ ROUTES: list[Route] = []
 
 
 def route(api: str, methods: str, *patterns: str) -> Callable[[Handler], Handler]:
-    """Registers a handler; it is called with the cloud, the request and the pattern's segments."""
+    """Registers a handler, called with the cloud, the request and the pattern's groups."""
 
     def register(handler: Handler) -> Handler:
         for pattern in patterns:
@@ -81,7 +81,7 @@ def route(api: str, methods: str, *patterns: str) -> Callable[[Handler], Handler
 
 
 def find(cloud: Cloud, request: Request) -> tuple[Route, dict[str, str]] | None:
-    """The route of a request, and the segments of its path."""
+    """The route of a request, and the pattern's groups."""
     for candidate in ROUTES:
         match = candidate.pattern.match(request.path) if request.method in candidate.methods else None
         if match:

@@ -1,4 +1,4 @@
-"""Cloud Run, in the Knative form that `gcloud run` speaks; the region is in the host's name."""
+"""Cloud Run's Knative API; the region is in the host name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import uuid
 from typing import Any
 
-from tests.deploy.fake_google_cloud.routing import Answer, Request, route
+from tests.deploy.fake_google_cloud.routing import Request, Response, route
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, Cloud, Resource, now, refuse_if
 
 KNATIVE = "apis/serving.knative.dev/v1/namespaces/{p}"
@@ -17,7 +17,7 @@ PLACE = f"projects/{PROJECT}/locations"
 
 
 @route("run", "GET POST", KNATIVE + "/(?P<kind>services|revisions)")
-def collection(cloud: Cloud, request: Request, kind: str) -> Answer:
+def collection(cloud: Cloud, request: Request, kind: str) -> Response:
     place = f"{PLACE}/{request.region}"
     if request.method == "POST":
         name = request.body["metadata"]["name"]
@@ -34,7 +34,7 @@ def collection(cloud: Cloud, request: Request, kind: str) -> Answer:
 
 
 @route("run", "GET PUT DELETE", KNATIVE + "/(?P<kind>services|revisions)/{name}")
-def one(cloud: Cloud, request: Request, kind: str, name: str) -> Answer:
+def one(cloud: Cloud, request: Request, kind: str, name: str) -> Response:
     place = f"{PLACE}/{request.region}"
     missing = f"Resource '{name}' of kind '{kind.upper()[:-1]}' in region '{request.region}' does not exist."
     found = cloud.need(f"{place}/{kind}/{name}", missing)
@@ -53,14 +53,14 @@ def one(cloud: Cloud, request: Request, kind: str, name: str) -> Answer:
 
 
 @route("run", "GET POST", r"v1/projects/{p}/locations/{place}/services/{name}:(?P<verb>getIamPolicy|setIamPolicy)")
-def policy(cloud: Cloud, request: Request, place: str, name: str, verb: str) -> Answer:
+def policy(cloud: Cloud, request: Request, place: str, name: str, verb: str) -> Response:
     from tests.deploy.fake_google_cloud.projects import policy as any_policy
 
     return any_policy(cloud, request, name=f"{PLACE}/{place}/services/{name}", verb=verb)
 
 
 def _applied(cloud: Cloud, request: Request, before: Resource | None) -> Resource:
-    """A service made or replaced: with a new revision where its template changed, which then is rolled out."""
+    """Creates or replaces a service, with a new revision if its template changed."""
     body, place = request.body, f"{PLACE}/{request.region}"
     name, spec = body["metadata"]["name"], copy.deepcopy(body["spec"])
     refuse_if(not re.fullmatch(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?", name), 400, "metadata.name: must be shorter than 50")
@@ -128,14 +128,14 @@ def _applied(cloud: Cloud, request: Request, before: Resource | None) -> Resourc
 
 
 def _seen(item: Resource, cloud: Cloud) -> Resource:
-    """A service as it is shown now; after that its rollout has ended."""
+    """The service in its present state; the next read sees the end of the rollout."""
     shown = copy.deepcopy({key: value for key, value in item.items() if not key.startswith("_")})
     item["status"] |= item.pop("_ended", {})
     return shown
 
 
 def _found_late(cloud: Cloud, request: Request, spec: dict[str, Any]) -> str:
-    """What is refused at once is an error; what shows while rolling out is returned."""
+    """Raises for an invalid manifest; returns the error of the rollout, if any."""
     account = spec["serviceAccountName"]
     denied = f"Permission 'iam.serviceaccounts.actAs' denied on service account {account} (or it may not exist)."
     refuse_if(not cloud.account(account), 403, denied)
@@ -156,7 +156,7 @@ def _found_late(cloud: Cloud, request: Request, spec: dict[str, Any]) -> str:
 
 
 def _complete(spec: dict[str, Any]) -> None:
-    """What is read back has more in it than what was sent."""
+    """Adds the fields that the API adds."""
     spec.setdefault("containerConcurrency", 80)
     for container in spec["containers"]:
         container["startupProbe"] = {"successThreshold": 1, **container.get("startupProbe", {})}

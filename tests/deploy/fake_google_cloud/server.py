@@ -1,4 +1,4 @@
-"""The cloud over HTTP: as the APIs themselves, and as a proxy that ends the TLS of *.googleapis.com here.
+"""The fake cloud's HTTP server: the APIs, and a proxy that terminates TLS for *.googleapis.com.
 
 Nothing is passed on: a connection to anywhere else is refused.
 """
@@ -26,12 +26,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.deploy.fake_google_cloud import artifacts, builds, gateway, keys, projects, run  # noqa: F401  # they register their routes
-from tests.deploy.fake_google_cloud.routing import Reply, Request, find
+from tests.deploy.fake_google_cloud.routing import RawResponse, Request, find
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, ApiError, Cloud, Logged, refuse_if, shown
 
 
-def answer(cloud: Cloud, request: Request) -> Reply:
-    """The cloud's answer to a request, faults aside."""
+def answer(cloud: Cloud, request: Request) -> RawResponse:
+    """The response to a request, without faults."""
     request.path = request.path.replace(f"projects/{NUMBER}", f"projects/{PROJECT}")
     try:
         with cloud.lock:
@@ -54,12 +54,12 @@ def answer(cloud: Cloud, request: Request) -> Reply:
             )
             segments.pop("p", None)
             given = route.handler(cloud, request, **segments)
-            return given if isinstance(given, Reply) else Reply(200, json.dumps(shown(given)).encode())
+            return given if isinstance(given, RawResponse) else RawResponse(200, json.dumps(shown(given)).encode())
     except ApiError as err:
-        return Reply(err.code, err.body)
+        return RawResponse(err.code, err.body)
     except Exception:  # a request that this cloud does not expect: the test fails at its end
         cloud.unknown.append(traceback.format_exc())
-        return Reply(400, ApiError(400, "The cloud on loopback cannot take this.").body)
+        return RawResponse(400, ApiError(400, "The cloud on loopback cannot take this.").body)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -117,8 +117,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(given.body)
 
-    def struck(self, request: Request) -> Reply | None:
-        """The answer, as the faults leave it; None where it is lost."""
+    def struck(self, request: Request) -> RawResponse | None:
+        """The response with injected faults; None if it is lost."""
         if Logged(request.method, request.path, 0, "").writes:
             self.cloud.before_write(request.method, request.path)
         with self.cloud.lock:
@@ -135,13 +135,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             fault.apart()
         if fault.drop:
             return None
-        return Reply(fault.status, ApiError(fault.status, fault.message).body) if fault.status else given
+        return RawResponse(fault.status, ApiError(fault.status, fault.message).body) if fault.status else given
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = dispatch
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Says nothing of connections that the other side gave up."""
+    """Does not log aborted connections."""
 
     daemon_threads = True
 
@@ -151,7 +151,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 @contextmanager
 def serving(cloud: Cloud, tls: Path) -> Iterator[str]:
-    """The cloud on a free port of loopback, for the time of a `with`; `tls` is a folder for the certificate."""
+    """Serves the cloud on a free port; `tls` is a folder for the certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate(tls))
     handler = type("Bound", (Handler,), {"cloud": cloud, "tls": context})

@@ -1,4 +1,4 @@
-"""All that the cloud knows, and the errors and faults with which it answers."""
+"""The state of the fake cloud, its errors and faults."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ApiError(Exception):
 
 @dataclass
 class Fault:
-    """What goes wrong with the next `count` requests that fit, after `skip` that pass.
+    """A fault of the next `count` matching requests, after `skip` that succeed.
 
     `status`: this error is the answer. `drop`: there is none. With `after`, the request is carried out nevertheless.
     `operation`: the request is accepted, and what it starts fails with this message. `apart` is called beforehand.
@@ -65,7 +65,7 @@ class Fault:
     hits: int = 0
 
     def fits(self, method: str, path: str) -> bool:
-        """Whether it strikes now; counts down."""
+        """Whether the fault applies now; counts down."""
         if not self.count or self.method not in ("*", method) or not re.search(self.path, path):
             return False
         if self.skip:
@@ -78,7 +78,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Logged:
-    """A request that was answered; 0 where the answer was lost."""
+    """A request and the status of its response; 0 if it was lost."""
 
     method: str
     path: str
@@ -87,7 +87,7 @@ class Logged:
 
     @property
     def writes(self) -> bool:
-        """Whether it was meant to change something; some questions are asked with POST."""
+        """Whether it changes something; some reads use POST."""
         asks = ("getIamPolicy", "testIamPermissions", ":wait")
         return self.method != "GET" and not self.path.endswith(asks)
 
@@ -112,22 +112,22 @@ class Cloud:
             self.enable(f"{name}.googleapis.com")
 
     def enable(self, service: str) -> None:
-        """Switches an API on."""
+        """Enables an API."""
         self.resources[f"projects/{PROJECT}/services/{service}"] = {"state": "ENABLED"}
 
     def enabled(self, service: str) -> bool:
-        """Whether an API is on."""
+        """Whether an API is enabled."""
         found = self.resources.get(f"projects/{PROJECT}/services/{service}", {})
         return bool(found.get("state") == "ENABLED")
 
     def need(self, name: str, message: str = "") -> Resource:
-        """The resource; 404 without it."""
+        """The resource; 404 if it does not exist."""
         if name not in self.resources:
             raise ApiError(404, message or f"Resource '{name}' was not found")
         return self.resources[name]
 
     def create(self, name: str, resource: Resource, message: str = "") -> Resource:
-        """A new resource; 409 if it is there."""
+        """Creates a resource; 409 if it exists."""
         if name in self.resources:
             raise ApiError(409, message or f"Resource '{name}' already exists")
         self.resources[name] = resource
@@ -139,18 +139,18 @@ class Cloud:
         return [self.resources[n] for n in sorted(self.resources) if n.startswith(below) and "/" not in n[len(below) :]]
 
     def remove(self, name: str) -> None:
-        """A resource and all below it are gone."""
+        """Removes a resource and everything below it."""
         for gone in [n for n in self.resources if n == name or n.startswith(f"{name}/")]:
             del self.resources[gone]
             self.policies.pop(gone, None)
 
     def account(self, email: str) -> str | None:
-        """A service account's full name, if it is there."""
+        """The full name of a service account, if it exists."""
         name = f"projects/{PROJECT}/serviceAccounts/{email}"
         return name if name in self.resources else None
 
     def operation(self, verb: str, target: str = "", *, kind: str = "", error: str = "", name: str = "") -> Resource:
-        """A change that is under way or, unless the cloud is slow, at its end."""
+        """Starts an operation, which ends at once unless the cloud is slow."""
         name = name or f"operations/{verb}.{uuid.uuid4()}"
         meta = {
             "@type": "type.googleapis.com/google.cloud.apigateway.v1.OperationMetadata",
@@ -173,14 +173,14 @@ class Cloud:
         return found
 
     def pass_time(self) -> None:
-        """Another request: what is under way comes nearer to its end."""
+        """Advances the operations by one request."""
         for operation in self.operations.values():
             operation["_left"] -= 1
             if operation["_left"] < 0:
                 self.settle(operation)
 
     def settle(self, operation: Resource) -> None:
-        """Ends an operation: what it was to do is done, or has failed."""
+        """Ends an operation with its effect or its error."""
         if operation["done"]:
             return
         target, failed = self.resources.get(operation["_target"]), operation["_error"]
@@ -207,14 +207,14 @@ class Cloud:
             return copy.deepcopy((self.resources, self.policies, self.operations))
 
     def restore(self, snapshot: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]) -> None:
-        """Back to a copy of the state; faults and the log are forgotten."""
+        """Restores a copy of the state, without faults and log."""
         with self.lock:
             self.resources, self.policies, self.operations = copy.deepcopy(snapshot)
             self.faults, self.log = [], []
 
     @property
     def writes(self) -> list[Logged]:
-        """The requests that were meant to change something."""
+        """The requests that change something."""
         return [entry for entry in self.log if entry.writes]
 
 
@@ -224,12 +224,12 @@ def shown(resource: Resource) -> Resource:
 
 
 def now() -> str:
-    """The time, as Google writes it."""
+    """The time in Google's format."""
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def decoded(text: str) -> bytes:
-    """Bytes out of base64, of either alphabet: Google's clients use both."""
+    """Decodes base64 in either alphabet, as Google's clients use both."""
     return base64.b64decode(text.replace("-", "+").replace("_", "/"))
 
 
@@ -239,6 +239,6 @@ def digest(text: str) -> str:
 
 
 def refuse_if(bad: object, code: int, message: str, status: str = "", reason: str = "") -> None:
-    """An error, if something is wrong."""
+    """Raises an error if the condition is true."""
     if bad:
         raise ApiError(code, message, status, reason)

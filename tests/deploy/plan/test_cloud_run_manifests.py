@@ -1,4 +1,4 @@
-"""The manifests, as Cloud Run and any Knative cluster take them."""
+"""The Cloud Run manifests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGE = "us-central1-docker.pkg.dev/my-project/hw5-images/guichet-alpha:b1@sha25
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    """A model that differs from the defaults in all that a manifest shows."""
+    """A model that differs from the defaults in every field of a manifest."""
     running = {"cpu": 2, "memory": "1Gi", "concurrency": 6, "min_instances": 1, "max_instances": 9, "deadline": 45.5}
     fields = "".join(f"    {key}: {value}\n" for key, value in running.items())
     path = tmp_path / "models.yaml"
@@ -29,7 +29,7 @@ def model(tmp_path: Path) -> Model:
     return load_catalog(path)["alpha"]
 
 
-def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
+def test_a_models_manifest_follows_from_its_entry(model: Model) -> None:
     assert cloud_run_manifests.model_manifest(model, IMAGE, SETTINGS) == {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -80,12 +80,12 @@ def test_a_models_manifest_says_what_the_catalog_says(model: Model) -> None:
         pytest.param(4, "512Mi", "2 to 16 GiB, not 512Mi", id="too little"),
     ],
 )
-def test_a_size_that_cloud_run_does_not_have_is_refused(model: Model, cpu: int, memory: str, said: str) -> None:
+def test_a_size_that_cloud_run_does_not_offer_is_an_error(model: Model, cpu: int, memory: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         cloud_run_manifests.model_manifest(model.model_copy(update={"cpu": cpu, "memory": memory}), IMAGE, SETTINGS)
 
 
-def test_labels_are_such_as_cloud_run_takes(model: Model) -> None:
+def test_labels_are_valid_on_cloud_run(model: Model) -> None:
     for labels in (
         cloud_run_manifests.model_manifest(model, IMAGE, SETTINGS)["metadata"]["labels"],
         cloud_run_manifests.LABELS,
@@ -107,7 +107,7 @@ def test_the_page_reads_the_key_from_a_mounted_file() -> None:
     assert spec["serviceAccountName"] == "guichet-page@my-project.iam.gserviceaccount.com"
 
 
-def test_a_browser_keeps_its_connection_to_the_page_and_comes_back_to_the_instance_that_knows_it() -> None:
+def test_browsers_keep_their_connection_and_reconnect_to_the_same_instance() -> None:
     manifest = cloud_run_manifests.page_manifest(IMAGE, "https://gateway", "guichet-1", SETTINGS)
     template = manifest["spec"]["template"]
     assert template["spec"]["timeoutSeconds"] == 3600
@@ -116,13 +116,13 @@ def test_a_browser_keeps_its_connection_to_the_page_and_comes_back_to_the_instan
     assert {"name": "HOST", "value": "0.0.0.0"} in container["env"]  # a container's own
 
 
-def test_the_directory_reads_what_it_lists_from_a_mounted_file() -> None:
+def test_the_directory_reads_its_document_from_a_mounted_file() -> None:
     container, spec = pod(cloud_run_manifests.directory_manifest(IMAGE, SETTINGS))
     assert container["env"] == [{"name": "GUICHET_DOCUMENT", "value": "/etc/guichet/document/openapi.json.gz.b64"}]
     assert spec["volumes"][0]["secret"]["secretName"] == "guichet-document"
 
 
-def test_googles_own_stands_in_annotations_alone(model: Model) -> None:
+def test_only_annotations_are_specific_to_google(model: Model) -> None:
     whole = [
         cloud_run_manifests.model_manifest(model, IMAGE, SETTINGS),
         cloud_run_manifests.directory_manifest(IMAGE, SETTINGS),
@@ -137,7 +137,7 @@ def test_googles_own_stands_in_annotations_alone(model: Model) -> None:
         assert "google" not in str(manifest)
 
 
-def test_a_stamp_changes_with_how_a_service_runs_and_with_its_image_apart(model: Model) -> None:
+def test_the_manifests_hash_excludes_the_image(model: Model) -> None:
     def stamp(manifest: cloud_run_manifests.Manifest, content: str) -> tuple[str, str]:
         notes = cloud_run_manifests.stamped(manifest, content)["metadata"]["annotations"]
         return notes[MANIFEST], notes[CONTENT]

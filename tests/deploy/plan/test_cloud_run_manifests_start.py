@@ -1,4 +1,4 @@
-"""A manifest and its image say enough to start: the real services, with that environment and those files alone."""
+"""The real services start with the environment and the files of their manifest and image alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Start = Callable[..., str]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts what a manifest says, with the image of a Dockerfile; its address once its own probe is answered.
+    """Starts the process of a manifest and a Dockerfile; returns its URL once its probe succeeds.
 
     `secrets` are the contents of the secrets that it mounts, `moved` the folders of the image that are elsewhere here.
     """
@@ -78,7 +78,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def image(dockerfile: Path) -> tuple[dict[str, str], list[str]]:
-    """What the image's last stage sets in the environment, and the words after `python` of its command."""
+    """The environment and the command's arguments, after `python`, of the image's last stage."""
     stage = dockerfile.read_text(encoding="utf-8").rpartition("\nFROM ")[2]
     words = re.findall(r"(\S+)=(\S+)", " ".join(re.findall(r"^ENV (.+)$", stage, re.MULTILINE)))
     python, *command = json.loads(re.findall(r"^CMD (.+)$", stage, re.MULTILINE)[-1])
@@ -87,7 +87,7 @@ def image(dockerfile: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def mounted(spec: dict[str, Any], secrets: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
-    """Where the folders are into which the newest versions of secrets are mounted."""
+    """Writes the mounted secrets; returns the mount paths and their folders."""
     volumes = {volume["name"]: volume["secret"] for volume in spec.get("volumes", [])}
     found = {}
     for mount in spec["containers"][0].get("volumeMounts", []):
@@ -103,14 +103,14 @@ def mounted(spec: dict[str, Any], secrets: Mapping[str, bytes], folder: Path) ->
 
 
 def elsewhere(value: str, folders: Mapping[str, Path]) -> str:
-    """A path of the container, as it is here."""
+    """A path in the container, mapped to this machine."""
     for folder, here in folders.items():
         if value == folder or value.startswith(f"{folder}/"):
             return str(here) + value.removeprefix(folder)
     return value
 
 
-def test_the_directory_starts_and_shows_the_models_and_the_document(start: Start) -> None:
+def test_the_directory_serves_models_and_document(start: Start) -> None:
     catalog = load_catalog()
     models = tuple(catalog)
     document = gateway_document(models, SETTINGS)
@@ -129,7 +129,7 @@ def test_the_directory_starts_and_shows_the_models_and_the_document(start: Start
     assert "swagger-ui" in requests.get(f"{address}/docs", timeout=10).text
 
 
-def test_a_models_service_starts_and_answers(start: Start, artifacts: Path, photos: list[Photo]) -> None:
+def test_a_models_service_starts_and_predicts(start: Start, artifacts: Path, photos: list[Photo]) -> None:
     model = load_catalog()["efficientnet-lite0"]
     address = start(
         cloud_run_manifests.model_manifest(model, IMAGE, SETTINGS), "services/Dockerfile", moved={"/models": artifacts}
@@ -138,7 +138,7 @@ def test_a_models_service_starts_and_answers(start: Start, artifacts: Path, phot
     assert (answer.status_code, answer.headers["X-Model"], len(answer.json())) == (200, model.name, 5)
 
 
-def test_the_page_starts_and_is_well(start: Start) -> None:
+def test_the_page_starts(start: Start) -> None:
     address = start(
         cloud_run_manifests.page_manifest(IMAGE, "https://guichet-x.uc.gateway.dev", "guichet-1", SETTINGS),
         "frontend/Dockerfile",

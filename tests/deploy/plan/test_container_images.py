@@ -1,4 +1,4 @@
-"""What decides an image's content, and what fills in its Cloud Build file."""
+"""The inputs of container images, and the substitutions of their build."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def contents(deployment: Deployment) -> dict[str, str]:
         pytest.param("tests/test_new.py", set(), id="a test"),
     ],
 )
-def test_a_change_touches_the_images_that_are_made_from_it(
-    deployment: Deployment, change: str, changed: set[str]
-) -> None:
+def test_a_change_affects_the_images_built_from_it(deployment: Deployment, change: str, changed: set[str]) -> None:
     before = contents(deployment)
     path = deployment.folder / change
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +46,7 @@ def test_a_change_touches_the_images_that_are_made_from_it(
     assert {name for name in before if before[name] != after[name]} == changed
 
 
-def test_a_change_of_the_catalog_touches_its_model_alone(deployment: Deployment) -> None:
+def test_a_change_of_an_entry_affects_its_model_only(deployment: Deployment) -> None:
     (deployment.folder / "calibration").mkdir()
     (deployment.folder / "calibration/1_goldfish.jpg").write_bytes(b"photo")
     before = contents(deployment)
@@ -65,7 +63,7 @@ def test_how_a_model_runs_needs_no_new_image(deployment: Deployment) -> None:
     assert contents(deployment) == before
 
 
-def test_int8_without_photos_is_refused_before_anything_is_built(deployment: Deployment) -> None:
+def test_int8_without_calibration_images_is_an_error_before_anything_is_built(deployment: Deployment) -> None:
     deployment.write_catalog("alpha", "beta", beta="    precision: int8\n")
     with pytest.raises(SettingsError, match="beta/precision: int8 needs calibration images"):
         deployment.plan()
@@ -78,7 +76,7 @@ def test_int8_without_photos_is_refused_before_anything_is_built(deployment: Dep
     assert {name for name in before if before[name] != after[name]} == {"beta"}
 
 
-def test_a_models_own_labels_decide_its_content(deployment: Deployment) -> None:
+def test_a_models_own_labels_are_an_input_of_its_image(deployment: Deployment) -> None:
     labels = deployment.folder / "labels.txt"
     labels.write_text("one\ntwo\n", encoding="utf-8")
     deployment.write_catalog("alpha", "beta", alpha="    labels: labels.txt\n")
@@ -112,8 +110,8 @@ def test_an_invalid_build_file_is_reported_before_anything_is_built(deployment: 
     assert not deployment.cloud.writes
 
 
-def test_every_input_of_our_images_is_there() -> None:
-    """A glob that matches nothing was misspelt, or its files were moved."""
+def test_every_input_exists() -> None:
+    """A pattern without a match is misspelt, or its files were moved."""
     for image in images_to_build((), load_catalog()).values():
         for pattern in image.inputs:
             assert Path(pattern).is_absolute() or any(ROOT.glob(pattern)), f"{image.name}: {pattern}"

@@ -1,4 +1,4 @@
-"""The plan: what it says for which difference, and that nobody gets a right that is not needed."""
+"""The plan of a deployment: its steps for each difference, and the permissions it grants."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ KEY = "guichet-20260102-030405"
 PLACE = f"projects/{PROJECT}/locations/us-central1"
 
 
-def said(plan: Plan) -> list[str]:
-    """A line per step, as a person reads them."""
+def steps_of(plan: Plan) -> list[str]:
+    """A line per step."""
     return [f"{step.verb} {step.what}" + (f" ({step.why})" if step.why else "") for step in plan.steps]
 
 
-def test_a_plan_for_an_empty_project_says_everything_in_a_possible_order(deployment: Deployment) -> None:
+def test_the_plan_for_an_empty_project_has_every_step_after_its_needs(deployment: Deployment) -> None:
     deployment.write_catalog("alpha")
     plan = deployment.plan()
-    assert said(plan) == [
+    assert steps_of(plan) == [
         "create APIs apigateway, apikeys, artifactregistry, cloudbuild, iam, run, secretmanager, servicecontrol",
         "create repository hw5-images",
         "create account guichet-model",
@@ -57,7 +57,7 @@ def test_a_plan_for_an_empty_project_says_everything_in_a_possible_order(deploym
     assert not deployment.cloud.writes
 
 
-def test_a_plan_prints_commands_that_a_person_could_type(deployment: Deployment) -> None:
+def test_a_plan_prints_its_commands(deployment: Deployment) -> None:
     deployment.write_catalog("alpha")
     lines = list(command_lines(deployment.plan()))
     registry, project = f"us-central1-docker.pkg.dev/{PROJECT}/hw5-images", f"--project={PROJECT}"
@@ -86,11 +86,11 @@ def test_an_unchanged_system_plans_nothing(deployment: Deployment) -> None:
     assert not deployment.cloud.writes
 
 
-def test_a_model_more_is_one_build_one_service_one_config_and_one_change_of_the_gateway(deployment: Deployment) -> None:
+def test_a_new_model_needs_a_build_a_service_a_config_and_an_update_of_the_gateway(deployment: Deployment) -> None:
     deployment.up()
     deployment.write_catalog("alpha", "beta", "gamma")
     config = deployment.recorded.gateway.config
-    assert said(deployment.plan()) == [
+    assert steps_of(deployment.plan()) == [
         "create image guichet-gamma",
         "create service guichet-gamma",
         "change the list of models (it changed)",
@@ -100,11 +100,11 @@ def test_a_model_more_is_one_build_one_service_one_config_and_one_change_of_the_
     ]
 
 
-def test_a_model_less_leaves_the_gateway_first_and_then_goes(deployment: Deployment) -> None:
+def test_a_removed_model_leaves_the_gateway_before_its_service_is_deleted(deployment: Deployment) -> None:
     deployment.up()
     deployment.write_catalog("alpha")
     plan = deployment.plan()
-    assert said(plan)[-2:] == [
+    assert steps_of(plan)[-2:] == [
         "check a request to 1 model",
         "remove service guichet-beta (its model is not in the catalog)",
     ]
@@ -124,11 +124,11 @@ def test_how_a_model_runs_changes_its_service_or_its_route(
 ) -> None:
     deployment.up()
     deployment.write_catalog("alpha", "beta", beta=running)
-    changed = [line for line in said(deployment.plan()) if line.startswith(("change service", "create"))]
+    changed = [line for line in steps_of(deployment.plan()) if line.startswith(("change service", "create"))]
     assert changed == planned
 
 
-def test_a_run_for_a_part_leaves_the_rest_as_it_is(deployment: Deployment) -> None:
+def test_a_run_for_some_models_leaves_the_others_as_they_are(deployment: Deployment) -> None:
     deployment.models = ("alpha",)
     deployment.up()
     assert deployment.recorded.latest
@@ -140,7 +140,7 @@ def test_a_run_for_a_part_leaves_the_rest_as_it_is(deployment: Deployment) -> No
     assert set(deployment.recorded.latest.models) == {"alpha", "beta"}
     assert not deployment.plan()
     deployment.models = ()
-    assert [line for line in said(deployment.plan()) if "image" in line and line.startswith("change image")] == [
+    assert [line for line in steps_of(deployment.plan()) if "image" in line and line.startswith("change image")] == [
         "change image guichet-alpha (its content changed)"
     ]
 
@@ -151,16 +151,16 @@ def test_an_unknown_model_is_named(deployment: Deployment) -> None:
         deployment.plan()
 
 
-def test_what_somebody_else_changed_is_changed_back(deployment: Deployment) -> None:
+def test_changes_from_outside_are_reverted(deployment: Deployment) -> None:
     deployment.up()
     service = deployment.cloud.resources[f"{PLACE}/services/guichet-alpha"]
     service["metadata"]["generation"] += 1
-    assert said(deployment.plan())[0] == "change service guichet-alpha (changed outside of this tool)"
+    assert steps_of(deployment.plan())[0] == "change service guichet-alpha (changed outside of this tool)"
     deployment.up()
     assert not deployment.plan()
 
 
-def test_a_service_that_is_gone_comes_back_and_the_gateway_keeps_its_config(deployment: Deployment) -> None:
+def test_a_deleted_service_is_created_again_and_the_gateway_keeps_its_config(deployment: Deployment) -> None:
     deployment.up()
     deployment.cloud.remove(f"{PLACE}/services/guichet-alpha")
     deployment.up()
@@ -189,13 +189,13 @@ def test_without_its_repository_every_image_is_built_again(deployment: Deploymen
     ]
 
 
-def test_an_image_can_be_built_again_in_any_case(deployment: Deployment) -> None:
+def test_an_existing_image_can_be_rebuilt(deployment: Deployment) -> None:
     deployment.up()
     plan = deployment.plan(frozenset(["alpha"]))
     assert [step.id for step in plan.steps] == ["build alpha", "service guichet-alpha", "smoke test"]
 
 
-def test_a_key_of_another_kind_is_not_taken_for_ours(deployment: Deployment) -> None:
+def test_an_unrestricted_key_is_not_used(deployment: Deployment) -> None:
     name = f"projects/{PROJECT}/locations/global/keys/guichet-other"
     deployment.cloud.enable("apikeys.googleapis.com")
     deployment.cloud.resources[name] = {"name": name, "restrictions": {}, "keyString": "AIza"}
@@ -203,11 +203,11 @@ def test_a_key_of_another_kind_is_not_taken_for_ours(deployment: Deployment) -> 
     assert deployment.recorded.gateway.key == KEY
 
 
-def test_a_key_that_is_gone_is_replaced_and_stored_anew(deployment: Deployment) -> None:
+def test_a_deleted_key_is_replaced(deployment: Deployment) -> None:
     deployment.up()
     deployment.cloud.resources[f"projects/{PROJECT}/locations/global/keys/{KEY}"]["deleteTime"] = "2026-01-01"
     deployment.now += timedelta(days=1)
-    assert said(deployment.plan()) == [
+    assert steps_of(deployment.plan()) == [
         "create key guichet-20260103-030405",
         "create key guichet-20260103-030405 in secret guichet-key",
         "change service guichet-page (the API key changed)",
@@ -217,8 +217,8 @@ def test_a_key_that_is_gone_is_replaced_and_stored_anew(deployment: Deployment) 
     assert not deployment.plan()
 
 
-def test_every_right_that_the_plan_grants_is_in_the_readmes_table(deployment: Deployment) -> None:
-    """Least privilege: who is granted what, on what; and no service account has a role in the project."""
+def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Deployment) -> None:
+    """Least privilege: no account has a role in the project."""
     granted = {
         (_resource(command), *_member_and_role(command))
         for command in deployment.plan().commands
@@ -263,7 +263,7 @@ def test_every_service_has_an_account_of_its_kind_and_none_the_projects_default(
     }
 
 
-def test_planning_asks_a_fixed_number_of_questions(deployment: Deployment) -> None:
+def test_planning_needs_a_fixed_number_of_requests(deployment: Deployment) -> None:
     deployment.up()
     assert isinstance(deployment.run, FakeGcloud)
     deployment.run.commands.clear()

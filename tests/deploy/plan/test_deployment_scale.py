@@ -1,4 +1,4 @@
-"""A hundred models: planned at once, and asked about no more than three. The times are printed (`pytest -s`)."""
+"""A hundred models need as many requests as three. `pytest -s` shows the times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def names(count: int) -> list[str]:
     return [f"model-{number:03}" for number in range(count)]
 
 
-def test_a_hundred_models_are_planned_in_time(deployment: Deployment) -> None:
+def test_a_hundred_models_can_be_planned(deployment: Deployment) -> None:
     deployment.write_sources(*names(100))
     start = time.monotonic()
     plan = deployment.plan()
@@ -27,7 +27,7 @@ def test_a_hundred_models_are_planned_in_time(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(100, marks=[pytest.mark.thorough, pytest.mark.timeout(600)])])
-def test_unchanged_models_are_asked_about_together(deployment: Deployment, count: int) -> None:
+def test_the_number_of_requests_does_not_depend_on_the_number_of_models(deployment: Deployment, count: int) -> None:
     deployment.write_sources(*names(count))
     deployment.up()
     assert isinstance(deployment.run, FakeGcloud)

@@ -1,4 +1,4 @@
-"""Removing: what was created, all of it, and nothing else."""
+"""Removing everything that was created, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEFTOVERS = ("objects/", "images/", "buckets/")
 
 
 def down(deployment: Deployment) -> Plan:
-    """What `down` does."""
+    """Runs `down`."""
     session = deployment.session()
     with session.deliverables.held("down"):
         recorded = session.recorded_state()
@@ -30,7 +30,7 @@ def down(deployment: Deployment) -> Plan:
 
 
 def resources(deployment: Deployment) -> set[str]:
-    """What is in the project, but for what Google keeps: records of builds and their sources, marks of deleted keys."""
+    """The resources without what Google keeps: builds and their sources, deleted keys."""
     return {
         name
         for name, resource in deployment.cloud.resources.items()
@@ -38,7 +38,7 @@ def resources(deployment: Deployment) -> set[str]:
     }
 
 
-def test_nothing_is_left_but_what_was_there_before(deployment: Deployment) -> None:
+def test_only_resources_that_existed_before_are_left(deployment: Deployment) -> None:
     secret, repository = (
         f"projects/{PROJECT}/secrets/other",
         f"projects/{PROJECT}/locations/us-central1/repositories/other",
@@ -54,7 +54,7 @@ def test_nothing_is_left_but_what_was_there_before(deployment: Deployment) -> No
     assert any("gcloud storage rm --recursive gs://guichet-test_cloudbuild/guichet" in said for said in plan.remarks)
 
 
-def test_what_was_there_before_stays_even_if_it_bears_our_name(deployment: Deployment) -> None:
+def test_resources_that_existed_before_stay_even_with_our_names(deployment: Deployment) -> None:
     name = f"projects/{PROJECT}/locations/us-central1/repositories/hw5-images"
     deployment.cloud.enable("artifactregistry.googleapis.com")
     deployment.cloud.resources[name] = {"name": name, "format": "DOCKER"}
@@ -65,15 +65,7 @@ def test_what_was_there_before_stays_even_if_it_bears_our_name(deployment: Deplo
     plan = down(deployment)
     assert {name, account} <= resources(deployment)
     images = [step.what for step in plan.steps if step.what.startswith("image")]
-    assert images == [
-        "image guichet-page",
-        "image guichet-base-page",
-        "image guichet-directory",
-        "image guichet-base-directory",
-        "image guichet-beta",
-        "image guichet-alpha",
-        "image guichet-base",
-    ] or set(images) == {
+    assert set(images) == {
         "image guichet-alpha",
         "image guichet-beta",
         "image guichet-base",
@@ -84,7 +76,7 @@ def test_what_was_there_before_stays_even_if_it_bears_our_name(deployment: Deplo
     }
 
 
-def test_the_order_is_googles(deployment: Deployment) -> None:
+def test_resources_are_removed_after_their_users(deployment: Deployment) -> None:
     deployment.up()
     session = deployment.session()
     recorded = session.recorded_state()
@@ -99,7 +91,7 @@ def test_the_order_is_googles(deployment: Deployment) -> None:
     assert "repository hw5-images" in needs["enabled API run.googleapis.com"]
 
 
-def test_an_interrupted_removal_goes_on(deployment: Deployment) -> None:
+def test_an_interrupted_removal_continues(deployment: Deployment) -> None:
     before = resources(deployment)
     deployment.up()
     gcloud = deployment.run
@@ -134,7 +126,7 @@ def test_an_api_that_something_else_needs_stays_enabled(deployment: Deployment) 
     assert deployment.recorded.created == ()
 
 
-def test_what_is_gone_already_is_only_taken_off_the_list(deployment: Deployment) -> None:
+def test_deleted_resources_are_only_taken_off_the_record(deployment: Deployment) -> None:
     deployment.up()
     deployment.cloud.remove(f"projects/{PROJECT}/secrets/guichet-key")
     plan = down(deployment)
@@ -142,7 +134,7 @@ def test_what_is_gone_already_is_only_taken_off_the_list(deployment: Deployment)
     assert deployment.recorded.created == ()
 
 
-def test_after_a_removal_everything_can_come_back(deployment: Deployment) -> None:
+def test_everything_can_be_deployed_again_after_a_removal(deployment: Deployment) -> None:
     deployment.up()
     down(deployment)
     deployment.now += timedelta(hours=1)

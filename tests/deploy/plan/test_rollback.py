@@ -1,4 +1,4 @@
-"""Back to a release: services, the list of models and the gateway's config together."""
+"""Rollbacks: services, the list of models and the gateway's config together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACE = f"projects/{PROJECT}/locations/us-central1"
 
 
 def rollback_of(deployment: Deployment, number: int | None = None) -> Plan:
-    """What `rollback` would do."""
+    """The plan of `rollback`."""
     session = deployment.session()
     recorded = session.recorded_state()
     release = chosen_release(recorded, number)
@@ -28,7 +28,7 @@ def rollback_of(deployment: Deployment, number: int | None = None) -> Plan:
 
 
 def go_back(deployment: Deployment, number: int | None = None) -> Plan:
-    """What `rollback` does."""
+    """Runs `rollback`."""
     session, plan = deployment.session(), rollback_of(deployment, number)
     with session.deliverables.held("rollback"):
         deployment.carry_out(session, plan)
@@ -49,7 +49,7 @@ def serving(deployment: Deployment, name: str) -> str:
     return str(deployment.cloud.resources[f"{PLACE}/services/{name}"]["status"]["traffic"][0]["revisionName"])
 
 
-def test_services_listing_and_gateway_go_back_together(changed: Deployment) -> None:
+def test_services_list_of_models_and_gateway_go_back_together(changed: Deployment) -> None:
     first, second = changed.recorded.releases
     listed = keys.content(changed.cloud, "guichet-document")
     plan = go_back(changed)
@@ -64,7 +64,7 @@ def test_services_listing_and_gateway_go_back_together(changed: Deployment) -> N
     assert any("guichet-gamma" in remark for remark in plan.remarks)
 
 
-def test_the_order_is_services_then_gateway_then_proof(changed: Deployment) -> None:
+def test_the_order_is_services_gateway_smoke_test(changed: Deployment) -> None:
     plan = rollback_of(changed)
     assert [step.id for step in plan.steps] == [
         "service guichet-alpha",
@@ -76,7 +76,7 @@ def test_the_order_is_services_then_gateway_then_proof(changed: Deployment) -> N
     assert set(plan.steps[3].needs) == {"service guichet-alpha", "service guichet-beta", "document"}
 
 
-def test_going_back_again_goes_further_back(changed: Deployment) -> None:
+def test_a_second_rollback_goes_to_an_earlier_release(changed: Deployment) -> None:
     (changed.folder / "frontend/app.py").write_text("newest\n", encoding="utf-8")
     changed.up()
     go_back(changed)
@@ -115,7 +115,7 @@ def test_a_model_that_was_removed_since_comes_back_as_it_was(deployment: Deploym
     assert "service guichet-beta" in deployment.recorded.created
 
 
-def test_a_release_that_does_not_answer_leaves_the_gateway_as_it_was(changed: Deployment) -> None:
+def test_a_failed_smoke_test_resets_the_gateway(changed: Deployment) -> None:
     config = changed.recorded.gateway.config
     changed.cloud.faults = [Fault("GET", "/v1/models/alpha/ready$", status=500, count=-1)]
     with pytest.raises(DeployError, match=f"reset to {config}"):
@@ -123,26 +123,24 @@ def test_a_release_that_does_not_answer_leaves_the_gateway_as_it_was(changed: De
     assert changed.cloud.resources[f"{PLACE}/gateways/guichet"]["apiConfig"].endswith(f"/{config}")
 
 
-def test_the_present_release_needs_no_step(changed: Deployment) -> None:
+def test_a_rollback_to_the_current_release_has_no_steps(changed: Deployment) -> None:
     plan = rollback_of(changed, 2)
     assert not plan
     assert plan.remarks == ("Release 2 is deployed already.",)
 
 
 @pytest.mark.parametrize(("number", "said"), [(7, "There is no release 7: the record has 1, 2"), (0, "no release 0")])
-def test_a_release_that_is_not_there_is_refused_with_those_that_are(
-    changed: Deployment, number: int, said: str
-) -> None:
+def test_an_unknown_release_is_an_error_that_lists_the_known_ones(changed: Deployment, number: int, said: str) -> None:
     with pytest.raises(DeployError, match=said):
         rollback_of(changed, number)
 
 
-def test_without_a_release_there_is_nothing_to_go_back_to(deployment: Deployment) -> None:
+def test_a_rollback_without_releases_is_an_error(deployment: Deployment) -> None:
     with pytest.raises(DeployError, match="There is no release to go back to"):
         rollback_of(deployment)
 
 
-def test_a_config_that_is_gone_is_said(changed: Deployment) -> None:
+def test_a_deleted_config_is_an_error(changed: Deployment) -> None:
     first = changed.recorded.releases[0]
     changed.cloud.remove(f"projects/{PROJECT}/locations/global/apis/guichet/configs/{first.config}")
     with pytest.raises(DeployError, match=f"needs config {first.config}, which no longer exists"):

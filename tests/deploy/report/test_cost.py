@@ -1,4 +1,4 @@
-"""The estimate: every line can be checked by hand."""
+"""The cost estimate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.deploy.deployment_fixture import DEFAULTS, ENTRY
 
 @pytest.fixture
 def models(tmp_path: Path) -> list[Model]:
-    """Two models: of one vCPU and half a GiB, and of two and one, kept warm."""
+    """Two models: one vCPU and 0.5 GiB; two vCPUs and 1 GiB, with an instance kept warm."""
     path = tmp_path / "models.yaml"
     entries = [ENTRY.format(name=name, sha256="a" * 64) for name in ("small", "large")]
     path.write_text(
@@ -27,7 +27,7 @@ def lines(models: list[Model], traffic: Traffic) -> dict[str, BillLine]:
     return {line.what: line for line in bill(models, traffic, read_prices())}
 
 
-def test_the_arithmetic_is_amount_minus_free_times_price(models: list[Model]) -> None:
+def test_the_cost_is_amount_minus_free_times_price(models: list[Model]) -> None:
     found = lines(models, Traffic(requests=1_000_000, seconds=0.5))
     cpu = found["Cloud Run: CPU"]
     assert (cpu.amount, cpu.charged) == (1_500_000, 1_320_000)
@@ -47,7 +47,7 @@ def test_an_open_page_is_paid_for_as_long_as_it_is_open(models: list[Model]) -> 
     assert found["Cloud Run: memory"].amount == 180_000
 
 
-def test_nothing_asked_costs_no_more_than_what_is_stored_and_kept_warm(models: list[Model]) -> None:
+def test_without_requests_only_storage_and_warm_instances_cost(models: list[Model]) -> None:
     found = lines(models[:1], Traffic(requests=0, seconds=1))
     assert "Cloud Run: kept warm, CPU" not in found
     assert sum(line.dollars for line in found.values()) == pytest.approx((3 * 0.3 - 0.5) * 0.10)

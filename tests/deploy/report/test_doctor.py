@@ -1,4 +1,4 @@
-"""The doctor: each prerequisite, met or missing, with the command that cures it."""
+"""The doctor's findings and remedies."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.integration
 
 
 @dataclass
-class Instead:
-    """The stand-in for gcloud, with other answers to commands that begin so."""
+class CannedOutputs:
+    """The fake gcloud with canned outputs for commands with these prefixes."""
 
     run: Run
     answers: dict[str, Any]
@@ -35,10 +35,10 @@ class Instead:
 
 
 def examine(deployment: Deployment, answers: dict[str, Any] | None = None, *, anonymous: bool = True) -> list[Finding]:
-    """What the doctor finds."""
+    """The doctor's findings."""
     endpoints = dict.fromkeys(("apigateway", "cloudresourcemanager"), f"http://{deployment.cloud.address}/")
     config = GcloudConfig(PROJECT, "me@example.com", anonymous, endpoints)
-    gcloud = Gcloud(Instead(deployment.run, answers or {}), PROJECT, sleep=lambda _: None)
+    gcloud = Gcloud(CannedOutputs(deployment.run, answers or {}), PROJECT, sleep=lambda _: None)
     return Doctor(deployment.settings, gcloud, config, ApiGatewayClient(deployment.settings, gcloud, config)).examine()
 
 
@@ -46,7 +46,7 @@ def missing(findings: list[Finding]) -> list[tuple[str, str]]:
     return [(finding.what, finding.remedy) for finding in findings if finding.verdict == "missing"]
 
 
-def test_an_empty_project_lacks_apis_and_the_repository_and_both_can_be_repaired(deployment: Deployment) -> None:
+def test_in_an_empty_project_apis_and_repository_are_missing_and_fixable(deployment: Deployment) -> None:
     findings = examine(deployment)
     lacking = [finding for finding in findings if finding.verdict == "missing"]
     assert all(finding.fixable for finding in lacking)
@@ -59,7 +59,7 @@ def test_an_empty_project_lacks_apis_and_the_repository_and_both_can_be_repaired
     ]
 
 
-def test_after_the_repair_everything_is_met_and_what_was_made_is_recorded(deployment: Deployment) -> None:
+def test_fix_creates_and_records_what_is_missing(deployment: Deployment) -> None:
     session = deployment.session()
     with session.deliverables.held("doctor --fix"):
         recorded = session.recorded_state()
@@ -109,7 +109,7 @@ def test_after_the_repair_everything_is_met_and_what_was_made_is_recorded(deploy
         ),
     ],
 )
-def test_what_is_missing_comes_with_its_remedy(
+def test_each_missing_prerequisite_has_a_remedy(
     deployment: Deployment, answers: dict[str, Any], what: str, remedy: str
 ) -> None:
     accounts = {
@@ -119,13 +119,13 @@ def test_what_is_missing_comes_with_its_remedy(
     assert (what, remedy) in missing(examine(deployment, accounts | answers, anonymous=False))
 
 
-def test_without_an_account_nothing_else_is_said_to_be_missing(deployment: Deployment) -> None:
+def test_without_an_account_only_the_account_is_missing(deployment: Deployment) -> None:
     findings = examine(deployment, {"gcloud auth list": []}, anonymous=False)
     assert missing(findings) == [("no account is signed in", "gcloud auth login")]
     assert "the other checks need an account" in [finding.what for finding in findings]
 
 
-def test_a_region_without_api_gateway_is_said_with_those_that_have_it(deployment: Deployment) -> None:
+def test_a_region_without_api_gateway_is_reported_with_those_that_have_it(deployment: Deployment) -> None:
     deployment.region = "europe-north1"
     for api in ("apigateway", "artifactregistry"):
         deployment.cloud.enable(f"{api}.googleapis.com")
@@ -135,7 +135,7 @@ def test_a_region_without_api_gateway_is_said_with_those_that_have_it(deployment
     ) in missing(examine(deployment))
 
 
-def test_a_repository_of_another_format_is_said(deployment: Deployment) -> None:
+def test_a_repository_of_another_format_is_reported(deployment: Deployment) -> None:
     deployment.cloud.enable("artifactregistry.googleapis.com")
     name = f"projects/{PROJECT}/locations/us-central1/repositories/hw5-images"
     deployment.cloud.resources[name] = {"name": name, "format": "PYTHON"}
@@ -144,12 +144,12 @@ def test_a_repository_of_another_format_is_said(deployment: Deployment) -> None:
     ]
 
 
-def test_each_permission_that_is_lacking_is_named_with_its_role(
+def test_each_missing_permission_is_reported_with_its_role(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.deploy.fake_google_cloud import projects, routing
 
-    def none(cloud: Cloud, request: routing.Request, name: str, verb: str) -> routing.Answer:
+    def none(cloud: Cloud, request: routing.Request, name: str, verb: str) -> routing.Response:
         return {"permissions": ["run.services.setIamPolicy"]}
 
     # Google's emulated answer is "all of them"; here an account that has but one.
@@ -163,7 +163,7 @@ def test_each_permission_that_is_lacking_is_named_with_its_role(
     assert "the account lacks run.services.setIamPolicy" not in remedies
 
 
-def test_a_port_in_use_hinders_no_deployment(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_does_not_prevent_a_deployment(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -173,7 +173,7 @@ def test_a_port_in_use_hinders_no_deployment(deployment: Deployment, monkeypatch
     assert found == Finding("unclear", f"port {port} is in use, for `make run`", f"make run GATEWAY_PORT={port + 1}")
 
 
-def test_billing_that_may_not_be_seen_hinders_nothing(deployment: Deployment) -> None:
+def test_unreadable_billing_does_not_prevent_a_deployment(deployment: Deployment) -> None:
     findings = examine(deployment, {"gcloud billing": Output(1, "", "ERROR: (x) PERMISSION_DENIED: no")})
     unclear = [finding.what for finding in findings if finding.verdict == "unclear"]
     assert "cannot read whether billing is enabled" in unclear

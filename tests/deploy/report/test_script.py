@@ -1,4 +1,4 @@
-"""A plan as a script: it runs alone, and ends where `up` ends."""
+"""Plans as bash scripts, with the same result as `up`."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def run_script(text: str, deployment: Deployment, path: str) -> subprocess.Compl
 
 @pytest.fixture
 def path(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PATH on which gcloud is the fake gcloud."""
+    """A PATH on which gcloud is the fake."""
     with gcloud_on_path(deployment.cloud, tmp_path_factory.mktemp("bin")) as environment:
         yield environment["PATH"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_script_ends_in_the_state_in_which_up_ends(
+def test_the_script_leads_to_the_same_state_as_up(
     deployment: Deployment, path: str, tls: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     done = run_script(script(deployment.plan(), deployment.settings), deployment, path)
@@ -64,7 +64,7 @@ def test_the_script_ends_in_the_state_in_which_up_ends(
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_a_script_for_a_change_knows_what_is_there(deployment: Deployment, path: str) -> None:
+def test_a_script_for_a_change_contains_the_known_values(deployment: Deployment, path: str) -> None:
     deployment.up()
     deployment.write_catalog("alpha", "beta", "gamma")
     text = script(deployment.plan(), deployment.settings)
@@ -75,7 +75,7 @@ def test_a_script_for_a_change_knows_what_is_there(deployment: Deployment, path:
     assert not gateway["apiConfig"].endswith(deployment.recorded.gateway.config)
 
 
-def test_a_script_stops_at_the_first_failure_and_says_why(deployment: Deployment, path: str) -> None:
+def test_a_script_stops_at_the_first_failure(deployment: Deployment, path: str) -> None:
     deployment.cloud.faults = [Fault("POST", "/repositories$", status=403, message="no such right", count=-1)]
     done = run_script(script(deployment.plan(), deployment.settings), deployment, path)
     assert done.returncode == 1
@@ -83,7 +83,7 @@ def test_a_script_stops_at_the_first_failure_and_says_why(deployment: Deployment
     assert "guichet-model" not in str(deployment.cloud.resources)
 
 
-def test_a_script_started_elsewhere_says_so(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_script_in_another_folder_fails(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     done = subprocess.run(
         ["bash", "-c", script(deployment.plan(), deployment.settings)],
@@ -100,7 +100,7 @@ NASTY = "a 'b' \"c\" $d `e` \\f $(g) ${h} $ {} é\t"
 
 
 @pytest.mark.parametrize("word", ["plain", "--x=a,b", NASTY, "", "${NAME}", "--x=${NAME}", f"{NASTY} ${{NAME}}"])
-def test_the_shell_sees_every_word_as_it_is_meant(word: str) -> None:
+def test_every_word_is_quoted_for_the_shell(word: str) -> None:
     done = subprocess.run(
         ["bash", "-c", f"NAME=value; printf %s {quoted(word)}"], capture_output=True, text=True, timeout=10, check=True
     )
@@ -110,7 +110,7 @@ def test_the_shell_sees_every_word_as_it_is_meant(word: str) -> None:
 @pytest.mark.parametrize(
     "text", [f"{NASTY}\nsecond\n", f"{NASTY}\n${{NAME}} and ${{NAME}}\n"], ids=["as is", "filled in"]
 )
-def test_a_file_in_a_script_has_the_bytes_that_up_writes(deployment: Deployment, path: str, text: str) -> None:
+def test_a_file_in_a_script_has_the_text_that_up_writes(deployment: Deployment, path: str, text: str) -> None:
     show = Command(("cat", "file.txt"))
     plan = Plan((Step("x", "create", "x", actions=(WriteFile("file.txt", text), show)),), known={"NAME": "value"})
     done = run_script(script(plan, deployment.settings), deployment, path)

@@ -25,7 +25,7 @@ def read(status: DeploymentStatus) -> str:
     return console.file.getvalue()
 
 
-def test_each_model_has_a_line_with_all_that_is_asked_for(deployment: Deployment) -> None:
+def test_each_model_has_a_row(deployment: Deployment) -> None:
     deployment.up()
     status, recorded = deployment.session().status(), deployment.recorded
     assert status.healthy
@@ -48,7 +48,7 @@ def test_each_model_has_a_line_with_all_that_is_asked_for(deployment: Deployment
     assert status.page.url in read(status)
 
 
-def test_json_says_the_same(deployment: Deployment) -> None:
+def test_json_has_the_same_fields(deployment: Deployment) -> None:
     deployment.up()
     told = json.loads(json.dumps(deployment.session().status().as_json()))
     assert told["healthy"] is True
@@ -56,7 +56,7 @@ def test_json_says_the_same(deployment: Deployment) -> None:
     assert {"build", "digest", "revision", "traffic", "url", "ready", "latency"} <= told["models"][0].keys()
 
 
-def test_a_model_that_does_not_answer_is_shown_as_such(deployment: Deployment) -> None:
+def test_a_model_that_does_not_respond_is_shown(deployment: Deployment) -> None:
     deployment.up()
     deployment.cloud.faults = [Fault("GET", "/v1/models/beta/ready$", status=504, count=-1)]
     status = deployment.session().status()
@@ -65,7 +65,7 @@ def test_a_model_that_does_not_answer_is_shown_as_such(deployment: Deployment) -
     assert "through the gateway: 504" in read(status)
 
 
-def test_a_service_that_is_gone_or_not_ready_is_said(deployment: Deployment) -> None:
+def test_a_missing_or_unready_service_is_shown(deployment: Deployment) -> None:
     deployment.up()
     deployment.cloud.remove(f"{PLACE}/services/guichet-alpha")
     conditions = deployment.cloud.resources[f"{PLACE}/services/guichet-beta"]["status"]["conditions"]
@@ -86,7 +86,7 @@ def test_pinned_traffic_is_shown_with_the_image_that_serves(deployment: Deployme
     assert (shown.traffic, shown.revision, shown.build) == ("pinned", first.revision, first.build)
 
 
-def test_of_nothing_it_says_what_to_do(deployment: Deployment) -> None:
+def test_without_a_deployment_the_remedy_is_shown(deployment: Deployment) -> None:
     status = deployment.session().status()
     assert not status.healthy
     assert "No model is deployed: `make deploy`." in read(status)
