@@ -1,10 +1,11 @@
 """The command line.
 
-Each command imports what it needs when it runs, so that `local` works without Google's libraries.
+Commands import the modules that need Google's libraries when they run, so that `local` works without them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -14,9 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.live import Live
 
+from deploy.cloud.commands import Commands
 from deploy.cloudbuild.command import images
+from deploy.errors import DeployError, Interrupted, SettingsError
 from deploy.local.command import local
+from deploy.plan.container_images import images_to_build
+from deploy.report.console import command_lines, error_console, output_console, plan_progress, show_findings, show_plan
+from deploy.report.cost import Traffic, bill, bill_table, read_prices
+from deploy.report.script import script as script_of
+from deploy.settings import service_name
+from services.catalog import CatalogError, load_catalog
 
 if TYPE_CHECKING:
     from deploy.plan.steps import Plan
@@ -72,9 +82,6 @@ def plan(
     ] = "",
 ) -> None:
     """Show what `up` would do, and the commands. Changes nothing."""
-    from deploy.report.console import error_console, output_console, show_plan
-    from deploy.report.script import script as script_of
-
     with _errors_as_sentences():
         session = _session(context, models)
         recorded = session.recorded_state()
@@ -94,8 +101,6 @@ def plan(
 @app.command()
 def up(context: typer.Context, models: Models = "", yes: Yes = False) -> None:
     """Deploy what is missing or differs. Run it again to continue after an interruption."""
-    from deploy.report.console import output_console, show_plan
-
     with _errors_as_sentences(changes=True):
         session = _session(context, models)
         with session.deliverables.held("deploy up"):
@@ -115,9 +120,7 @@ def build(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands, and submit nothing.")] = False,
 ) -> None:
     """Build the missing container images with Cloud Build."""
-    from deploy.plan.container_images import images_to_build
     from deploy.plan.deployment import image_build_plan
-    from deploy.report.console import command_lines, output_console, show_plan
 
     with _errors_as_sentences(changes=True):
         session = _session(context, models)
@@ -143,7 +146,6 @@ def doctor(
 ) -> None:
     """Check the prerequisites of a deployment, and print the command that fixes each problem."""
     from deploy.plan.deployment import prerequisites_plan
-    from deploy.report.console import output_console, show_findings
     from deploy.report.doctor import READY, Doctor
 
     with _errors_as_sentences(changes=True):
@@ -173,11 +175,6 @@ def status(
     every: Annotated[float, typer.Option(min=1, help="Seconds between refreshes of --watch.")] = 10,
 ) -> None:
     """Show versions, traffic and the latency through the gateway. Exit 1 if anything is unhealthy."""
-    import json
-
-    from rich.live import Live
-
-    from deploy.report.console import output_console
     from deploy.report.status import status_table
 
     with _errors_as_sentences():
@@ -206,9 +203,6 @@ def logs(
     limit: Annotated[int, typer.Option(min=1, help="Number of lines.")] = 50,
 ) -> None:
     """Show the last log lines of a service."""
-    from deploy.cloud.commands import Commands
-    from deploy.settings import service_name
-
     with _errors_as_sentences():
         session = _session(context)
         service = service_name(model) if model in ("directory", "page") else session.catalog[model].service
@@ -222,9 +216,7 @@ def rollback(
     yes: Yes = False,
 ) -> None:
     """Go back to a release: services, list of models and gateway config."""
-    from deploy.cloud.commands import Commands
     from deploy.plan.rollback import chosen_release, rollback_plan
-    from deploy.report.console import output_console, show_plan
 
     with _errors_as_sentences(changes=True):
         session = _session(context)
@@ -244,9 +236,7 @@ def rollback(
 @app.command()
 def down(context: typer.Context, yes: Yes = False) -> None:
     """Remove what `up` created, as recorded in deliverables.yaml, and nothing else."""
-    from deploy.errors import SettingsError
     from deploy.plan.destroy import destroy_plan
-    from deploy.report.console import output_console, show_plan
 
     with _errors_as_sentences(changes=True):
         session = _session(context)
@@ -274,10 +264,6 @@ def cost(
     models: Models = "",
 ) -> None:
     """Estimate the cost of a month, with the arithmetic. Works offline."""
-    from deploy.report.console import output_console
-    from deploy.report.cost import Traffic, bill, bill_table, read_prices
-    from services.catalog import load_catalog
-
     with _errors_as_sentences():
         catalog = load_catalog()
         names = (models or os.environ.get("MODELS", "")).replace(",", " ").split()
@@ -286,7 +272,6 @@ def cost(
 
 
 def _session(context: typer.Context, models: str = "") -> Session:
-    from deploy.report.console import error_console
     from deploy.session import Session
 
     def interrupt(number: int, _frame: object) -> None:
@@ -302,14 +287,10 @@ def _title(session: Session) -> str:
 
 
 def _tell(text: str) -> None:
-    from deploy.report.console import output_console
-
     output_console().print(text, markup=False)
 
 
 def _apply(session: Session, steps: Plan) -> None:
-    from deploy.report.console import output_console, plan_progress
-
     session.deliverables.start(session.settings)
     with plan_progress(output_console(), steps) as progress:
         session.applier(progress).run(steps)
@@ -337,10 +318,6 @@ def _confirmed(yes: bool, question: str) -> bool:
 @contextmanager
 def _errors_as_sentences(*, changes: bool = False) -> Iterator[None]:
     """Prints expected errors as sentences; exits with 1, or 130 after Ctrl-C. `changes`: the command changes things."""
-    from deploy.errors import DeployError, Interrupted
-    from deploy.report.console import error_console
-    from services.catalog import CatalogError
-
     try:
         yield
     except KeyboardInterrupt:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from deploy.errors import DeployError
 from deploy.plan.steps import BuildImage, Command, Plan, SmokeTest, Step
-from deploy.report.doctor import Finding
 from deploy.report.script import shell_line
+
+if TYPE_CHECKING:
+    from deploy.report.doctor import Finding
 
 FILE_WIDTH = 240
 SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red"), "check": ("?", "cyan")}
