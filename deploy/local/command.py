@@ -122,7 +122,7 @@ def _prepared(
     frontend_port: int,
     api_key: str,
 ) -> list[LocalProcess]:
-    """WriteFile what the processes read, and list them."""
+    """Writes the files that the processes read, and lists the processes."""
     addresses = {model.name: loopback_url(port) for model, port in zip(models, ports, strict=False)}
     document = openapi_document(models, addresses, loopback_url(ports[-1]))
     folder.path.mkdir(parents=True, exist_ok=True)

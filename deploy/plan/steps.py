@@ -22,7 +22,7 @@ Verb = Literal["create", "change", "remove", "check"]
 
 @dataclass(frozen=True)
 class WriteFile:
-    """WriteFile a file that the next commands read: a manifest or a document."""
+    """Write a file that the next commands read: a manifest or a document."""
 
     path: str
     text: str
