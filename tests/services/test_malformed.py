@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running import Photo, Service
-from tests.services.wire import Reference, head, require_discretion, require_log_lines, talk
+from tests.services.raw_http import Reference, head, require_discretion, require_log_lines, talk
 
 HOST = b"Host: x\r\n"
 GET = b"GET /live HTTP/1.1\r\n" + HOST

@@ -27,7 +27,7 @@ def contents(deployment: Deployment) -> dict[str, str]:
         pytest.param("services/classifier/app.py", {"alpha", "beta"}, id="the models' code"),
         pytest.param("services/export/new.py", {"alpha", "beta"}, id="the export"),
         pytest.param("services/directory/app.py", {"directory"}, id="the directory's code"),
-        pytest.param("services/web/new.py", {"alpha", "beta", "directory"}, id="what services share"),
+        pytest.param("services/http/new.py", {"alpha", "beta", "directory"}, id="what services share"),
         pytest.param("services/base.Dockerfile", {"alpha", "beta", "directory", "page"}, id="the base"),
         pytest.param("frontend/app.py", {"page"}, id="the page"),
         pytest.param("cloudbuild/image.yaml", {"alpha", "beta", "directory", "page"}, id="the build file"),
