@@ -137,7 +137,7 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
         pytest.skip("There is no gcloud to ask what it would upload.")
     names = [
         "services/catalog.py",
-        "services/web/x.py",
+        "services/http/x.py",
         "frontend/app.py",
         "services/__pycache__/a.pyc",
         "services/README.md",
@@ -149,7 +149,7 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
     shutil.copy(ROOT / ".gcloudignore", tmp_path)
     command = [gcloud, "meta", "list-files-for-upload", str(tmp_path)]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert sorted(listed) == ["frontend/app.py", "services/catalog.py", "services/web/x.py"]
+    assert sorted(listed) == ["frontend/app.py", "services/catalog.py", "services/http/x.py"]
 
 
 @pytest.mark.parametrize("image", images_to_build([], load_catalog()).values(), ids=lambda image: image.name)

@@ -109,7 +109,7 @@ def test_all_that_the_export_loads_is_among_the_files_it_is_given() -> None:
 
 def test_the_code_that_serves_is_not_among_them() -> None:
     names = {str(path.relative_to(ROOT)) for path in imported(ROOT, "services.export.__main__")}
-    assert not names & {"services/classifier/app.py", "services/classifier/__main__.py", "services/web/server.py"}
+    assert not names & {"services/classifier/app.py", "services/classifier/__main__.py", "services/http/server.py"}
 
 
 @pytest.mark.integration
