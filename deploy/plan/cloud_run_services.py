@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from deploy.cloud.annotations import CONTENT, MANIFEST
+from deploy.cloud.commands import Commands
 from deploy.cloud.current_state import CloudService
 from deploy.cloud.resources import Resource
 from deploy.plan import cloud_run_manifests
@@ -12,6 +13,7 @@ from deploy.plan.desired_state import DesiredService
 from deploy.plan.plan_builder import PlanBuilder
 from deploy.plan.steps import Action, Command, WriteFile, base_url, placeholder, value_name
 from deploy.recorded_state import Note
+from deploy.settings import DeploySettings
 from services.published_document import COMPRESSED_SUFFIX
 
 
@@ -64,12 +66,7 @@ def service(builder: PlanBuilder, wanted: DesiredService) -> None:
     if there and there.url:
         builder.know("address", name, there.url)
     if there is None or changes:
-        file = builder.settings.file(f"{name}.json")
-        yields = tuple(value_name(what, name) for what in ("address", "revision", "generation"))
-        created = () if there else (Resource("service", name),)
-        actions.append(WriteFile(file, json.dumps(manifest, indent=1) + "\n"))
-        actions.append(Command(builder.commands.replace_service(file), yields=yields, creates=created))
-        notes += _service_notes(name, *(placeholder(value) for value in yields))
+        actions, notes = replace_service(name, manifest, there is not None, builder.settings)
     else:
         builder.know("revision", name, there.latest)
         if entry is None or (entry.url, entry.revision) != (there.url, there.latest):
@@ -92,6 +89,18 @@ def service(builder: PlanBuilder, wanted: DesiredService) -> None:
         needs=["enable", f"build {wanted.image}", f"account {wanted.account}", *wanted.needs],
         notes=notes,
     )
+
+
+def replace_service(
+    name: str, manifest: cloud_run_manifests.Manifest, exists: bool, settings: DeploySettings
+) -> tuple[list[Action], list[Note]]:
+    """The actions that create or replace a service, and the notes for its entry in the record."""
+    file = settings.file(f"{name}.json")
+    yields = tuple(value_name(what, name) for what in ("address", "revision", "generation"))
+    created = () if exists else (Resource("service", name),)
+    replace = Command(Commands(settings).replace_service(file), yields=yields, creates=created)
+    notes = _service_notes(name, *(placeholder(value) for value in yields))
+    return [WriteFile(file, json.dumps(manifest, indent=1) + "\n"), replace], notes
 
 
 def _service_notes(name: str, url: str, revision: str, generation: str | int) -> list[Note]:

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from deploy.cloud.commands import Commands
 from deploy.cloud.resources import Resource
 from deploy.plan.plan_builder import PlanBuilder
-from deploy.plan.steps import Command, RecordRelease, SmokeTest, placeholder, value_name
+from deploy.plan.steps import Command, RecordRelease, SmokeTest, Step, placeholder, value_name
 from deploy.recorded_state import KEPT_RELEASES, RUN_FIELDS, Note
-from deploy.settings import short_name
+from deploy.settings import DeploySettings, short_name
 
 
 def new_release(builder: PlanBuilder) -> None:
     """A smoke test of every model, and a release if it passes; nothing if the last release is deployed unchanged."""
     if not builder.steps and _is_released(builder):
         return
-    routes = tuple(f"{model.route}/ready" for model in builder.desired.models)
-    former = builder.current.gateways.get(builder.settings.gateway)
-    undo = former.config if former and builder.current.configs.get(former.config) == "ACTIVE" else ""
-    if undo == builder.known.get("CONFIG"):
-        undo = ""
-    smoke_test = SmokeTest(
-        address=placeholder("GATEWAY_URL"),
-        routes=routes,
-        key=builder.commands.read_secret(builder.settings.key_secret),
-        former=undo,
-        undo=builder.commands.update_gateway(undo) if undo else (),
-    )
-    record = RecordRelease(
+    gateway = builder.current.gateways.get(builder.settings.gateway)
+    former = gateway.config if gateway and builder.current.configs.get(gateway.config) == "ACTIVE" else ""
+    release = RecordRelease(
         config=placeholder("CONFIG"),
         document=placeholder("DOCUMENT"),
         models=tuple(model.name for model in builder.desired.models),
         services={name: _released(builder, name) for name in builder.serving},
     )
-    count = f"{len(routes)} models" if len(routes) > 1 else "1 model"
-    needs = [step.id for step in builder.steps]
-    builder.add("smoke test", "check", f"a request to {count}", [smoke_test, record], needs=needs)
+    if former == builder.known.get("CONFIG"):
+        former = ""
+    builder.steps.append(smoke_test_step(release, former, builder.steps, builder.settings))
+
+
+def smoke_test_step(release: RecordRelease, former: str, steps: Iterable[Step], settings: DeploySettings) -> Step:
+    """The step after `steps` that tests every model, and records the release or resets the gateway to `former`."""
+    commands = Commands(settings)
+    smoke_test = SmokeTest(
+        address=placeholder("GATEWAY_URL"),
+        routes=tuple(f"/v1/models/{model}/ready" for model in release.models),
+        key=commands.read_secret(settings.key_secret),
+        former=former,
+        undo=commands.update_gateway(former) if former else (),
+    )
+    what = f"a request to {len(release.models)} model{'s' * (len(release.models) != 1)}"
+    return Step("smoke test", "check", what, "", tuple(step.id for step in steps), (smoke_test, release))
 
 
 def removals(builder: PlanBuilder) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 
 from deploy.cloud.commands import Commands
 from deploy.cloud.current_state import CurrentState
-from deploy.cloud.resources import Resource
 from deploy.errors import DeployError
 from deploy.plan import cloud_run_manifests
+from deploy.plan.cloud_run_services import replace_service
+from deploy.plan.releases import smoke_test_step
 from deploy.plan.steps import (
-    Action,
     Command,
     Plan,
     RecordRelease,
-    SmokeTest,
     Step,
-    WriteFile,
     base_url,
     placeholder,
     value_name,
@@ -89,7 +86,8 @@ def rollback_plan(
     if newer:
         remarks.append(f"Newer than release {release.release}: {', '.join(newer)}. They keep running without a route.")
     remarks.append("The traffic of the services stays pinned to these revisions until the next `up`.")
-    steps.append(_smoke_test(release, gateway.config, steps, settings, commands))
+    former = gateway.config if gateway.config != release.config else ""
+    steps.append(smoke_test_step(_again(release), former, steps, settings))
     return Plan(tuple(steps), tuple(remarks), known)
 
 
@@ -100,7 +98,10 @@ def _traffic_to(name: str, revision: str, present: str, commands: Commands) -> S
         f"service {name}",
         f"from {present} to {revision}",
         actions=(Command(commands.send_traffic(name, revision)), _show(name, commands)),
-        notes=_service_notes(name),
+        notes=(
+            Note(("services", name, "url"), placeholder(value_name("address", name))),
+            Note(("services", name, "generation"), placeholder(value_name("generation", name))),
+        ),
     )
 
 
@@ -113,18 +114,16 @@ def _recreated(name: str, service: ReleasedService, there: bool, commands: Comma
     manifest = cloud_run_manifests.stamped(
         cloud_run_manifests.model_manifest(model, service.image, settings), service.content
     )
-    file = settings.file(f"{name}.json")
+    actions, notes = replace_service(name, manifest, there, settings)
     caller = f"serviceAccount:{settings.account(cloud_run_manifests.GATEWAY_ACCOUNT)}"
-    yields = tuple(value_name(what, name) for what in ("address", "revision", "generation"))
-    created = () if there else (Resource("service", name),)
-    actions: list[Action] = [
-        WriteFile(file, json.dumps(manifest, indent=1) + "\n"),
-        Command(commands.replace_service(file), yields=yields, creates=created),
-        Command(commands.allow_calls(name, caller)),
-    ]
-    notes = (*_service_notes(name), Note(("services", name, "invoker"), caller))
-    why = f"{service.revision} was removed"
-    return Step(f"service {name}", "change" if there else "create", f"service {name}", why, (), tuple(actions), notes)
+    return Step(
+        f"service {name}",
+        "change" if there else "create",
+        f"service {name}",
+        f"{service.revision} was removed",
+        actions=(*actions, Command(commands.allow_calls(name, caller))),
+        notes=(*notes, Note(("services", name, "invoker"), caller)),
+    )
 
 
 def _document_again(release: Release, commands: Commands, settings: DeploySettings) -> Step:
@@ -143,16 +142,8 @@ def _document_again(release: Release, commands: Commands, settings: DeploySettin
     )
 
 
-def _smoke_test(release: Release, config: str, steps: list[Step], settings: DeploySettings, commands: Commands) -> Step:
-    back = config if config != release.config else ""
-    smoke_test = SmokeTest(
-        address=placeholder("GATEWAY_URL"),
-        routes=tuple(f"/v1/models/{model}/ready" for model in release.models),
-        key=commands.read_secret(settings.key_secret),
-        former=back,
-        undo=commands.update_gateway(back) if back else (),
-    )
-    record = RecordRelease(
+def _again(release: Release) -> RecordRelease:
+    return RecordRelease(
         config=release.config,
         document=placeholder("DOCUMENT"),
         models=release.models,
@@ -162,19 +153,9 @@ def _smoke_test(release: Release, config: str, steps: list[Step], settings: Depl
         },
         rolled_back_to=release.rolled_back_to or release.release,
     )
-    count = f"{len(release.models)} model{'s' * (len(release.models) != 1)}"
-    needs = tuple(step.id for step in steps)
-    return Step("smoke test", "check", f"a request to {count}", "", needs, (smoke_test, record))
 
 
 def _show(name: str, commands: Commands) -> Command:
     """Reads the service after a change of traffic; it prints the newest revision, not the one with the traffic."""
     yields = (value_name("address", name), value_name("newest", name), value_name("generation", name))
     return Command(commands.show_service(name), yields=yields)
-
-
-def _service_notes(name: str) -> tuple[Note, ...]:
-    return (
-        Note(("services", name, "url"), placeholder(value_name("address", name))),
-        Note(("services", name, "generation"), placeholder(value_name("generation", name))),
-    )
