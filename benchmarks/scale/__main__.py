@@ -20,8 +20,8 @@ from benchmarks.scale.given import Given
 from benchmarks.scale.queueing import billed_share, burst, closed_loop, one_instance
 from benchmarks.shell import run
 from benchmarks.tables import write_between_markers
-from deploy.report.cost import RESPONSE_BYTES, MONTH_SECONDS, Price, read_prices
 from deploy.plan.cloud_run_manifests import gib
+from deploy.report.cost import MONTH_SECONDS, RESPONSE_BYTES, Price, read_prices
 from gateway.spec import openapi_document
 from services.catalog import Model, load_catalog
 
