@@ -125,13 +125,17 @@ def test_the_file_builds_the_base_then_the_application_and_pushes_both_under_the
         ),
         pytest.param(STEP + "status: SUCCESS\n", ["2: status: is set by Cloud Build"], id="output-only"),
         pytest.param("- a\n", ["1: is not a mapping"], id="no-mapping"),
-        pytest.param("steps: [\n", ["2: is neither YAML nor JSON: did not find expected node content"], id="no-yaml"),
     ],
 )
 def test_what_cloud_build_would_reject_is_reported_with_its_line(
     tmp_path: Path, text: str, expected: list[str]
 ) -> None:
     assert sorted(mistakes(tmp_path, text)) == sorted(expected)
+
+
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
+    (mistake,) = mistakes(tmp_path, "steps: [\n")
+    assert mistake.startswith("2: ")
 
 
 @pytest.mark.parametrize(
