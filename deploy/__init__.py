@@ -1,1 +1,1 @@
-"""The models, their gateway and the page, brought to one machine or to Google Cloud."""
+"""Deploys the models, the gateway and the page to Google Cloud, or runs them on this machine."""

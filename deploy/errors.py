@@ -1,27 +1,27 @@
-"""What can go wrong, as a tree: every message is one sentence that names the place and the remedy."""
+"""The errors of this package. Every message is one sentence that names the cause and the remedy."""
 
 from __future__ import annotations
 
 
 class DeployError(Exception):
-    """The command cannot go on; the message says why and what to do."""
+    """The command cannot continue."""
 
 
 class SettingsError(DeployError):
-    """The environment or an option makes no sense."""
+    """A setting or an option is invalid."""
 
 
 class RecordError(DeployError):
-    """deliverables.yaml cannot be used, or another run holds it."""
+    """deliverables.yaml is invalid, or another run holds it."""
 
 
 class CommandFailed(DeployError):
-    """A command ended with an error that trying again did not cure."""
+    """A command or a request failed, and retrying did not help."""
 
 
 class Interrupted(DeployError):
-    """Somebody stopped the command: nothing more was started."""
+    """The command was interrupted, and started nothing more."""
 
 
 class StepFailed(DeployError):
-    """A step of the plan could not be carried out."""
+    """A step of the plan failed."""

@@ -1,4 +1,4 @@
-"""One run of a command: the settings, gcloud, the record, and what they say together."""
+"""What a command needs: settings, gcloud, the record, and the states and plans derived from them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from deploy import difference, images
-from deploy.actual import Actual, read_actual
-from deploy.builds import Builds
-from deploy.commands import Commands
-from deploy.desired import Desired, desired_state
+from deploy.apply.apply_plan import PlanApplier, PlanProgress
+from deploy.apply.builds import Builds
+from deploy.apply.smoke_test import RouteCheck, check_routes
+from deploy.cloud.api_gateway_client import ApiGatewayClient, GcloudConfig, read_config
+from deploy.cloud.commands import Commands
+from deploy.cloud.current_state import CurrentState, read_current_state
+from deploy.cloud.gcloud import Gcloud, run_in
+from deploy.cloud.wait_until_ready import Waiter
+from deploy.deliverables import Deliverables
 from deploy.errors import RecordError
-from deploy.execute import Execution, Progress
-from deploy.google import GatewayApi, GcloudConfig, read_config
-from deploy.prove import Answer, ask_all
-from deploy.record import Deliverables, Recorded
-from deploy.runner import Gcloud, process
-from deploy.settings import ROOT, Settings, read_settings
-from deploy.settle import Settler
-from deploy.status import Status, status
-from deploy.steps import Plan
+from deploy.plan.container_images import content_hash, images_to_build
+from deploy.plan.deployment import deployment_plan
+from deploy.plan.desired_state import DesiredState, desired_state
+from deploy.plan.steps import Plan
+from deploy.recorded_state import RecordedState
+from deploy.report.status import DeploymentStatus, deployment_status
+from deploy.settings import PREFIX, ROOT, DeploySettings, read_settings
 from services.catalog import Catalog, load_catalog
 
 LOOK_BACK = 50
+VARIABLES = {"project": "PROJECT_ID", "region": "REGION", "repository": "REPOSITORY"}
 
 
 @dataclass
 class Session:
-    """Everything that a command needs, made once."""
+    """The objects that a command needs, created once."""
 
-    settings: Settings
+    settings: DeploySettings
     gcloud: Gcloud
     config: GcloudConfig
     stop: threading.Event = field(default_factory=threading.Event)
@@ -42,16 +45,16 @@ class Session:
     def open(
         cls, environment: Mapping[str, str], tell: Callable[[str], None] = lambda _: None, **options: str
     ) -> Session:
-        """The session that the environment and the options ask for; SettingsError where they make no sense."""
+        """The session for the environment and the options; raises SettingsError if they are invalid."""
         stop = threading.Event()
-        run = process(ROOT, environment)
+        run = run_in(ROOT, environment)
         config = read_config(Gcloud(run, "", stop=stop))
         settings = read_settings(environment, config.project, **options)
         return cls(settings, Gcloud(run, settings.project, stop=stop, tell=tell), config, stop)
 
     @cached_property
-    def api(self) -> GatewayApi:
-        return GatewayApi(self.settings, self.gcloud, self.config)
+    def api(self) -> ApiGatewayClient:
+        return ApiGatewayClient(self.settings, self.gcloud, self.config)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -62,87 +65,78 @@ class Session:
         return Deliverables(self.settings.deliverables)
 
     @property
-    def settler(self) -> Settler:
-        return Settler(self.settings, self.gcloud, self.api)
+    def waiter(self) -> Waiter:
+        return Waiter(self.settings, self.gcloud, self.api)
 
-    def recorded(self) -> Recorded:
-        """The record; RecordError where it is of another deployment."""
+    def recorded_state(self) -> RecordedState:
+        """The record; raises RecordError if it belongs to another deployment."""
         recorded = self.deliverables.read()
-        asked = {
-            "project": self.settings.project,
-            "region": self.settings.region,
-            "repository": self.settings.repository,
-        }
-        for key, value in asked.items():
-            noted = getattr(recorded, key)
+        for key, variable in VARIABLES.items():
+            noted, value = getattr(recorded, key), getattr(self.settings, key)
             if noted and noted != value:
                 raise RecordError(
-                    f"{self.deliverables.path} records {key} {noted}, and this run is for {value}:"
-                    f" set {_variable(key)}, name another file as DELIVERABLES, or run `make destroy` first."
+                    f"{self.deliverables.path} is of {key} {noted}, but this run is for {value}: set {variable}, set"
+                    " DELIVERABLES to another file, or run `make destroy` first."
                 )
         return recorded
 
-    def actual(self, recorded: Recorded, tell: Callable[[str], None] | None = None) -> Actual:
-        """What is there; with `tell`, once nothing is being changed any more.
+    def current_state(self, recorded: RecordedState, tell: Callable[[str], None] | None = None) -> CurrentState:
+        """What is deployed; with `tell`, after waiting for changes in progress.
 
-        Builds are looked for only where the record does not say that every image is there.
+        Builds are listed only if the record does not have every image.
         """
-        wanted = images.wanted_images(self.settings.models, self.catalog)
+        images = images_to_build(self.settings.models, self.catalog)
         missing = [
             name
-            for name, image in wanted.items()
+            for name, image in images.items()
             if not (entry := recorded.images.get(name))
             or entry.image is None
-            or entry.content != images.content(image, self.settings.root)
+            or entry.content != content_hash(image, self.settings.root)
         ]
         builds = max(LOOK_BACK, 3 * len(missing)) if missing else 0
 
-        def read() -> Actual:
-            return read_actual(self.settings, self.gcloud, self.api, builds=builds)
+        def read() -> CurrentState:
+            return read_current_state(self.settings, self.gcloud, self.api, builds=builds)
 
-        return self.settler.wait_for_all(read, tell) if tell else read()
+        return self.waiter.wait_until_idle(read, tell) if tell else read()
 
-    def desired(self, actual: Actual) -> Desired:
-        """What should be there."""
-        running = [name for name, service in actual.services.items() if service.ready and service.url]
+    def desired_state(self, current: CurrentState) -> DesiredState:
+        """What should be deployed."""
+        running = [name for name, service in current.services.items() if service.ready and service.url]
         return desired_state(self.settings, self.catalog, running)
 
-    def plan(self, recorded: Recorded, actual: Actual, rebuild: frozenset[str] = frozenset()) -> Plan:
-        """What `up` would do."""
-        return difference.difference(
-            self.desired(actual),
-            actual,
+    def plan(self, recorded: RecordedState, current: CurrentState, rebuild: frozenset[str] = frozenset()) -> Plan:
+        """The plan of `up`."""
+        return deployment_plan(
+            self.desired_state(current),
+            current,
             recorded,
             self.settings,
             rebuild=rebuild,
-            new_key=f"guichet-{self.now():%Y%m%d-%H%M%S}",
+            new_key=f"{PREFIX}{self.now():%Y%m%d-%H%M%S}",
         )
 
-    def status(self) -> Status:
-        """How everything is."""
-        recorded = self.recorded()
+    def status(self) -> DeploymentStatus:
+        """The status of the deployment."""
+        recorded = self.recorded_state()
         secret, commands = recorded.gateway.secret, Commands(self.settings)
-        key = self.gcloud.must(commands.read_secret(secret)).strip() if secret else ""
+        key = self.gcloud(commands.read_secret(secret)).strip() if secret else ""
 
-        def ask(address: str, routes: Iterable[str]) -> list[Answer]:
-            return ask_all(address, routes, key)
+        def check(url: str, routes: Iterable[str]) -> list[RouteCheck]:
+            return check_routes(url, routes, key)
 
-        actual = read_actual(self.settings, self.gcloud, self.api)
-        return status(actual, recorded, self.settings, ask)
+        current = read_current_state(self.settings, self.gcloud, self.api)
+        return deployment_status(current, recorded, self.settings, check)
 
-    def execution(self, progress: Progress) -> Execution:
-        """What carries out plans."""
-        return Execution(
+    def applier(self, progress: PlanProgress) -> PlanApplier:
+        """Carries out plans and reports to `progress`."""
+        return PlanApplier(
             settings=self.settings,
             gcloud=self.gcloud,
             deliverables=self.deliverables,
-            settler=self.settler,
+            waiter=self.waiter,
             builds=Builds(self.settings, self.gcloud, self.deliverables, self.stop),
             progress=progress,
             stop=self.stop,
             now=self.now,
         )
-
-
-def _variable(key: str) -> str:
-    return {"project": "PROJECT_ID"}.get(key, key.upper())

@@ -1,4 +1,4 @@
-"""What a deployment is told from outside, read once, and the names that follow from it."""
+"""Deployment settings, read once from the environment and the options, and the names derived from them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ APIS = tuple(
         "servicemanagement",
     )
 )
-RULES = {
-    "PROJECT_ID": (r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id, such as my-project-123"),
+# Services and images are named with this prefix; models, the directory and the page are not.
+PREFIX = "guichet-"
+PATTERNS = {
+    "PROJECT_ID": (r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project ID, such as my-project-123"),
     "REGION": (r"[a-z]+-[a-z]+[0-9]+", "a region, such as us-central1"),
-    "REPOSITORY": (r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "a repository's name, such as hw5-images"),
+    "REPOSITORY": (r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "a repository name, such as hw5-images"),
 }
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Where to deploy, what, and where the record and the files for gcloud are kept."""
+class DeploySettings:
+    """Where and what to deploy, and where the record and the files for gcloud are kept."""
 
     project: str
     region: str = "us-central1"
@@ -43,61 +45,71 @@ class Settings:
     root: Path = ROOT
     catalog: Path = DEFAULT_PATH
     deliverables: Path = ROOT / "deliverables.yaml"
-    patience: float = 300  # seconds that a first request through the gateway may take to succeed
+    patience: float = 300  # seconds for the smoke test to succeed
 
-    # The one API, gateway and so on of a project; services and images are named after what they hold.
+    # A project has one of each.
     api = gateway = "guichet"
-    directory = "guichet-directory"
-    page = "guichet-page"
+    directory = f"{PREFIX}directory"
+    page = f"{PREFIX}page"
     document_secret, key_secret = "guichet-document", "guichet-key"
 
     def account(self, role: str) -> str:
-        """The e-mail of a service account."""
+        """The e-mail address of a service account."""
         domain, _, project = self.project.rpartition(":")
         return f"{role}@{'.'.join(part for part in (project, domain) if part)}.iam.gserviceaccount.com"
 
     def image(self, name: str) -> str:
-        """Where the image of a model, the directory or the page is kept, without tag."""
-        return f"{self.registry}/guichet-{name}"
+        """The address, without a tag, of the container image of a model, `directory` or `page`."""
+        return f"{self.registry}/{PREFIX}{name}"
 
     @property
     def registry(self) -> str:
-        """The repository's address."""
+        """The address of the Artifact Registry repository."""
         return f"{self.region}-docker.pkg.dev/{self.project.replace(':', '/')}/{self.repository}"
 
     @property
     def staging(self) -> str:
-        """Where the sources of builds are uploaded."""
+        """Where build sources are uploaded."""
         return f"gs://{self.project.replace(':', '_').replace('.', '_')}_cloudbuild/guichet"
 
     def file(self, name: str) -> str:
-        """The path, from the root, of a file that a gcloud command reads."""
+        """The path, relative to the root, of a file that a gcloud command reads."""
         return f".run/deploy/{name}"
 
 
-def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **options: str) -> Settings:
-    """The settings in `environment`, where `options` of the command line go first.
+def service_name(name: str) -> str:
+    """The Cloud Run service of a model, `directory` or `page`."""
+    return PREFIX + name
 
-    PROJECT_ID         default: gcloud's
-    REGION             us-central1
-    REPOSITORY         hw5-images
-    MODELS             names divided by spaces or commas; default: the whole catalog
-    DELIVERABLES       the record's file; default: deliverables.yaml at the root
-    PROOF_PATIENCE     seconds until a first request through the gateway must succeed; default: 300
+
+def short_name(service: str) -> str:
+    """The model, `directory` or `page` that a Cloud Run service runs."""
+    return service.removeprefix(PREFIX)
+
+
+def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **options: str) -> DeploySettings:
+    """The settings from `environment`; `options` from the command line take precedence.
+
+    PROJECT_ID         default: gcloud's project
+    REGION             default: us-central1
+    REPOSITORY         default: hw5-images
+    MODELS             names separated by spaces or commas; default: the whole catalog
+    DELIVERABLES       the record; default: deliverables.yaml in the root
+    PROOF_PATIENCE     seconds for every model to respond through the gateway; default: 300
     """
     told = {**environment, **{key: value for key, value in options.items() if value}}
     project = told.get("PROJECT_ID") or gcloud_project
     if not project:
-        raise SettingsError("There is no project: set PROJECT_ID, or run `gcloud config set project PROJECT_ID`.")
+        raise SettingsError("No project is set: set PROJECT_ID, or run `gcloud config set project PROJECT_ID`.")
     values = {
         "PROJECT_ID": project,
         "REGION": told.get("REGION") or "us-central1",
         "REPOSITORY": told.get("REPOSITORY") or "hw5-images",
     }
-    for name, (rule, wanted) in RULES.items():
-        if not re.fullmatch(rule, values[name]):
-            raise SettingsError(f"{name} should be {wanted}, not {values[name]!r}.")
-    return Settings(
+    for name, (pattern, expected) in PATTERNS.items():
+        if not re.fullmatch(pattern, values[name]):
+            raise SettingsError(f"{name} should be {expected}, not {values[name]!r}.")
+    return DeploySettings(
         project=values["PROJECT_ID"],
         region=values["REGION"],
         repository=values["REPOSITORY"],

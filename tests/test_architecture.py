@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "services": {"services"},
     "gateway": {"gateway", "services.catalog"},
     "frontend": {"frontend"},
-    "deploy": {"deploy", "gateway", "services.catalog"},
+    "deploy": {"deploy", "gateway", "services.catalog", "services.published_document"},
 }
 # Within `services`: the shared pieces know nothing of who uses them, and the two services nothing of each other.
 WITHIN_SERVICES = {
@@ -32,7 +32,14 @@ WITHIN_SERVICES = {
         "services.environment",
         "services.logs",
     },
-    "services.directory": {"services.directory", "services.http", "services.environment", "services.logs"},
+    "services.published_document": set[str](),
+    "services.directory": {
+        "services.directory",
+        "services.http",
+        "services.environment",
+        "services.logs",
+        "services.published_document",
+    },
     "services.export": {
         "services.artifact",
         "services.catalog",

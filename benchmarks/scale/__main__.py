@@ -20,8 +20,8 @@ from benchmarks.scale.given import Given
 from benchmarks.scale.queueing import billed_share, burst, closed_loop, one_instance
 from benchmarks.shell import run
 from benchmarks.tables import write_between_markers
-from deploy.cost import ANSWER_BYTES, MONTH_SECONDS, Price, read_prices
-from deploy.manifests import gib
+from deploy.plan.cloud_run_manifests import gib
+from deploy.report.cost import MONTH_SECONDS, RESPONSE_BYTES, Price, read_prices
 from gateway.spec import openapi_document
 from services.catalog import Model, load_catalog
 
@@ -126,8 +126,8 @@ def thousand(found: Measured, given: Given, prices: Prices, rate: float) -> list
             prices["api_gateway"]["call"],
         )
     )
-    out = requests * ANSWER_BYTES / 2**30
-    rows.append(_line("network out", f"{ANSWER_BYTES} bytes an answer, in GiB", out, prices["network"]["gib_out"]))
+    out = requests * RESPONSE_BYTES / 2**30
+    rows.append(_line("network out", f"{RESPONSE_BYTES} bytes an answer, in GiB", out, prices["network"]["gib_out"]))
     total = sum(dollars for _, dollars in rows)
     compute = sum(dollars for _, dollars in rows[:3])
     return [

@@ -1,1 +1,1 @@
-"""Cloud Build files on this machine: checked as Cloud Build checks them, and carried out step by step."""
+"""The Cloud Build file: checked, and run on this machine."""

@@ -1,17 +1,14 @@
-"""`python -m deploy images`: build the images on this machine, by the files that Cloud Build carries out."""
+"""`python -m deploy images`: builds the container images on this machine, with the Cloud Build file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deploy.settings import Settings
+from deploy.settings import ROOT, DeploySettings
 from services.catalog import CatalogError, load_catalog
-
-ROOT = Path(__file__).parents[2]
 
 
 def images(
@@ -20,60 +17,62 @@ def images(
         typer.Argument(metavar="NAME…", help="Models, `directory`, `page`. Default: the default models and both."),
     ] = None,
     registry: Annotated[
-        str, typer.Option(help="Push to this registry, such as 127.0.0.1:5000/guichet. Without: keep them here.")
+        str, typer.Option(help="Push to this registry, such as 127.0.0.1:5000/guichet. Default: do not push.")
     ] = "",
     engine: Annotated[str, typer.Option(help="docker or buildah. Default: the first that works.")] = "",
-    check: Annotated[bool, typer.Option("--check", help="Check the Cloud Build files, and build nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check the Cloud Build file, and build nothing.")] = False,
     sizes: Annotated[
-        bool, typer.Option("--sizes", help="Show what the built images weigh, and build nothing.")
+        bool, typer.Option("--sizes", help="Show the sizes of the built images, and build nothing.")
     ] = False,
 ) -> None:
-    """Build images here, step by step as Cloud Build would, with Docker or buildah."""
-    from deploy.cloudbuild.check import read_build
+    """Build the container images on this machine, with Docker or buildah."""
+    from deploy.cloudbuild.build_file import read_build
     from deploy.cloudbuild.engines import found_engine
-    from deploy.cloudbuild.runner import Runner
-    from deploy.cloudbuild.sizes import image_sizes, table
-    from deploy.console import complaints, terminal
+    from deploy.cloudbuild.image_sizes import image_sizes, table
+    from deploy.cloudbuild.local_build import LocalBuild
     from deploy.errors import DeployError
-    from deploy.images import directory_image, page_image, substitutions, wanted_images
+    from deploy.plan.container_images import BUILD_FILE, directory_image, images_to_build, page_image, substitutions
+    from deploy.report.console import error_console, output_console
 
     try:
         catalog = load_catalog()
-        wanted = wanted_images([], catalog)
+        known = images_to_build([], catalog)
         default = [model.name for model in catalog.default] + [directory_image().name, page_image().name]
-        if unknown := set(names or ()) - wanted.keys():
-            raise DeployError(f"There is no image {min(unknown)!r}; there are {', '.join(wanted)}.")
-        chosen = [wanted[name] for name in dict.fromkeys(names or default)]
+        if unknown := set(names or ()) - known.keys():
+            raise DeployError(f"There is no image {min(unknown)!r}; there are {', '.join(known)}.")
+        selected = [known[name] for name in dict.fromkeys(names or default)]
         settings = local_settings(registry or "localhost")
         if check:
-            for image in chosen:
-                read_build(ROOT / image.file, substitutions(image, settings))
-            terminal().print(f"Cloud Build would take {', '.join(sorted({image.file for image in chosen}))}.")
+            for image in selected:
+                read_build(ROOT / BUILD_FILE, substitutions(image, settings))
+            output_console().print(f"{BUILD_FILE} is valid.")
             return
         found = found_engine(engine)
         if sizes:
-            print(table([image_sizes(found, image.name, f"{settings.image(image.name)}:latest") for image in chosen]))
+            print(table([image_sizes(found, image.name, f"{settings.image(image.name)}:latest") for image in selected]))
             return
-        console = terminal()
-        runner = Runner(found, ROOT, lambda step, line: console.print(f"{step}: {line}", markup=False), bool(registry))
-        for image in chosen:
-            console.print(f"{image.name}: {image.file}, with {found.name}", style="bold")
-            number = runner.run(image.file, substitutions(image, settings))
-            console.print(f"{image.name}: built {settings.image(image.name)}:{number}", style="green")
+        console = output_console()
+        build = LocalBuild(
+            found, ROOT, lambda step, line: console.print(f"{step}: {line}", markup=False), bool(registry)
+        )
+        for image in selected:
+            console.print(f"{image.name}: building with {found.name}", style="bold")
+            build_id = build.run(BUILD_FILE, substitutions(image, settings))
+            console.print(f"{image.name}: built {settings.image(image.name)}:{build_id}", style="green")
     except (DeployError, CatalogError) as err:
-        complaints().print(str(err), style="red", markup=False)
+        error_console().print(str(err), style="red", markup=False)
         raise typer.Exit(1) from err
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def local_settings(place: str) -> Settings:
-    """Settings under which the images are kept at `place` instead of in Google's registry."""
+def local_settings(registry: str) -> DeploySettings:
+    """Settings that keep the images in `registry` instead of Google's."""
 
     @dataclass(frozen=True)
-    class Local(Settings):
+    class LocalSettings(DeploySettings):
         @property
         def registry(self) -> str:
-            return place
+            return registry
 
-    return Local(project="local")
+    return LocalSettings(project="local")

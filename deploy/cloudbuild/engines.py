@@ -1,6 +1,6 @@
-"""What builds the images on this machine: a Docker engine, or buildah, which needs none and no daemon.
+"""What builds images on this machine: Docker, or buildah, which needs no daemon.
 
-The steps of our Cloud Build files are calls of `docker`. An engine turns the words that follow it into a command line.
+The steps of the Cloud Build file are calls of `docker`; an engine translates their arguments into a command line.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from deploy.cloudbuild.machine import Machine
+from deploy.cloudbuild.pip_config import PipConfig
 from deploy.errors import DeployError
 
 Argv = tuple[str, ...]
-# Flags of `docker build` that buildah knows by the same name, with a value and without.
+# Flags of `docker build` that buildah has too, with a value and without.
 SAME_WITH_VALUE = {"--build-arg", "--file", "--label", "--tag", "--target"}
 SAME_ALONE = {"--no-cache", "--quiet"}
 SHORT = {"-f": "--file", "-q": "--quiet", "-t": "--tag"}
 
 
 class EngineError(DeployError):
-    """No engine is there, or it cannot do what a step says."""
+    """No engine is available, or it does not support a step."""
 
 
 class Engine(Protocol):
-    """Command lines that do here what `docker WORDS` does on a build machine."""
+    """Translates calls of `docker` into command lines for this machine."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the program."""
 
     def command(self, words: Sequence[str]) -> Argv:
-        """For `docker WORDS`; EngineError where the engine has nothing like it."""
+        """The command line for `docker WORDS`; raises EngineError if the engine does not support it."""
 
     def saved(self, image: str, file: str) -> Argv:
-        """Writes the image, its layers uncompressed, in Docker's format for archives."""
+        """The command line that saves the image as a Docker archive with uncompressed layers."""
 
 
 @dataclass(frozen=True)
 class Docker:
-    """The engine that Cloud Build has, too."""
+    """Docker, as on Cloud Build."""
 
     name: str = "Docker"
 
@@ -55,9 +55,9 @@ class Docker:
 
 @dataclass(frozen=True)
 class Buildah:
-    """buildah's own storage remembers the layers of earlier builds, so that `--cache-from` has nothing to add."""
+    """buildah. Its storage keeps the layers of earlier builds, so `--cache-from` is not needed."""
 
-    machine: Machine = field(default_factory=Machine)
+    pip_config: PipConfig = field(default_factory=PipConfig)
     name: str = "buildah"
 
     def command(self, words: Sequence[str]) -> Argv:
@@ -69,15 +69,15 @@ class Buildah:
             case ["tag", image, *names]:
                 return ("buildah", "tag", image, *names)
             case _:
-                raise EngineError(f"buildah stands in for `docker build`, pull, push and tag, not for `{words[0]}`.")
+                raise EngineError(f"buildah supports docker build, pull, push and tag, not {words[0]}.")
 
     def saved(self, image: str, file: str) -> Argv:
         return ("buildah", "push", "--quiet", image, f"docker-archive:{file}")
 
     def _build(self, words: Sequence[str]) -> Argv:
-        # chroot needs neither cgroups nor a network of its own, and so works inside of a container, too.
+        # chroot isolation needs no cgroups and no network namespace, so it works in a container too.
         command = ["buildah", "build", "--layers", "--isolation=chroot", "--network=host"]
-        command += [f"--volume={folder}:{place}:ro" for folder, place in self.machine.mounts]
+        command += [f"--volume={folder}:{place}:ro" for folder, place in self.pip_config.mounts]
         waiting = list(words)
         while waiting:
             word = waiting.pop(0)
@@ -92,26 +92,26 @@ class Buildah:
             elif not flag.startswith("-"):
                 command.append(word)
             elif flag != "--cache-from" and not value.startswith("BUILDKIT_"):
-                raise EngineError(f"buildah has nothing like `docker build {flag}`: use Docker for this file.")
+                raise EngineError(f"buildah does not support `docker build {flag}`: use Docker.")
         return tuple(command)
 
 
 def found_engine(name: str = "") -> Engine:
-    """Docker where its engine answers, else buildah; or the one that is named. EngineError where there is none."""
-    if name in ("", "docker") and _answers("docker", "info"):
+    """Docker if it is running, else buildah; or the named one. Raises EngineError if it is not available."""
+    if name in ("", "docker") and _succeeds("docker", "info"):
         return Docker()
     if name in ("", "buildah") and shutil.which("buildah"):
-        return Buildah(Machine.found())
+        return Buildah(PipConfig.found())
     raise EngineError(
         {
-            "docker": "There is no Docker engine that answers: start it, or use buildah.",
-            "buildah": "There is no buildah: install it (Debian and Ubuntu: apt-get install buildah), or use Docker.",
-        }.get(name, "There is neither a Docker engine that answers nor buildah: install one of the two.")
+            "docker": "Docker is not running: start it, or use buildah.",
+            "buildah": "buildah is not installed: `apt-get install buildah` (Debian and Ubuntu), or use Docker.",
+        }.get(name, "Docker is not running and buildah is not installed: start or install one of them.")
     )
 
 
-def _answers(*command: str) -> bool:
-    """Whether the command is there and succeeds."""
+def _succeeds(*command: str) -> bool:
+    """Whether the command exists and succeeds."""
     try:
         return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -119,7 +119,7 @@ def _answers(*command: str) -> bool:
 
 
 def _loopback(image: str) -> Iterable[str]:
-    """A registry on this machine itself is spoken to without TLS, as Docker does."""
+    """Registries on loopback are used without TLS, as Docker does."""
     host = image.partition("/")[0].rpartition(":")[0]
     try:
         own = host == "localhost" or ipaddress.ip_address(host).is_loopback

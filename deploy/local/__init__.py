@@ -1,1 +1,1 @@
-"""The whole system on one machine: what `make run` starts, watches and stops."""
+"""Runs the whole system on this machine."""

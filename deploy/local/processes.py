@@ -1,4 +1,4 @@
-"""Which processes make up the local system: command lines and environments, as data."""
+"""The processes of the local system, as command lines and environments."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy.local.ports import HOST
 from services.catalog import Model
 
-HOST = "127.0.0.1"
-# Bound by the variables of this machine alone: proxies and credentials are none of the services' business.
+# The processes inherit these variables only, and no proxies or credentials.
 INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR", "TZ", "USER")
 
 
 @dataclass(frozen=True)
-class Process:
-    """One process: how it is started, and the address that answers 200 once it is ready."""
+class LocalProcess:
+    """A process: its command, its environment, and the URL that returns 200 once it is ready."""
 
     name: str
     command: tuple[str, ...]
@@ -25,19 +25,19 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Where one local system keeps what it writes: logs, the document, the keys."""
+class RunFolder:
+    """The folder of one run: logs, documents and keys."""
 
     path: Path
 
     @property
     def document(self) -> Path:
-        """What the gateway runs on."""
+        """The gateway's document."""
         return self.path / "openapi.json"
 
     @property
-    def public_document(self) -> Path:
-        """What the directory shows, the list of the models in it."""
+    def published_document(self) -> Path:
+        """The document that the directory serves."""
         return self.path / "public-openapi.json"
 
     @property
@@ -51,53 +51,53 @@ class Folder:
         return self.path / "api-key"
 
     def log(self, process: str) -> Path:
-        """Everything a process prints."""
+        """The output of a process."""
         return self.path / f"{process}.log"
 
 
-def address(port: int) -> str:
-    """A port of this machine as a root URL."""
+def loopback_url(port: int) -> str:
+    """The base URL of a port."""
     return f"http://{HOST}:{port}"
 
 
-def model_service(model: Model, port: int, artifacts: Path) -> Process:
+def model_service(model: Model, port: int, artifacts: Path) -> LocalProcess:
     """The service of one model."""
-    return Process(
+    return LocalProcess(
         model.name,
         (sys.executable, "-m", "services.classifier"),
-        f"{address(port)}/ready",
+        f"{loopback_url(port)}/ready",
         {**model.environment, "MODEL_DIR": str(artifacts), "HOST": HOST, "PORT": str(port)},
     )
 
 
-def directory_service(port: int, folder: Folder) -> Process:
+def directory_service(port: int, folder: RunFolder) -> LocalProcess:
     """The service that lists the models."""
-    return Process(
+    return LocalProcess(
         "directory",
         (sys.executable, "-m", "services.directory"),
-        f"{address(port)}/ready",
-        {"GUICHET_DOCUMENT": str(folder.public_document), "HOST": HOST, "PORT": str(port)},
+        f"{loopback_url(port)}/ready",
+        {"GUICHET_DOCUMENT": str(folder.published_document), "HOST": HOST, "PORT": str(port)},
     )
 
 
-def gateway(port: int, folder: Folder) -> Process:
-    """Envoy, on the very document that Google's gateway would get."""
-    return Process(
+def gateway(port: int, folder: RunFolder) -> LocalProcess:
+    """Envoy, configured from the same document as Google's gateway."""
+    return LocalProcess(
         "gateway",
         (sys.executable, "-m", "gateway", "serve", str(folder.document), f"--port={port}", f"--keys={folder.keys}"),
-        # Ready when it routes; the directory behind it may still be starting.
-        f"{address(port)}/v1/openapi.json",
+        # 200 once the gateway and the directory behind it are ready.
+        f"{loopback_url(port)}/v1/openapi.json",
     )
 
 
-def page(port: int, gateway_port: int, folder: Folder, api_key: str) -> Process:
-    """The Streamlit page; its examples show the local key, which is no secret."""
-    return Process(
+def page(port: int, gateway_port: int, folder: RunFolder, api_key: str) -> LocalProcess:
+    """The Streamlit page; its examples show the local key, which is not a secret."""
+    return LocalProcess(
         "page",
         (sys.executable, "-m", "frontend"),
-        f"{address(port)}/_stcore/health",
+        f"{loopback_url(port)}/_stcore/health",
         {
-            "API_GATEWAY": address(gateway_port),
+            "API_GATEWAY": loopback_url(gateway_port),
             "API_KEY_FILE": str(folder.api_key),
             "SHOWN_API_KEY": api_key,
             "HOST": HOST,
@@ -106,6 +106,6 @@ def page(port: int, gateway_port: int, folder: Folder, api_key: str) -> Process:
     )
 
 
-def whole_environment(process: Process, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process: what the machine needs, and its own variables."""
+def whole_environment(process: LocalProcess, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process: the inherited variables and its own."""
     return {name: inherited[name] for name in INHERITED if name in inherited} | dict(process.environment)

@@ -1,4 +1,4 @@
-"""Keeps processes running: starts them, sees them become ready, restarts the dead with back-off, stops them all."""
+"""Supervises processes: starts them, waits until they are ready, restarts them with back-off, and stops them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local.processes import Folder, Process, whole_environment
+from deploy.local.processes import LocalProcess, RunFolder, whole_environment
 from gateway.tether import tethered
 
 TICK_SECONDS = 0.05
 PROBE_SECONDS = 0.5
 FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
-# A process that ran so long did not die of its start: the next back-off begins anew.
-STEADY_SECONDS = 20.0
+MAX_BACKOFF_SECONDS = 30.0
+# After this long, a crash is not a failed start: the back-off starts again.
+STABLE_SECONDS = 20.0
 STOP_SECONDS = 9.0
 TAIL_LINES = 8
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something that happened to a process: `started`, `ready`, `died` (with `detail`) or `stopped`."""
+class ProcessEvent:
+    """A process started, became `ready`, `died` (with `detail`) or `stopped`."""
 
     process: str
     what: str
@@ -37,10 +37,10 @@ class Event:
 
 
 @dataclass
-class Watched:
-    """A process and how it fares."""
+class WatchedProcess:
+    """A process and its state."""
 
-    process: Process
+    process: LocalProcess
     popen: subprocess.Popen[bytes] | None = None
     ready: bool = False
     started: float = 0.0
@@ -51,53 +51,53 @@ class Watched:
 
 @dataclass
 class Supervisor:
-    """Runs `processes` until told to stop; `tell` hears of every event. One thread, no signals caught here."""
+    """Runs `processes` and passes events to `tell`. Single-threaded; handles no signals."""
 
-    processes: list[Process]
-    folder: Folder
-    tell: Callable[[Event], None]
+    processes: list[LocalProcess]
+    folder: RunFolder
+    tell: Callable[[ProcessEvent], None]
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    watched: list[Watched] = field(init=False)
+    watched: list[WatchedProcess] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.watched = [Watched(process) for process in self.processes]
+        self.watched = [WatchedProcess(process) for process in self.processes]
 
     @property
     def all_ready(self) -> bool:
-        """Whether every process answers."""
+        """Whether every process is ready."""
         return all(one.ready for one in self.watched)
 
     def tick(self) -> None:
-        """Look at every process once."""
+        """Checks every process once."""
         for one in self.watched:
             if one.popen is None:
                 if time.monotonic() >= one.start_at:
                     self._start(one)
             elif one.popen.poll() is not None:
-                self._bury(one)
-            elif not one.ready and _answers(one.process.ready_url):
+                self._restart_later(one)
+            elif not one.ready and _responds(one.process.ready_url):
                 one.ready = True
-                self.tell(Event(one.process.name, "ready", seconds=time.monotonic() - one.started))
+                self.tell(ProcessEvent(one.process.name, "ready", seconds=time.monotonic() - one.started))
 
     def stop(self) -> None:
-        """End every process: SIGTERM, and SIGKILL for what is still there after STOP_SECONDS."""
+        """Stops every process: SIGTERM, then SIGKILL after STOP_SECONDS."""
         alive = [one for one in self.watched if one.popen is not None]
         for one in alive:
             _signal(one, signal.SIGTERM)
         until = time.monotonic() + STOP_SECONDS
         for one in alive:
-            assert one.popen is not None  # noqa: S101  # chosen above
+            assert one.popen is not None  # noqa: S101  # filtered above
             try:
                 one.popen.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _signal(one, signal.SIGKILL)
                 one.popen.wait()
-            # Whatever a process left behind in its group.
+            # Processes that it left behind in its group.
             _signal(one, signal.SIGKILL)
-            self.tell(Event(one.process.name, "stopped"))
+            self.tell(ProcessEvent(one.process.name, "stopped"))
             one.popen = None
 
-    def _start(self, one: Watched) -> None:
+    def _start(self, one: WatchedProcess) -> None:
         with self.folder.log(one.process.name).open("ab") as log:
             one.popen = subprocess.Popen(
                 tethered(list(one.process.command)),
@@ -105,20 +105,20 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 env=whole_environment(one.process, self.environment),
-                # Ctrl-C goes to the supervisor alone, which stops the others in its own way.
+                # Only the supervisor receives Ctrl-C.
                 start_new_session=True,
             )
         one.started = time.monotonic()
-        self.tell(Event(one.process.name, "started"))
+        self.tell(ProcessEvent(one.process.name, "started"))
 
-    def _bury(self, one: Watched) -> None:
-        assert one.popen is not None  # noqa: S101  # only called for a process that was started
+    def _restart_later(self, one: WatchedProcess) -> None:
+        assert one.popen is not None  # noqa: S101  # only called for a started process
         lived = time.monotonic() - one.started
-        one.backoff = FIRST_BACKOFF_SECONDS if lived > STEADY_SECONDS else min(one.backoff, LONGEST_BACKOFF_SECONDS)
+        one.backoff = FIRST_BACKOFF_SECONDS if lived > STABLE_SECONDS else min(one.backoff, MAX_BACKOFF_SECONDS)
         tail = log_tail(self.folder.log(one.process.name))
         how = f"exit code {one.popen.returncode}" if one.popen.returncode >= 0 else _signal_name(-one.popen.returncode)
         self.tell(
-            Event(one.process.name, "died", f"{how}; starting it again in {one.backoff:g} s\n{tail}", lived),
+            ProcessEvent(one.process.name, "died", f"{how}; restarting in {one.backoff:g} s\n{tail}", lived),
         )
         _signal(one, signal.SIGKILL)
         one.popen, one.ready, one.deaths = None, False, one.deaths + 1
@@ -133,8 +133,8 @@ def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
     return ""
 
 
-def _answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
+def _responds(url: str) -> bool:
+    """Whether a GET returns 200."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PROBE_SECONDS)
     try:
@@ -146,8 +146,8 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _signal(one: Watched, number: signal.Signals) -> None:
-    """A signal for the process and all it started."""
+def _signal(one: WatchedProcess, number: signal.Signals) -> None:
+    """Sends a signal to the process and everything it started."""
     if one.popen is not None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(one.popen.pid, number)

@@ -6,12 +6,13 @@ import os
 import sys
 
 from services.directory.app import create_app
+from services.directory.document_file import DocumentFile
 from services.directory.settings import Settings
-from services.directory.shown import DocumentError, Window
 from services.environment import SettingsError
 from services.http.limits import Limits
 from services.http.server import listening_socket, run, serve
 from services.logs import log_fatal, open_standard_streams
+from services.published_document import DocumentError
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
     limits = Limits()
     try:
         settings = Settings.read(os.environ)
-        app = create_app(settings, Window(settings.document), limits)
+        app = create_app(settings, DocumentFile(settings.document), limits)
         listener = listening_socket(settings.host, settings.port)
     except SettingsError as err:
         for line in str(err).splitlines():

@@ -11,15 +11,15 @@ from flask import Response, request
 
 from services.directory.docs import docs_page
 from services.directory.settings import Settings
-from services.directory.shown import Shown
 from services.http.application import Application
 from services.http.flask_app import new_flask_app
 from services.http.limits import Limits
+from services.published_document import PublishedDocument
 
 THREADS = 8
 
 
-def create_app(settings: Settings, published: Callable[[], Shown], limits: Limits) -> Application:
+def create_app(settings: Settings, published: Callable[[], PublishedDocument], limits: Limits) -> Application:
     """The ASGI application; `published` gives the document and the models to publish now."""
     app = new_flask_app(__name__)
     page = cache(docs_page)

@@ -1,4 +1,4 @@
-"""A cloud on loopback, and a small deployment to bring to it."""
+"""A fake Google Cloud on loopback, and a small deployment."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.cloud.server import serving
-from tests.deploy.cloud.state import Cloud
-from tests.deploy.stand_in import StandIn
-from tests.deploy.world import World
+from tests.deploy.deployment_fixture import Deployment
+from tests.deploy.fake_gcloud import FakeGcloud
+from tests.deploy.fake_google_cloud.server import serving
+from tests.deploy.fake_google_cloud.state import Cloud
 
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the certificate that the cloud shows."""
+    """The folder of the fake cloud's certificate."""
     return tmp_path_factory.mktemp("tls")
 
 
 @pytest.fixture
 def cloud(tls: Path) -> Iterator[Cloud]:
-    """A project with nothing in it; a request that it does not know fails the test."""
+    """An empty project; an unknown request fails the test."""
     cloud = Cloud()
     with serving(cloud, tls):
         yield cloud
@@ -29,8 +29,8 @@ def cloud(tls: Path) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def world(cloud: Cloud, tmp_path: Path) -> World:
-    """Two models to deploy, with the stand-in for gcloud."""
-    world = World(tmp_path, cloud, StandIn(cloud.address, tmp_path))
-    world.write_sources("alpha", "beta")
-    return world
+def deployment(cloud: Cloud, tmp_path: Path) -> Deployment:
+    """A deployment of two models with the fake gcloud."""
+    deployment = Deployment(tmp_path, cloud, FakeGcloud(cloud.address, tmp_path))
+    deployment.write_sources("alpha", "beta")
+    return deployment

@@ -1,4 +1,4 @@
-"""The command line itself: help, exit codes, sentences, and what it loads."""
+"""The command line: help, exit codes, error messages and imports."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.shim import gcloud_on_path
-from tests.deploy.world import World
+from tests.deploy.deployment_fixture import Deployment
+from tests.deploy.gcloud_shim import gcloud_on_path
 from tests.running import ROOT, wait_for
+
+pytestmark = pytest.mark.integration
 
 NEVER = 10**9
 COMMANDS = ("doctor", "plan", "build", "up", "status", "logs", "rollback", "down", "cost", "local")
@@ -52,11 +54,10 @@ def start(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def cloud_environment(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Settings with which the command line finds the stand-in as gcloud, and keeps its record in a folder of the
-    test."""
-    with gcloud_on_path(world.cloud, tmp_path_factory.mktemp("bin")) as path:
-        yield {**path, "DELIVERABLES": str(world.folder / "deliverables.yaml"), "MODELS": "efficientnet-lite0"}
+def cloud_environment(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """An environment in which the command line finds the fake gcloud and a record of its own."""
+    with gcloud_on_path(deployment.cloud, tmp_path_factory.mktemp("bin")) as path:
+        yield {**path, "DELIVERABLES": str(deployment.folder / "deliverables.yaml"), "MODELS": "efficientnet-lite0"}
 
 
 def test_help_names_every_command() -> None:
@@ -64,12 +65,12 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     for command in COMMANDS:
         assert f" {command} " in done.stdout
-    assert "PROJECT_ID says it too" in done.stdout
+    assert "PROJECT_ID" in done.stdout
 
 
 def test_help_loads_nothing_of_google() -> None:
     code = (
-        "import sys; from typer.testing import CliRunner; from deploy.__main__ import app\n"
+        "import sys; from typer.testing import CliRunner; from deploy.cli import app\n"
         "assert CliRunner().invoke(app, ['local', '--help']).exit_code == 0\n"
         "print([name for name in sys.modules if name.startswith(('google', 'grpc'))])"
     )
@@ -79,31 +80,33 @@ def test_help_loads_nothing_of_google() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_without_gcloud_one_sentence_says_where_it_is(tmp_path: Path) -> None:
+def test_without_gcloud_the_message_names_it(tmp_path: Path) -> None:
     done = run("plan", PATH=str(tmp_path), PROJECT_ID="my-project")
     assert done.returncode == 1
-    assert done.stderr == "gcloud is not there: install it from https://cloud.google.com/sdk/docs/install.\n"
+    assert "gcloud is not installed" in done.stderr
 
 
-def test_the_cost_is_told_without_asking_anybody(tmp_path: Path) -> None:
+def test_cost_works_offline(tmp_path: Path) -> None:
     done = run("cost", "--requests", "1000000", "--seconds", "0.05", PATH=str(tmp_path), MODELS="efficientnet-lite0")
     assert done.returncode == 0
     assert "1,000,000 requests × 0.05 s × 1 vCPU + page 20 h" in done.stdout
     assert "a month" in done.stdout
 
 
-def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud_environment: dict[str, str]) -> None:
+def test_plan_up_status_and_down_go_through_the_command_line(
+    deployment: Deployment, cloud_environment: dict[str, str]
+) -> None:
     done = run("plan", **cloud_environment)
     assert done.returncode == 0, done.stderr
     assert "  + create service guichet-efficientnet-lite0" in done.stdout
     assert "  gcloud run services replace .run/deploy/guichet-efficientnet-lite0.json" in done.stdout
 
-    assert_ctrl_c_ends_it(world, cloud_environment)
+    assert_ctrl_c_ends_it(deployment, cloud_environment)
     done = run("up", **cloud_environment)
     assert done.returncode == 0, done.stderr
-    assert f"The API:  http://{world.cloud.address}" in done.stdout
+    assert f"The API:  http://{deployment.cloud.address}" in done.stdout
 
-    submitted = [entry for entry in world.cloud.writes if entry.path.endswith("/builds")]
+    submitted = [entry for entry in deployment.cloud.writes if entry.path.endswith("/builds")]
     assert len(submitted) == 3
 
     done = run("status", "--json", **cloud_environment)
@@ -112,7 +115,7 @@ def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud
 
     done = run("down", **cloud_environment)
     assert done.returncode == 1
-    assert done.stderr == "There is no terminal to confirm at: YES=1 removes all that is listed.\n"
+    assert "YES=1" in done.stderr
 
     done = run("down", "--yes", **cloud_environment)
     assert done.returncode == 0, done.stderr
@@ -120,16 +123,16 @@ def test_plan_up_status_and_down_go_through_the_command_line(world: World, cloud
     assert "nothing to remove" in done.stdout
 
 
-def assert_ctrl_c_ends_it(world: World, cloud_environment: dict[str, str]) -> None:
-    """`up` while its builds go on and on: one sentence, and what was submitted is in the record."""
-    cloud = world.cloud
+def assert_ctrl_c_ends_it(deployment: Deployment, cloud_environment: dict[str, str]) -> None:
+    """Interrupts `up` during its builds: one message, and the builds are in the record."""
+    cloud = deployment.cloud
     cloud.before_write = lambda method, path: setattr(cloud, "slow", NEVER if path.endswith("/builds") else 0)
     with start("up", **cloud_environment) as process:
-        wait_for(lambda: world.record.count("build: ") == 3, 60, "three builds to be recorded")
+        wait_for(lambda: deployment.record.count("build: ") == 3, 60, "three builds to be recorded")
         os.killpg(process.pid, signal.SIGINT)
         _, complaints = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert complaints == "Interrupted: what is done is recorded; run again to go on from here.\n"
+    assert complaints.startswith("Interrupted:")
     cloud.before_write, cloud.slow = (lambda method, path: None), 0
     for resource in cloud.resources.values():
         resource |= {"_looks": 0} if "_looks" in resource else {}
@@ -146,7 +149,9 @@ def assert_ctrl_c_ends_it(world: World, cloud_environment: dict[str, str]) -> No
         pytest.param(("logs", "nonsense"), "has no model 'nonsense'", id="logs of an unknown model"),
     ],
 )
-def test_a_mistake_ends_in_one_sentence(cloud_environment: dict[str, str], words: tuple[str, ...], said: str) -> None:
+def test_a_mistake_is_reported_in_one_line(
+    cloud_environment: dict[str, str], words: tuple[str, ...], said: str
+) -> None:
     done = run(*words, **cloud_environment)
     assert done.returncode == 1
     assert said in done.stderr

@@ -1,11 +1,11 @@
-"""The settings, and the names that follow from them."""
+"""The settings and the names derived from them."""
 
 from __future__ import annotations
 
 import pytest
 
 from deploy.errors import SettingsError
-from deploy.settings import Settings, read_settings
+from deploy.settings import DeploySettings, read_settings
 
 
 def test_the_project_is_gclouds_unless_told_and_the_rest_has_defaults() -> None:
@@ -26,13 +26,13 @@ def test_an_option_goes_before_the_environment() -> None:
     ("environment", "said"),
     [
         pytest.param({}, "set PROJECT_ID, or run `gcloud config set project", id="no project"),
-        pytest.param({"PROJECT_ID": "No!"}, "PROJECT_ID should be a project's id", id="project"),
+        pytest.param({"PROJECT_ID": "No!"}, "PROJECT_ID should be", id="project"),
         pytest.param({"PROJECT_ID": "my-project", "REGION": "us"}, "REGION should be a region", id="region"),
         pytest.param({"PROJECT_ID": "my-project", "REPOSITORY": "A B"}, "REPOSITORY should be", id="repository"),
         pytest.param({"PROJECT_ID": "my-project", "PROOF_PATIENCE": "-1"}, "PROOF_PATIENCE should be", id="patience"),
     ],
 )
-def test_what_makes_no_sense_is_named(environment: dict[str, str], said: str) -> None:
+def test_an_invalid_setting_is_named(environment: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         read_settings(environment)
 
@@ -55,6 +55,6 @@ def test_what_makes_no_sense_is_named(environment: dict[str, str], said: str) ->
     ],
 )
 def test_names_follow_from_the_project(project: str, account: str, image: str) -> None:
-    settings = Settings(project)
+    settings = DeploySettings(project)
     assert settings.account("guichet-page") == account
     assert settings.image("page") == image

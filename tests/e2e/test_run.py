@@ -61,7 +61,7 @@ def test_a_dead_service_is_started_again_and_its_log_is_shown(own_product: Produ
         one for one in own_product.family() if "services.classifier" in one.cmdline() and own(one, own_product)
     ]
     service.kill()
-    wait_for(lambda: "efficientnet-lite0: killed by SIGKILL; starting it again" in own_product.printed, 10, "the news")
+    wait_for(lambda: "efficientnet-lite0: killed by SIGKILL; restarting" in own_product.printed, 10, "the news")
     assert requests.get(f"{own_product.page}/_stcore/health", timeout=10).text == "ok"
     wait_for(lambda: own_product.predict("efficientnet-lite0", photos[0].data).status_code == 200, 20, "its return")
 
@@ -85,7 +85,7 @@ def test_one_model_that_cannot_be_exported_does_not_keep_the_others_from_serving
     try:
         wait_for(lambda: "Ctrl-C stops everything" in running.printed, 60, "the others to be ready")
         assert "broken: the weights" in running.printed
-        assert "Going on without broken." in running.printed
+        assert "Continuing without broken." in running.printed
         assert running.predict("efficientnet-lite0", photos[0].data).status_code == 200
     finally:
         running.process.terminate()

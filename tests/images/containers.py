@@ -42,7 +42,7 @@ while True:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ContainerResponse:
     """What a request from inside brought, and after how many seconds since the container was started."""
 
     status: int
@@ -66,7 +66,7 @@ class Running:
     process: subprocess.Popen[str]
     stop: Callable[[signal.Signals], object]
 
-    def ask(self, path: str, body: bytes = b"", port: int = 8000, patience: float = 30) -> Answer:
+    def ask(self, path: str, body: bytes = b"", port: int = 8000, patience: float = 30) -> ContainerResponse:
         """The answer to a GET, or to a POST of `body`, as soon as there is one."""
         question = {
             "url": f"http://127.0.0.1:{port}{path}",
@@ -78,7 +78,7 @@ class Running:
         )
         assert run.returncode == 0, run.stderr + self.stopped()
         found = json.loads(run.stdout)
-        return Answer(found["status"], found["text"], found["at"] - self.started)
+        return ContainerResponse(found["status"], found["text"], found["at"] - self.started)
 
     def stopped(self) -> str:
         """Tell it to stop, as Cloud Run does, and what it has said; a failure where it does not within 10 s."""

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.images import Image, wanted_images
+from deploy.plan.container_images import BUILD_FILE, SHARED_INPUTS, ContainerImage, images_to_build
 from services.catalog import load_catalog
 from tests.running import ROOT
 
@@ -130,13 +130,14 @@ def test_docker_and_google_are_given_the_same_files() -> None:
     assert {f"!/{folder}" for folder in taken if "$" not in folder} == set(lists[".dockerignore"][1:3])
 
 
+@pytest.mark.integration
 def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> None:
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         pytest.skip("There is no gcloud to ask what it would upload.")
     names = [
         "services/catalog.py",
-        "services/web/x.py",
+        "services/http/x.py",
         "frontend/app.py",
         "services/__pycache__/a.pyc",
         "services/README.md",
@@ -148,13 +149,15 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
     shutil.copy(ROOT / ".gcloudignore", tmp_path)
     command = [gcloud, "meta", "list-files-for-upload", str(tmp_path)]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert sorted(listed) == ["frontend/app.py", "services/catalog.py", "services/web/x.py"]
+    assert sorted(listed) == ["frontend/app.py", "services/catalog.py", "services/http/x.py"]
 
 
-@pytest.mark.parametrize("image", wanted_images([], load_catalog()).values(), ids=lambda image: image.name)
-def test_all_that_an_image_is_made_from_decides_its_content(image: Image) -> None:
+@pytest.mark.parametrize("image", images_to_build([], load_catalog()).values(), ids=lambda image: image.name)
+def test_all_that_an_image_is_made_from_decides_its_content(image: ContainerImage) -> None:
     # A model's export takes the whole folder and picks: see services/export/ingredients.py.
     sources = {source for source in stage_sources(image.dockerfile) if source != "services/"}
-    for source in {BASE, image.dockerfile, image.file, *sources}:
+    for source in {BASE, image.dockerfile, image.lock, BUILD_FILE, *sources}:
         path = f"{source}x.py" if source.endswith("/") else source
-        assert any(fnmatch(path, pattern.replace("**/", "")) for pattern in image.inputs), f"{image.name}: {source}"
+        assert any(fnmatch(path, pattern.replace("**/", "")) for pattern in (*SHARED_INPUTS, *image.inputs)), (
+            f"{image.name}: {source}"
+        )

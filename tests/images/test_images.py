@@ -21,18 +21,19 @@ import pytest
 
 from deploy.cloudbuild.command import local_settings
 from deploy.cloudbuild.engines import Engine
-from deploy.cloudbuild.runner import Runner
-from deploy.cloudbuild.sizes import image_sizes, layers
-from deploy.images import substitutions, wanted_images
-from deploy.served import served
-from gateway.spec import openapi_document
+from deploy.cloudbuild.image_sizes import image_sizes, layers
+from deploy.cloudbuild.local_build import LocalBuild
+from deploy.plan.container_images import BUILD_FILE, images_to_build, substitutions
+from deploy.plan.desired_state import listing
+from gateway.spec import openapi_document, public_document
 from services.catalog import load_catalog
+from services.published_document import published_text
 from tests.images.conftest import Registry
 from tests.images.containers import Containers, Jails, Running, containers
 from tests.images.slim import missing_slim
 from tests.running import ROOT, Photo
 
-pytestmark = [pytest.mark.images, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.images, pytest.mark.timeout(1800)]
 MODEL = "efficientnet-lite0"
 MB = 1_000_000
 
@@ -72,11 +73,11 @@ class Source:
 
     def build(self, name: str) -> Built:
         settings = local_settings(f"{self.registry.address}/test")
-        image = wanted_images([], load_catalog(self.root / "services/models.yaml"))[name]
+        image = images_to_build([], load_catalog(self.root / "services/models.yaml"))[name]
         lines: dict[str, list[str]] = {}
         before = self.registry.blobs()
-        runner = Runner(self.engine, self.root, lambda step, line: lines.setdefault(step, []).append(line))
-        number = runner.run(image.file, substitutions(image, settings))
+        runner = LocalBuild(self.engine, self.root, lambda step, line: lines.setdefault(step, []).append(line))
+        number = runner.run(BUILD_FILE, substitutions(image, settings))
         made = f"{settings.image(name)}:{number}"
         pushed = {digest: size for digest, size in self.registry.blobs().items() if digest not in before}
         print(f"\n{name}: pushed {sum(pushed.values()) / 1000:.1f} kB in {len(pushed)} blobs")
@@ -270,7 +271,7 @@ def test_the_directorys_image_answers(source: Source, started: Containers, tmp_p
     addresses = {model.name: f"https://{model.service}.example" for model in models}
     document = openapi_document(models, addresses, "https://directory.example")
     file, place = tmp_path / "openapi.json", "/etc/guichet/openapi.json"
-    file.write_text(served(catalog, models, document), encoding="utf-8")
+    file.write_text(published_text(public_document(document), listing(catalog, models)), encoding="utf-8")
     file.chmod(0o644)
     variables, mounts = {"GUICHET_DOCUMENT": place}, {file: place}
     with started.start(source.build("directory").image, variables, mounts) as running:

@@ -96,6 +96,7 @@ def test_files_that_no_build_could_see_are_refused(tmp_path: Path, labels: str, 
         write_entry(catalog, catalog["cats"], tmp_path / "out/models.yaml")
 
 
+@pytest.mark.integration
 def test_all_that_the_export_loads_is_among_the_files_it_is_given() -> None:
     program = (
         "import sys, services.export.__main__, services.export.exporter\n"
@@ -108,9 +109,10 @@ def test_all_that_the_export_loads_is_among_the_files_it_is_given() -> None:
 
 def test_the_code_that_serves_is_not_among_them() -> None:
     names = {str(path.relative_to(ROOT)) for path in imported(ROOT, "services.export.__main__")}
-    assert not names & {"services/classifier/app.py", "services/classifier/__main__.py", "services/web/server.py"}
+    assert not names & {"services/classifier/app.py", "services/classifier/__main__.py", "services/http/server.py"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [

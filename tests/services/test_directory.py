@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from services.directory.shown import DocumentError, Window, read_shown
+from services.directory.document_file import DocumentFile
+from services.published_document import DocumentError, read_published
 
 
 def text(*models: str) -> str:
@@ -27,7 +28,7 @@ def packed(content: str) -> bytes:
 )
 def test_the_list_is_taken_out_of_the_document(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    shown = read_shown(tmp_path / name)
+    shown = read_published(tmp_path / name)
     assert shown.models == [{"name": "a"}, {"name": "b"}]
     assert json.loads(shown.document) == {"info": {"title": "é"}}
 
@@ -48,7 +49,7 @@ def test_the_list_is_taken_out_of_the_document(tmp_path: Path, name: str, conten
 def test_what_cannot_be_shown_is_told_in_one_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DocumentError, match=said) as err:
-        read_shown(tmp_path / name)
+        read_published(tmp_path / name)
     assert "\n" not in str(err.value)
 
 
@@ -56,7 +57,7 @@ def test_a_new_version_is_shown_within_a_minute(tmp_path: Path) -> None:
     now = [100.0]
     file = tmp_path / "openapi.json"
     file.write_text(text("a"))
-    window = Window(file, lambda: now[0])
+    window = DocumentFile(file, lambda: now[0])
     file.write_text(text("a", "b"))
     now[0] += 59
     assert len(window().models) == 1
@@ -68,7 +69,7 @@ def test_what_became_unreadable_is_shown_as_it_was(tmp_path: Path, caplog: pytes
     now = [100.0]
     file = tmp_path / "openapi.json"
     file.write_text(text("a"))
-    window = Window(file, lambda: now[0])
+    window = DocumentFile(file, lambda: now[0])
     file.unlink()
     now[0] += 60
     assert len(window().models) == 1

@@ -1,0 +1,8 @@
+"""Annotations of a Cloud Run service, by which the next plan sees what the service was made from."""
+
+from __future__ import annotations
+
+CONTENT = "guichet/content"
+MANIFEST = "guichet/manifest"
+ATTEMPT = "guichet/attempt"
+KEY = "guichet/key"

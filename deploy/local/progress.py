@@ -1,0 +1,88 @@
+"""Shows the local system in the terminal: progress, addresses and errors."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
+
+from deploy.local.processes import loopback_url
+from deploy.local.supervisor import ProcessEvent
+from services.catalog import Model
+
+SAMPLE = "frontend/assets/samples/chelsea.jpg"
+
+
+class ProgressDisplay:
+    """Shows a spinner per process on a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}"),
+            TextColumn("[dim]{task.fields[state]}[/]"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def open(self, names: list[str]) -> None:
+        """Starts the display."""
+        for name in names:
+            self._tasks[name] = self._progress.add_task(name, total=1, state="waiting")
+        self._progress.start()
+
+    def show(self, event: ProcessEvent) -> None:
+        """Shows an event."""
+        state = {
+            "started": "starting",
+            "ready": f"ready after {event.seconds:.1f} s",
+            "died": event.detail.partition(";")[0],
+            "stopped": "stopped",
+        }[event.what]
+        task = self._tasks[event.process]
+        self._progress.update(task, state=state, completed=1 if event.what == "ready" else 0)
+        if event.what == "died":
+            self.console.print(f"{event.process}: {event.detail}", style="red", markup=False)
+        elif event.what == "ready" and not self._progress.live.is_started:
+            self.console.print(f"{event.process}: {state}", markup=False)
+
+    def close(self) -> None:
+        """Ends the display; later events are printed as lines."""
+        self._progress.stop()
+
+    def welcome(self, models: list[Model], gateway_port: int, page_port: int, api_key: str) -> None:
+        """Prints the addresses, the key, and a command to paste."""
+        gateway = loopback_url(gateway_port)
+        self.console.print(
+            Panel(
+                f"Page      [bold]{loopback_url(page_port)}[/]\n"
+                f"Gateway   [bold]{gateway}[/]   (its API: {gateway}/docs)\n"
+                f"API key   [bold]{api_key}[/]\n"
+                f"Models    {', '.join(model.name for model in models)}",
+                title="Guichet is ready",
+                expand=False,
+                border_style="green",
+            )
+        )
+        self.console.print("Try it:\n", end="")
+        # Not wrapped, so that it can be pasted.
+        self.console.print(curl_line(models[0], gateway_port, api_key), soft_wrap=True, markup=False, highlight=False)
+        self.console.print("\nCtrl-C stops everything.", style="dim")
+
+
+def curl_line(model: Model, gateway_port: int, api_key: str) -> str:
+    """A command that classifies the sample image; it works from the repository's root."""
+    return shlex.join(
+        [
+            "curl",
+            "-H",
+            f"x-api-key: {api_key}",
+            "--data-binary",
+            f"@{SAMPLE}",
+            f"{loopback_url(gateway_port)}{model.route}/predict",
+        ]
+    )

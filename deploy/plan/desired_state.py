@@ -1,0 +1,171 @@
+"""The desired state: what the catalog and the code say should be deployed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.errors import SettingsError
+from deploy.plan import cloud_run_manifests, container_images
+from deploy.plan.steps import placeholder, value_name
+from deploy.settings import DeploySettings
+from gateway.spec import openapi_document, public_document
+from services.catalog import Catalog, Model
+from services.published_document import compressed, published_text
+
+SECRET_BYTES = 65536
+ACCOUNTS = {
+    cloud_run_manifests.MODEL_ACCOUNT: "Guichet: runs the models; has no permissions",
+    cloud_run_manifests.DIRECTORY_ACCOUNT: "Guichet: runs the directory; may read its document",
+    cloud_run_manifests.PAGE_ACCOUNT: "Guichet: runs the page; may read the API key",
+    cloud_run_manifests.GATEWAY_ACCOUNT: "Guichet: the gateway calls the services as this account",
+}
+
+
+@dataclass(frozen=True)
+class DesiredService:
+    """A service, the image it runs, and its manifest, with placeholders for the image and the gateway's URL.
+
+    It runs as the service account `account`; the IAM member `caller` may call it; `needs` are the steps without which
+    it cannot start.
+    """
+
+    name: str
+    image: str
+    manifest: cloud_run_manifests.Manifest
+    account: str
+    caller: str
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DesiredState:
+    """Everything that should be deployed.
+
+    `models` are behind the gateway, `services` are brought up to date. `document` is the gateway's, with placeholders
+    for the services' URLs; `published` is the document of the directory, `published_content` its hash. If `whole`,
+    services of models that are not in the catalog are removed.
+    """
+
+    models: tuple[Model, ...]
+    services: tuple[DesiredService, ...]
+    directory: DesiredService
+    page: DesiredService
+    images: Mapping[str, container_images.ContainerImage]
+    contents: Mapping[str, str]
+    document: str
+    published: str
+    published_content: str
+    whole: bool
+
+
+def desired_state(settings: DeploySettings, catalog: Catalog, running: Collection[str] = ()) -> DesiredState:
+    """The state that the settings and the catalog ask for.
+
+    If only some models are selected, those among the services `running` stay behind the gateway as they are.
+    """
+    selected = catalog.select(settings.models) if settings.models else list(catalog)
+    for model in catalog:
+        if model.service in (settings.directory, settings.page):
+            raise SettingsError(f"{catalog.path}: {model.name}: the service name {model.service} is reserved.")
+    models = tuple(model for model in catalog if model in selected or model.service in running)
+    caller = f"serviceAccount:{settings.account(cloud_run_manifests.GATEWAY_ACCOUNT)}"
+    caller_exists = f"account {cloud_run_manifests.GATEWAY_ACCOUNT}"
+
+    def image_of(name: str) -> str:
+        return placeholder(value_name("image", name))
+
+    services = tuple(
+        DesiredService(
+            model.service,
+            model.name,
+            cloud_run_manifests.model_manifest(model, image_of(model.name), settings),
+            cloud_run_manifests.MODEL_ACCOUNT,
+            caller,
+            (caller_exists,),
+        )
+        for model in selected
+    )
+    directory = DesiredService(
+        settings.directory,
+        "directory",
+        cloud_run_manifests.directory_manifest(image_of("directory"), settings),
+        cloud_run_manifests.DIRECTORY_ACCOUNT,
+        caller,
+        (caller_exists, f"secret {settings.document_secret}", "document"),
+    )
+    page = DesiredService(
+        settings.page,
+        "page",
+        cloud_run_manifests.page_manifest(
+            image_of("page"), placeholder("GATEWAY_URL"), placeholder("KEY_NAME"), settings
+        ),
+        cloud_run_manifests.PAGE_ACCOUNT,
+        "allUsers",
+        (f"secret {settings.key_secret}", "stored key", "gateway"),
+    )
+    images = container_images.images_to_build(settings.models, catalog)
+    document = gateway_document(models, settings)
+    published = published_text(public_document(document), listing(catalog, models))
+    return DesiredState(
+        models=models,
+        services=services,
+        directory=directory,
+        page=page,
+        images=images,
+        contents={name: container_images.content_hash(image, settings.root) for name, image in images.items()},
+        document=json.dumps(document, indent=1) + "\n",
+        published=secret_text(published),
+        # Of the text before compression: zlib's versions compress differently.
+        published_content=hashlib.sha256(published.encode()).hexdigest()[:16],
+        whole=not settings.models,
+    )
+
+
+def gateway_document(models: Iterable[Model], settings: DeploySettings) -> dict[str, Any]:
+    """The gateway's document, with placeholders for the services' URLs."""
+
+    def url(service: str) -> str:
+        return placeholder(value_name("address", service))
+
+    models = list(models)
+    # The document requires URLs with a scheme, which the placeholders' values bring along.
+    urls = {model.name: f"https://{url(model.service)}" for model in models}
+    text = json.dumps(openapi_document(models, urls, f"https://{url(settings.directory)}"), ensure_ascii=False)
+    document: dict[str, Any] = json.loads(text.replace("https://${", "${"))
+    return document
+
+
+def listing(catalog: Catalog, models: Iterable[Model]) -> list[dict[str, Any]]:
+    """The entries of `GET /v1/models`."""
+    return [
+        {
+            "name": model.name,
+            "title": model.title,
+            # If the preprocessing comes with the weights, only torchvision knows the input; the model's card has it.
+            "input": None
+            if isinstance(model.preprocess, str)
+            else {"width": model.preprocess.crop, "height": model.preprocess.crop},
+            "labels": catalog.label_count(model),
+            "precision": model.precision,
+            "deadline": model.deadline,
+            "card": model.route,
+            "ready": f"{model.route}/ready",
+            "predict": f"{model.route}/predict",
+        }
+        for model in models
+    ]
+
+
+def secret_text(published: str) -> str:
+    """The published document, compressed; raises SettingsError if it does not fit into a secret."""
+    text = compressed(published)
+    if len(text) > SECRET_BYTES:
+        raise SettingsError(
+            f"The list of models takes {len(text):,} bytes, and a secret holds {SECRET_BYTES:,}: split the catalog"
+            " between two projects."
+        )
+    return text

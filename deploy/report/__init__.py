@@ -1,0 +1,1 @@
+"""Reports for a person: plans, progress, prerequisites, status, cost, scripts."""

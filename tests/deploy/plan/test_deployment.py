@@ -1,0 +1,298 @@
+"""The plan of a deployment: its steps for each difference, and the permissions it grants."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from deploy.plan.steps import Command, Plan
+from deploy.report.console import command_lines
+from services.catalog import CatalogError
+from tests.deploy.deployment_fixture import Deployment
+from tests.deploy.fake_gcloud import FakeGcloud
+from tests.deploy.fake_google_cloud.state import PROJECT
+from tests.running import ROOT
+
+pytestmark = pytest.mark.integration
+
+KEY = "guichet-20260102-030405"
+PLACE = f"projects/{PROJECT}/locations/us-central1"
+
+
+def steps_of(plan: Plan) -> list[str]:
+    """A line per step."""
+    return [f"{step.verb} {step.what}" + (f" ({step.why})" if step.why else "") for step in plan.steps]
+
+
+def test_the_plan_for_an_empty_project_has_every_step_after_its_needs(deployment: Deployment) -> None:
+    deployment.write_catalog("alpha")
+    plan = deployment.plan()
+    assert steps_of(plan) == [
+        "create APIs apigateway, apikeys, artifactregistry, cloudbuild, iam, run, secretmanager, servicecontrol",
+        "create repository hw5-images",
+        "create account guichet-model",
+        "create account guichet-directory",
+        "create account guichet-page",
+        "create account guichet-gateway",
+        "create image guichet-alpha",
+        "create image guichet-directory",
+        "create image guichet-page",
+        "create service guichet-alpha",
+        "create secret guichet-document",
+        "create the list of models",
+        "create service guichet-directory",
+        "create api guichet",
+        "create config of the gateway",
+        "create gateway guichet",
+        "create the API's managed service",
+        "create secret guichet-key",
+        f"create key {KEY}",
+        f"create key {KEY} in secret guichet-key",
+        "create service guichet-page",
+        "check a request to 1 model",
+    ]
+    assert not deployment.cloud.writes
+
+
+def test_a_plan_prints_its_commands(deployment: Deployment) -> None:
+    deployment.write_catalog("alpha")
+    lines = list(command_lines(deployment.plan()))
+    registry, project = f"us-central1-docker.pkg.dev/{PROJECT}/hw5-images", f"--project={PROJECT}"
+    build = next(line for line in lines if "guichet-alpha" in line)
+    assert re.sub("[0-9a-f]{16}", "CONTENT", build) == (
+        "gcloud builds submit . --async --config=cloudbuild/image.yaml"
+        f" --substitutions=_BASE_IMAGE_URI={registry}/guichet-base,_APP_URI={registry}/guichet-alpha,"
+        "_SERVING_PORT=8000,_TARGET_DOCKERFILE=services/Dockerfile,_MODEL_NAME=alpha,_LOCK=services/classifier.lock"
+        f" --gcs-source-staging-dir=gs://{PROJECT}_cloudbuild/guichet/alpha-CONTENT '--format=value(id,logUrl)'"
+        f" {project}"
+    )
+    key = [line for line in lines if "api-keys" in line]
+    assert key == [
+        f"gcloud services api-keys create --key-id={KEY} --display-name=Guichet"
+        f' "--api-target=service=${{MANAGED_SERVICE}}" --no-user-output-enabled {project}',
+        f"gcloud services api-keys get-key-string {KEY} '--format=value(keyString)' {project}"
+        f" | gcloud secrets versions add guichet-key --data-file=- '--format=value(name.basename())' {project}",
+    ]
+    assert lines[-1] == 'curl -H "x-api-key: $KEY" "${GATEWAY_URL}/v1/models/alpha/ready"'
+
+
+def test_an_unchanged_system_plans_nothing(deployment: Deployment) -> None:
+    deployment.up()
+    deployment.cloud.log.clear()
+    assert not deployment.plan()
+    assert not deployment.cloud.writes
+
+
+def test_a_new_model_needs_a_build_a_service_a_config_and_an_update_of_the_gateway(deployment: Deployment) -> None:
+    deployment.up()
+    deployment.write_catalog("alpha", "beta", "gamma")
+    config = deployment.recorded.gateway.config
+    assert steps_of(deployment.plan()) == [
+        "create image guichet-gamma",
+        "create service guichet-gamma",
+        "change the list of models (it changed)",
+        "create config of the gateway (the document changed)",
+        f"change gateway guichet (its config is {config})",
+        "check a request to 3 models",
+    ]
+
+
+def test_a_removed_model_leaves_the_gateway_before_its_service_is_deleted(deployment: Deployment) -> None:
+    deployment.up()
+    deployment.write_catalog("alpha")
+    plan = deployment.plan()
+    assert steps_of(plan)[-2:] == [
+        "check a request to 1 model",
+        "remove service guichet-beta (its model is not in the catalog)",
+    ]
+    assert {"gateway", "smoke test"} <= set(plan.steps[-1].needs)
+
+
+@pytest.mark.parametrize(
+    ("running", "planned"),
+    [
+        pytest.param("    memory: 1Gi\n", ["change service guichet-beta (its manifest changed)"], id="memory"),
+        pytest.param("    min_instances: 2\n", ["change service guichet-beta (its manifest changed)"], id="instances"),
+        pytest.param("    quota: 5\n", ["create config of the gateway (the document changed)"], id="quota"),
+    ],
+)
+def test_how_a_model_runs_changes_its_service_or_its_route(
+    deployment: Deployment, running: str, planned: list[str]
+) -> None:
+    deployment.up()
+    deployment.write_catalog("alpha", "beta", beta=running)
+    changed = [line for line in steps_of(deployment.plan()) if line.startswith(("change service", "create"))]
+    assert changed == planned
+
+
+def test_a_run_for_some_models_leaves_the_others_as_they_are(deployment: Deployment) -> None:
+    deployment.models = ("alpha",)
+    deployment.up()
+    assert deployment.recorded.latest
+    assert set(deployment.recorded.latest.models) == {"alpha"}
+    (deployment.folder / "services/classifier/app.py").write_text("changed\n", encoding="utf-8")
+    deployment.models = ("beta",)
+    deployment.up()
+    assert deployment.recorded.latest
+    assert set(deployment.recorded.latest.models) == {"alpha", "beta"}
+    assert not deployment.plan()
+    deployment.models = ()
+    assert [line for line in steps_of(deployment.plan()) if "image" in line and line.startswith("change image")] == [
+        "change image guichet-alpha (its content changed)"
+    ]
+
+
+def test_an_unknown_model_is_named(deployment: Deployment) -> None:
+    deployment.models = ("alpha", "omega")
+    with pytest.raises(CatalogError, match="has no model 'omega'; it has alpha, beta"):
+        deployment.plan()
+
+
+def test_changes_from_outside_are_reverted(deployment: Deployment) -> None:
+    deployment.up()
+    service = deployment.cloud.resources[f"{PLACE}/services/guichet-alpha"]
+    service["metadata"]["generation"] += 1
+    assert steps_of(deployment.plan())[0] == "change service guichet-alpha (changed outside of this tool)"
+    deployment.up()
+    assert not deployment.plan()
+
+
+def test_a_deleted_service_is_created_again_and_the_gateway_keeps_its_config(deployment: Deployment) -> None:
+    deployment.up()
+    deployment.cloud.remove(f"{PLACE}/services/guichet-alpha")
+    deployment.up()
+    assert not deployment.plan()
+    assert len([name for name in deployment.cloud.resources if "/configs/" in name]) == 1
+
+
+def test_an_image_that_is_known_by_its_build_or_its_service_alone_is_not_built_again(deployment: Deployment) -> None:
+    deployment.up()
+    (deployment.folder / "deliverables.yaml").unlink()
+    plan = deployment.plan()
+    assert not [step for step in plan.steps if step.id.startswith("build")]
+    assert any("guichet-alpha existed before" in remark for remark in plan.remarks)
+    deployment.up()
+    assert not deployment.plan()
+
+
+def test_without_its_repository_every_image_is_built_again(deployment: Deployment) -> None:
+    deployment.up()
+    deployment.cloud.remove(f"{PLACE}/repositories/hw5-images")
+    assert [step.id for step in deployment.plan().steps if step.id.startswith("build")] == [
+        "build alpha",
+        "build beta",
+        "build directory",
+        "build page",
+    ]
+
+
+def test_an_existing_image_can_be_rebuilt(deployment: Deployment) -> None:
+    deployment.up()
+    plan = deployment.plan(frozenset(["alpha"]))
+    assert [step.id for step in plan.steps] == ["build alpha", "service guichet-alpha", "smoke test"]
+
+
+def test_an_unrestricted_key_is_not_used(deployment: Deployment) -> None:
+    name = f"projects/{PROJECT}/locations/global/keys/guichet-other"
+    deployment.cloud.enable("apikeys.googleapis.com")
+    deployment.cloud.resources[name] = {"name": name, "restrictions": {}, "keyString": "AIza"}
+    deployment.up()
+    assert deployment.recorded.gateway.key == KEY
+
+
+def test_a_deleted_key_is_replaced(deployment: Deployment) -> None:
+    deployment.up()
+    deployment.cloud.resources[f"projects/{PROJECT}/locations/global/keys/{KEY}"]["deleteTime"] = "2026-01-01"
+    deployment.now += timedelta(days=1)
+    assert steps_of(deployment.plan()) == [
+        "create key guichet-20260103-030405",
+        "create key guichet-20260103-030405 in secret guichet-key",
+        "change service guichet-page (the API key changed)",
+        "check a request to 2 models",
+    ]
+    deployment.up()
+    assert not deployment.plan()
+
+
+def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Deployment) -> None:
+    """Least privilege: no account has a role in the project."""
+    granted = {
+        (_resource(command), *_member_and_role(command))
+        for command in deployment.plan().commands
+        if isinstance(command, Command) and "add-iam-policy-binding" in command.argv
+    }
+    assert granted == {
+        ("service guichet-alpha", "guichet-gateway", "roles/run.invoker"),
+        ("service guichet-beta", "guichet-gateway", "roles/run.invoker"),
+        ("service guichet-directory", "guichet-gateway", "roles/run.invoker"),
+        ("service guichet-page", "allUsers", "roles/run.invoker"),
+        ("secret guichet-document", "guichet-directory", "roles/secretmanager.secretAccessor"),
+        ("secret guichet-key", "guichet-page", "roles/secretmanager.secretAccessor"),
+    }
+    table = _readme_table()
+    assert {row[0] for row in table} == {
+        "guichet-model",
+        "guichet-directory",
+        "guichet-page",
+        "guichet-gateway",
+        "allUsers",
+    }
+    for resource, member, role in granted:
+        kind = re.sub(" guichet-(alpha|beta)", " of every model", resource)
+        assert any(row[0] == member and role in row[2] and kind in row[2] for row in table), (resource, member, role)
+    listed = {(row[0], role) for row in table for role in re.findall(r"roles/[A-Za-z.]+", row[2])}
+    assert listed == {(member, role) for _, member, role in granted}
+    assert next(row for row in table if row[0] == "guichet-model")[2] == "none"
+
+
+def test_every_service_has_an_account_of_its_kind_and_none_the_projects_default(deployment: Deployment) -> None:
+    deployment.up()
+    accounts = {
+        name.rsplit("/", 1)[-1]: resource["spec"]["template"]["spec"]["serviceAccountName"].partition("@")[0]
+        for name, resource in deployment.cloud.resources.items()
+        if "/services/guichet-" in name and "spec" in resource
+    }
+    assert accounts == {
+        "guichet-alpha": "guichet-model",
+        "guichet-beta": "guichet-model",
+        "guichet-directory": "guichet-directory",
+        "guichet-page": "guichet-page",
+    }
+
+
+def test_planning_needs_a_fixed_number_of_requests(deployment: Deployment) -> None:
+    deployment.up()
+    assert isinstance(deployment.run, FakeGcloud)
+    deployment.run.commands.clear()
+    deployment.plan()
+    assert sorted(" ".join(command[1:4]) for command in deployment.run.commands) == [
+        "artifacts repositories list",
+        "iam service-accounts list",
+        "run services list",
+        "secrets list --project=guichet-test",
+        "secrets versions list",
+        "secrets versions list",
+        "services api-keys list",
+        "services list --enabled",
+    ]
+
+
+def _resource(command: Command) -> str:
+    words = [word for word in command.argv[1:] if not word.startswith("--")]
+    return f"{'secret' if words[0] == 'secrets' else 'service'} {words[-1]}"
+
+
+def _member_and_role(command: Command) -> tuple[str, str]:
+    options: dict[str, Any] = dict(
+        word[2:].split("=", 1) for word in command.argv if word.startswith("--") and "=" in word
+    )
+    return options["member"].removeprefix("serviceAccount:").partition("@")[0], options["role"]
+
+
+def _readme_table() -> list[list[str]]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(guichet-[a-z]+|allUsers)` \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
+    return [[cell.replace("`", "") for cell in row] for row in rows]

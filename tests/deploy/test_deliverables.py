@@ -1,0 +1,199 @@
+"""deliverables.yaml: read, written whole, and by one run at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.cloud.resources import Resource
+from deploy.deliverables import Deliverables
+from deploy.errors import RecordError
+from deploy.recorded_state import KEPT_RELEASES, Note, RecordedState, Release, ReleasedService
+from deploy.settings import ROOT, DeploySettings
+
+COMMITTED = (ROOT / "deliverables.yaml").read_text(encoding="utf-8")
+COMMENT = COMMITTED[: COMMITTED.index("project:")]
+
+
+@pytest.fixture
+def deliverables(tmp_path: Path) -> Deliverables:
+    """An empty record."""
+    path = tmp_path / "deliverables.yaml"
+    path.write_text(COMMENT + str(EMPTY), encoding="utf-8")
+    return Deliverables(path)
+
+
+EMPTY = """\
+project: null
+region: null
+repository: null
+images: {}
+services: {}
+gateway: {}
+document: {}
+releases: []
+created: []
+"""
+
+
+def release(number: int) -> Release:
+    service = ReleasedService(revision=f"guichet-x-{number}", image="i@sha256:1", content="c", cpu=2, memory="1Gi")
+    return Release(
+        release=number,
+        at="2026-01-01",
+        config=f"openapi-{number}",
+        document="1",
+        models=("x",),
+        services={"guichet-x": service},
+    )
+
+
+def test_a_missing_file_is_an_empty_record(tmp_path: Path) -> None:
+    assert Deliverables(tmp_path / "none.yaml").read() == RecordedState()
+
+
+def test_comments_and_order_are_kept(deliverables: Deliverables) -> None:
+    with deliverables.held("up"):
+        deliverables.start(DeploySettings("my-project"))
+        deliverables.create(Resource("service", "guichet-x"))
+        deliverables.note(Note(("images", "x", "content"), "c"), Note(("images", "x", "build"), "b"))
+        deliverables.note(Note(("services", "guichet-x", "generation"), 3))
+        deliverables.release(release(1))
+    assert (
+        deliverables.path.read_text(encoding="utf-8")
+        == COMMENT
+        + """\
+project: my-project
+region: us-central1
+repository: hw5-images
+images:
+  x:
+    content: c
+    build: b
+services:
+  guichet-x:
+    generation: 3
+gateway: {}
+document: {}
+releases:
+  - release: 1
+    at: '2026-01-01'
+    config: openapi-1
+    document: '1'
+    models: [x]
+    services:
+      guichet-x: {revision: guichet-x-1, image: i@sha256:1, content: c, cpu: 2, memory: 1Gi}
+created:
+  - service guichet-x
+"""
+    )
+    read = deliverables.read()
+    assert read.services["guichet-x"].generation == 3
+    assert read.resources == (Resource("service", "guichet-x"),)
+    assert read.latest == release(1)
+
+
+def test_added_comments_are_kept(deliverables: Deliverables) -> None:
+    text = deliverables.path.read_text(encoding="utf-8").replace("repository: null", "repository: null # ours\n# more")
+    deliverables.path.write_text(text, encoding="utf-8")
+    with deliverables.held("up"):
+        deliverables.create(Resource("key", "guichet"))
+    written = deliverables.path.read_text(encoding="utf-8")
+    assert "repository: null # ours\n# more\n" in written
+
+
+def test_emptying_restores_the_committed_form(deliverables: Deliverables) -> None:
+    before = deliverables.path.read_text(encoding="utf-8")
+    with deliverables.held("up"):
+        deliverables.start(DeploySettings("my-project"))
+        deliverables.create(Resource("service", "guichet-x"))
+        deliverables.release(release(1))
+    with deliverables.held("down"):
+        deliverables.empty()
+    assert deliverables.path.read_text(encoding="utf-8") == before
+
+
+def test_a_resource_is_listed_once_and_removed_once(deliverables: Deliverables) -> None:
+    one, other = Resource("service", "guichet-x"), Resource("managed service", "guichet-x")
+    with deliverables.held("up"):
+        for resource in (one, other, one):
+            deliverables.create(resource)
+        assert deliverables.read().resources == (one, other)
+        deliverables.remove(one)
+        deliverables.remove(one)
+    assert deliverables.read().resources == (other,)
+
+
+def test_ten_releases_are_kept(deliverables: Deliverables) -> None:
+    with deliverables.held("up"):
+        for number in range(1, KEPT_RELEASES + 4):
+            deliverables.release(release(number))
+    kept = [release.release for release in deliverables.read().releases]
+    assert kept == list(range(4, KEPT_RELEASES + 4))
+
+
+@pytest.mark.integration
+def test_a_second_run_is_refused(deliverables: Deliverables) -> None:
+    hold = (
+        "import sys; from pathlib import Path; from deploy.deliverables import Deliverables\n"
+        "with Deliverables(Path(sys.argv[1])).held('deploy up'): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(deliverables.path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "held\n"
+        with (
+            pytest.raises(RecordError, match=rf"in use by `deploy up` \(process {first.pid}\)"),
+            deliverables.held("deploy down"),
+        ):
+            pass
+        first.kill()
+    with deliverables.held("deploy down"):
+        pass
+
+
+def test_changing_the_record_without_the_lock_is_an_error(deliverables: Deliverables) -> None:
+    with pytest.raises(RecordError, match="must be locked"):
+        deliverables.create(Resource("key", "guichet"))
+
+
+def test_an_interrupted_write_leaves_the_file_unchanged(deliverables: Deliverables) -> None:
+    before = deliverables.path.read_text(encoding="utf-8")
+
+    def breaks(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with deliverables.held("up"), pytest.raises(KeyboardInterrupt):
+        deliverables.change(breaks)
+    assert deliverables.path.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("a: [", "is not valid YAML", id="no YAML"),
+        pytest.param("- a\n", "should be a mapping", id="a list"),
+        pytest.param("colour: red\n", "colour: Extra inputs are not permitted", id="an unknown field"),
+        pytest.param("images: {x: {build: b}}\n", "images/x/content: Field required", id="a missing field"),
+        pytest.param("created: [house x]\n", "'house x' should start with one of", id="an unknown kind"),
+    ],
+)
+def test_an_invalid_record_is_reported_with_the_field(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "deliverables.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecordError, match=said):
+        Deliverables(path).read()
+
+
+def test_the_committed_file_is_valid_and_documents_every_field() -> None:
+    Deliverables(ROOT / "deliverables.yaml").read()
+    for field in RecordedState.model_fields:
+        assert field in COMMENT, f"the manual says nothing of {field}"
