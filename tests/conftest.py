@@ -1,4 +1,4 @@
-"""What tests of several rooms share: photos, exported models, and real services."""
+"""Fixtures that tests of several packages share, and the guard that keeps unmarked tests quick."""
 
 from __future__ import annotations
 
@@ -29,11 +29,36 @@ from tests.running import (
     wait_for,
 )
 
-# A shell makes what it starts in the background deaf to Ctrl-C, and with it all that the tests start.
+# A shell ignores SIGINT in the jobs that it starts in the background, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Where several tests run side by side, threads of torch that wait for one another cost more than they bring.
+# Tests run side by side: more threads for torch would only contend for the same processors.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Audit events that only a test marked `integration` (or `images`, `thorough`) may cause.
+GUARDED = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "socket.bind", "socket.connect"}
+events: list[str] = []
+
+
+def record_event(event: str, arguments: tuple[object, ...]) -> None:
+    if event in GUARDED:
+        events.append(f"{event}{arguments[1:2]}")
+
+
+sys.addaudithook(record_event)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    events.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that is not marked, if it or its fixtures started a process or used a socket."""
+    yield
+    if events and not any(item.get_closest_marker(name) for name in ("integration", "images", "thorough")):
+        pytest.fail(f"Mark this test `integration`: {events[0]}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
