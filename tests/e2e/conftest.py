@@ -26,7 +26,7 @@ class Product:
     gateway: str
     page: str
     key: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     output: Path
     state: Path
     models: tuple[str, ...] = DEFAULT_MODELS
@@ -64,7 +64,7 @@ def started_product(folder: Path, *options: str, **variables: str) -> Product:
     output = folder / "output"
     command = [sys.executable, "-m", "deploy", "local", f"--gateway-port={gateway}", f"--frontend-port={page}"]
     command += [f"--state={folder / 'state'}", f"--artifacts={ARTIFACTS}", f"--api-key={KEY}", *options]
-    with output.open("wb") as file:
+    with output.open("w") as file:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -72,6 +72,7 @@ def started_product(folder: Path, *options: str, **variables: str) -> Product:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            text=True,
             start_new_session=True,
         )
     addresses = f"http://127.0.0.1:{gateway}", f"http://127.0.0.1:{page}"

@@ -64,7 +64,7 @@ def test_all_forms_of_a_request_get_the_same_predictions(product: Product, photo
     parameters = {"top_k": 3, "function_to_apply": "softmax"}
     forms = [
         requests.post(address, data=data, params={"top_k": 3}, headers=headers, timeout=30),
-        requests.post(address, data=data, params={"top_k": 3, "key": product.key}, timeout=30),
+        requests.post(address, data=data, params={"top_k": "3", "key": product.key}, timeout=30),
         requests.post(
             address, data=data, params={"top_k": 3}, headers=headers | {"Content-Type": "image/gif"}, timeout=30
         ),
