@@ -1,4 +1,4 @@
-"""`python .ci/release_notes.py TAG`: print the release notes; fails unless pyproject.toml and CHANGELOG.md match TAG."""
+"""`python .ci/release_notes.py TAG`: print the release notes, if TAG, pyproject.toml and CHANGELOG.md agree."""
 
 from __future__ import annotations
 
