@@ -89,3 +89,12 @@ def test_the_files_that_a_package_readme_names_exist(page: Path) -> None:
     files = [str(path) for path in [*page.parent.rglob("*"), *(ROOT / "docs").rglob("*"), *ROOT.glob("*")]]
     missing = {word for word in words if not any(path.endswith("/" + word) for path in files)}
     assert missing - EXAMPLES == set()
+
+
+def test_the_map_in_contributing_names_every_package_and_test_folder() -> None:
+    rows = [line.split("|")[1:3] for line in TEXTS[ROOT / "CONTRIBUTING.md"].splitlines() if line.startswith("| ")]
+    named = {name for row in rows for cell in row for name in re.findall(r"`([\w./-]+)`", cell)}
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    folders = {path.parent for path in [*ROOT.glob("*/__init__.py"), *(ROOT / "tests").glob("*/test_*.py")]}
+    missing = [str(path) for path in folders if not any((ROOT / name).is_relative_to(path) for name in named)]
+    assert missing == []
