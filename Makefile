@@ -83,8 +83,10 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --no-annotate --no-emit-
 IMAGE := --python-platform linux
 # Torch has other files on every index, so it is pinned in torch.txt without hashes, and left out of the lock files.
 FROM_TORCH := torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z-]+
-define drop_torch
-	@awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept' $(1) >$(1).new && mv $(1).new $(1)
+DROP_TORCH := awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept'
+# Replace a file only if it changed: .venv is installed anew whenever one of its files is newer.
+define replace
+	@cmp -s $(1).new $(1) && rm $(1).new || mv $(1).new $(1)
 endef
 DEV_GROUPS := classifier directory export gateway frontend deploy test check
 
@@ -93,12 +95,14 @@ lock: $(BIN)/uv ## write the hash-locked requirements of the images and of .venv
 	@$(COMPILE) $(IMAGE) --group directory --output-file services/directory.lock >/dev/null
 	@$(COMPILE) $(IMAGE) --group frontend --output-file frontend/frontend.lock >/dev/null
 	@$(COMPILE) $(IMAGE) --group export --output-file services/export.lock >/dev/null
-	$(call drop_torch,services/export.lock)
-	@$(COMPILE) --universal $(DEV_GROUPS:%=--group %) --output-file requirements-dev.lock >/dev/null
-	$(call drop_torch,requirements-dev.lock)
+	@$(DROP_TORCH) services/export.lock >services/export.lock.new
+	$(call replace,services/export.lock)
+	@test ! -e requirements-dev.lock || cp requirements-dev.lock requirements-dev.lock.all
+	@$(COMPILE) --universal $(DEV_GROUPS:%=--group %) --output-file requirements-dev.lock.all >/dev/null
+	@$(DROP_TORCH) requirements-dev.lock.all >requirements-dev.lock.new; rm requirements-dev.lock.all
+	$(call replace,requirements-dev.lock)
 	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml | sort -u >services/torch.txt.new
-	@# Replace the file only if it changed: .venv is installed anew whenever it is newer.
-	@cmp -s services/torch.txt.new services/torch.txt && rm services/torch.txt.new || mv services/torch.txt.new services/torch.txt
+	$(call replace,services/torch.txt)
 
 # `make lock` must also work while requirements-dev.lock is out of date, so it does not depend on `install`.
 $(BIN)/uv:
