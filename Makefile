@@ -46,8 +46,8 @@ models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
 
 test: models ## run the tests, except the two sets below that take long
-	@# One more worker than processors: tests wait as often as they compute.
-	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup $(PYTEST_ARGS)
+	@# One more worker than processors, because tests also wait; a file per worker, so that its fixtures start once.
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: install ## run the tests that start no process, browser or server: under 30 s
 	@$(BIN)/python -m pytest -n 2 -m "not integration and not images and not thorough"

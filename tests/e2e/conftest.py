@@ -111,13 +111,6 @@ def own_product(artifacts: Path, tmp_path: Path) -> Iterator[Product]:
         end_process(running.process)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that share the product in one xdist worker."""
-    for item in items:
-        if "product" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("product"))
-
-
 def still_running(processes: list[psutil.Process]) -> list[str]:
     return [
         f"{one.pid} {shlex.join(one.cmdline())}" for one in processes if one.is_running() and one.status() != "zombie"
