@@ -139,7 +139,7 @@ destroy: install ## remove what was deployed
 cost: install ## estimate the monthly cost: REQUESTS=number per model
 	@$(BIN)/python -m deploy cost $(if $(REQUESTS),--requests $(REQUESTS))
 
-# The peers need other versions of some packages than the services, so they have their own environment.
+# The peers have an environment of their own, because some of them need other versions of what the services use.
 .venv-peers/.installed: pyproject.toml services/torch.txt
 	$(call install_into,the peers,--group benchmark)
 

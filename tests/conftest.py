@@ -1,4 +1,4 @@
-"""Fixtures that tests of several packages share, and the guard that keeps unmarked tests quick."""
+"""Fixtures that tests of several packages share, and a guard: unmarked tests start no process and use no socket."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def photos() -> list[Photo]:
-    """The 20 labelled ImageNet photos that foolbox's wheel carries."""
+    """The 20 labelled ImageNet photos in foolbox's wheel."""
     spec = importlib.util.find_spec("foolbox")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -75,7 +75,7 @@ def photos() -> list[Photo]:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the default models' artifacts, exported if they are not there yet."""
+    """The folder of the default models' artifacts; exports the missing ones."""
     with FileLock(tmp_path_factory.getbasetemp().parent / "export.lock"):
         command = [sys.executable, "-m", "services.export", f"--output={ARTIFACTS}", *DEFAULT_MODELS]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
@@ -85,7 +85,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start_service(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[StartService]:
-    """Starts `python -m services.classifier` (or another module) and waits until it is ready."""
+    """A function that starts `python -m services.classifier`, or another module, and waits until it is ready."""
     with contextlib.ExitStack() as started:
 
         def start(module: str = "services.classifier", **variables: str) -> Service:
