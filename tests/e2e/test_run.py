@@ -64,9 +64,7 @@ def test_a_killed_service_is_restarted(own_product: Product, photos: list[Photo]
         if "services.classifier" in process.cmdline()
     ]
     service.kill()
-    wait_for(
-        lambda: "efficientnet-lite0: killed by SIGKILL" in own_product.printed, 10, "the message"
-    )
+    wait_for(lambda: "efficientnet-lite0: killed by SIGKILL" in own_product.printed, 10, "the message")
     assert requests.get(f"{own_product.page}/_stcore/health", timeout=10).text == "ok"
     wait_for(lambda: own_product.predict("efficientnet-lite0", photos[0].data).status_code == 200, 20, "the restart")
 
