@@ -1,124 +1,147 @@
-# `make run` and `make test` set themselves up on a fresh machine with Python 3.11+ and make.
+# `make run` and `make test` install what they need; a fresh machine needs only Python 3.11+ and make.
 SHELL := /bin/bash
 PYTHON ?= python3
-# torch's CPU build is 5 GB smaller than PyPI's; empty: PyPI's.
+# Where torch comes from: its CPU build is 5 GB smaller than PyPI's. Empty: PyPI.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
-# pip shows its progress to a person, the first time, when there is much to fetch.
-PIP_QUIET = $(if $(and $(MAKE_TERMOUT),$(if $(wildcard $@),,first)),,--quiet)
-# What changes the environment: the pins and the interpreter, not the settings of the tools.
-GROUPS := classifier directory export gateway frontend deploy test check
+UV := $(shell command -v uv)
+# Show progress only on a terminal, and only for the first installation, which downloads the most.
+QUIET = $(if $(and $(MAKE_TERMOUT),$(if $(wildcard $@),,first)),,--quiet)
+INSTALL = $(if $(UV),$(UV) pip install --python $(@D)/bin/python,$(@D)/bin/python -m pip install --disable-pip-version-check) $(QUIET)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test test-images images check audit format lock benchmark calibrate screenshots page-figures clean
-.PHONY: soak pictures tables doctor plan build deploy status logs rollback destroy cost test-faults
+.PHONY: help install models run test test-fast test-images test-faults coverage images check audit format lock clean
+.PHONY: doctor plan build deploy status logs rollback destroy cost
+.PHONY: benchmark calibrate screenshots page-figures soak pictures tables
 
-help: ## this list
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-install: .venv/.installed ## everything Python needs, into .venv
+install: .venv/.installed ## install every Python dependency into .venv, with uv or else pip
 
-# What is named, and the groups that it is: into the environment in which the target lies.
+# $(call install_into,NAME,ARGUMENTS): create the environment that holds the target, and install torch and ARGUMENTS into it.
 define install_into
 @test -x $(@D)/bin/python || $(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
-  echo "$(PYTHON) is not Python 3.11 or newer; name one that is, as in \`make run PYTHON=python3.12\`."; exit 1; }
+  echo "$(PYTHON) is not Python 3.11 or newer. Name one that is: make install PYTHON=python3.12"; exit 1; }
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-@echo "Installing $(1) into $(@D) (a few minutes the first time) …"
-@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check pip==26.3
-@test -z "$(TORCH_INDEX)" || $(@D)/bin/python -m pip install $(PIP_QUIET) --retries 0 --index-url "$(TORCH_INDEX)" \
-  -r services/torch.txt 2>/dev/null || echo "$(TORCH_INDEX) gave no torch; taking PyPI's larger build of it."
-@$(@D)/bin/python -m pip install $(PIP_QUIET) $(2:%=--group %)
+@echo "Installing $(1) into $(@D) (the first time takes a few minutes) …"
+$(if $(UV),,@$(INSTALL) --quiet pip==26.3)
+$(if $(TORCH_INDEX),@$(INSTALL) $(if $(UV),,--retries 0) --index-url "$(TORCH_INDEX)" -r services/torch.txt 2>/dev/null || \
+  echo "No torch at $(TORCH_INDEX). Installing PyPI's larger build.")
+@$(INSTALL) -r services/torch.txt
+@$(INSTALL) $(2)
 @touch $@
 endef
 
-.venv/.installed: pyproject.toml services/torch.txt
-	$(call install_into,the dependencies,$(GROUPS))
+.venv/.installed: requirements-dev.lock services/torch.txt
+	$(call install_into,the dependencies,--no-deps --require-hashes -r requirements-dev.lock)
 
-# A make that is killed takes its child along.
+# Terminate the program when make is killed.
 TETHER := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM --)
 
-run: install ## everything on this machine: MODELS="a b" GATEWAY_PORT=8080 FRONTEND_PORT=8501 API_KEY=local
+run: install ## run everything on this machine: MODELS="a b" GATEWAY_PORT=8080 FRONTEND_PORT=8501 API_KEY=local
 	@$(TETHER) $(BIN)/python -m deploy local
 
 models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
 
-test: models ## unit, contract and end-to-end tests
-	@# One more worker than processors: tests wait as often as they compute.
-	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
+test: models ## run the tests, except the two sets below that take long
+	@# One more worker than processors, because tests also wait; a file per worker, so that its fixtures start once.
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-images: models ## build, push and start the images for real: minutes, and Docker or buildah
+test-fast: install ## run the tests that start no process, browser or server: under 30 s
+	@$(BIN)/python -m pytest -n 2 -m "not integration and not images and not thorough"
+
+test-images: models ## build, push and start the images (minutes; needs Docker or buildah)
 	@$(BIN)/python -m pytest -m images tests/images
 
-check: install ## format, lint, types, and whether Cloud Build would take its files
+test-faults: install ## run deployments in which every write fails in every way, with the real gcloud (half an hour)
+	@$(BIN)/python -m pytest tests/deploy -m thorough
+
+coverage: PYTEST_ARGS = --cov --cov-report=term --cov-report=html
+coverage: test ## run the tests and report which lines they ran, in the terminal and in htmlcov
+
+check: install ## check format, lint, types, spelling, Dockerfiles, YAML and the Cloud Build files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/codespell
 	@$(BIN)/hadolint services/base.Dockerfile services/Dockerfile services/directory/Dockerfile frontend/Dockerfile
-	@$(BIN)/yamllint --strict .github cloudbuild deploy gateway services deliverables.yaml
+	@$(BIN)/yamllint --strict .github .pre-commit-config.yaml cloudbuild deploy gateway services deliverables.yaml
 	@$(BIN)/python -m deploy images --check
 
-audit: install ## known faults in what the images install, and a bill of materials of each, into .audit
+audit: install ## look up known vulnerabilities in the images' packages; write each image's bill of materials to .audit
 	@$(BIN)/python .ci/audit.py
 
-format: install ## put the code into its format
+format: install ## format the code and apply safe lint fixes
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-# What an image is built from: one file per image, with the hash of every file that pip may install. What is locked
-# already stays as it is; remove a file first to move to the newest of everything that pyproject.toml does not pin.
+# One lock file per image and one for .venv, with the hash of every file that may be installed. Compiling keeps the
+# versions already locked; delete a lock file first to upgrade everything that pyproject.toml does not pin.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --no-annotate --no-emit-index-url --generate-hashes \
-	--custom-compile-command "make lock" --python-version 3.11 --python-platform linux
-# Every index that torch may come from has its own files of it: pinned in torch.txt, but without hashes.
+	--custom-compile-command "make lock" --python-version 3.11
+IMAGE := --python-platform linux
+# Torch has other files on every index, so it is pinned in torch.txt without hashes, and left out of the lock files.
 FROM_TORCH := torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z-]+
+DROP_TORCH := awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept'
+# Replace a file only if it changed: .venv is installed anew whenever one of its files is newer.
+define replace
+	@cmp -s $(1).new $(1) && rm $(1).new || mv $(1).new $(1)
+endef
+DEV_GROUPS := classifier directory export gateway frontend deploy test check
 
-lock: install ## the hash-locked requirements of the images, from the pins in pyproject.toml
-	@$(COMPILE) --group classifier --output-file services/classifier.lock >/dev/null
-	@$(COMPILE) --group directory --output-file services/directory.lock >/dev/null
-	@$(COMPILE) --group frontend --output-file frontend/frontend.lock >/dev/null
-	@$(COMPILE) --group export --output-file services/export.lock >/dev/null
-	@awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept' services/export.lock >services/export.lock.new
-	@mv services/export.lock.new services/export.lock
+lock: $(BIN)/uv ## write the hash-locked requirements of the images and of .venv, from the pins in pyproject.toml
+	@$(COMPILE) $(IMAGE) --group classifier --output-file services/classifier.lock >/dev/null
+	@$(COMPILE) $(IMAGE) --group directory --output-file services/directory.lock >/dev/null
+	@$(COMPILE) $(IMAGE) --group frontend --output-file frontend/frontend.lock >/dev/null
+	@$(COMPILE) $(IMAGE) --group export --output-file services/export.lock >/dev/null
+	@$(DROP_TORCH) services/export.lock >services/export.lock.new
+	$(call replace,services/export.lock)
+	@test ! -e requirements-dev.lock || cp requirements-dev.lock requirements-dev.lock.all
+	@$(COMPILE) --universal $(DEV_GROUPS:%=--group %) --output-file requirements-dev.lock.all >/dev/null
+	@$(DROP_TORCH) requirements-dev.lock.all >requirements-dev.lock.new; rm requirements-dev.lock.all
+	$(call replace,requirements-dev.lock)
 	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml | sort -u >services/torch.txt.new
-	@# Only a change makes what depends on it anew.
-	@cmp -s services/torch.txt.new services/torch.txt && rm services/torch.txt.new || mv services/torch.txt.new services/torch.txt
+	$(call replace,services/torch.txt)
 
-images: install ## build the default images here: IMAGES="a b" REGISTRY=127.0.0.1:5000/guichet, with Docker or buildah
+# `make lock` must also work while requirements-dev.lock is out of date, so it does not depend on `install`.
+$(BIN)/uv:
+	@$(MAKE) install
+
+images: install ## build images on this machine, with Docker or buildah: IMAGES="a b" REGISTRY=127.0.0.1:5000/guichet
 	@$(BIN)/python -m deploy images $(IMAGES) $(if $(REGISTRY),--registry $(REGISTRY))
 
-test-faults: install ## deployments in which each write goes wrong in each way, with the real gcloud (half an hour)
-	@$(BIN)/python -m pytest tests/deploy -m thorough
-
-# To Google Cloud: PROJECT_ID, REGION, REPOSITORY and MODELS say where and what, YES=1 asks nothing.
-doctor: install ## check what a deployment needs; FIX=1 repairs what is safe
+# Google Cloud. All of these read PROJECT_ID, REGION, REPOSITORY and MODELS; YES=1 skips the questions.
+doctor: install ## check the requirements of a deployment; FIX=1 repairs what is safe to repair
 	@$(BIN)/python -m deploy doctor $(if $(FIX),--fix)
 
-plan: install ## what `make deploy` would do, and with which commands; SCRIPT=FILE writes them as a script
+plan: install ## show what `make deploy` would do, with the commands; SCRIPT=FILE writes them as a script
 	@$(BIN)/python -m deploy plan $(if $(SCRIPT),--script $(SCRIPT))
 
-build: install ## build the images that are missing, in Cloud Build
+build: install ## build the missing images in Cloud Build
 	@$(BIN)/python -m deploy build
 
-deploy: install ## bring everything to Google Cloud, or up to date there
+deploy: install ## deploy everything to Google Cloud, or update it there
 	@$(BIN)/python -m deploy up
 
-status: install ## what is deployed, and how it is; WATCH=1 looks again and again
+status: install ## show what is deployed and its state; WATCH=1 refreshes
 	@$(BIN)/python -m deploy status $(if $(WATCH),--watch)
 
-logs: install ## what a service wrote last: MODEL=name
+logs: install ## show the latest log lines of a service: MODEL=name
 	@$(BIN)/python -m deploy logs $(MODEL)
 
-rollback: install ## back to the release before, or to RELEASE=number
+rollback: install ## return to the previous release, or to RELEASE=number
 	@$(BIN)/python -m deploy rollback $(RELEASE)
 
 destroy: install ## remove what was deployed
 	@$(BIN)/python -m deploy down
 
-cost: install ## what a month costs: REQUESTS=number to each model
+cost: install ## estimate the monthly cost: REQUESTS=number per model
 	@$(BIN)/python -m deploy cost $(if $(REQUESTS),--requests $(REQUESTS))
 
-# The peers get an environment of their own, since some of them ask for other versions of what the services use.
+# The peers have an environment of their own, because some of them need other versions of what the services use.
 .venv-peers/.installed: pyproject.toml services/torch.txt
-	$(call install_into,the peers,benchmark)
+	$(call install_into,the peers,--group benchmark)
 
 benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`
 	@$(TETHER) $(BIN)/python -m benchmarks $(ARGS)

@@ -1,4 +1,4 @@
-"""`make audit`: known faults in what the images install, and a bill of materials of each image, into .audit."""
+"""`make audit`: known vulnerabilities in the packages of each image, and its bill of materials in .audit."""
 
 from __future__ import annotations
 
@@ -17,54 +17,47 @@ LOCKS = (
 )
 
 
-def known_faults(lock: Path) -> str | list[str]:
-    """A line for each fault that is known of what `lock` installs; or, as one sentence, why nobody could be asked."""
+def known_vulnerabilities(lock: Path) -> str | list[str]:
+    """One line per known vulnerability in the packages of `lock`, or a sentence that says why they are unknown."""
     command = [BIN / "pip-audit", "--disable-pip", "--require-hashes", "--progress-spinner=off", "--format=json"]
     run = subprocess.run([*command, f"--requirement={lock}"], capture_output=True, text=True, check=False)
     try:
         packages = json.loads(run.stdout)["dependencies"]
     except ValueError:
-        return (
-            f"skipped: the registry's list of faults cannot be reached ({(run.stderr.splitlines() or ['?'])[-1][:120]})"
-        )
-    asked = [package for package in packages if "vulns" in package]
-    if not asked:
-        return f"skipped: the registry in use keeps no list of faults ({len(packages)} packages)"
+        reason = (run.stderr.splitlines() or ["no error message"])[-1][:120]
+        return f"skipped: cannot reach the registry's vulnerability list ({reason})"
+    listed = [package for package in packages if "vulns" in package]
+    if not listed:
+        return f"skipped: this registry has no vulnerability list ({len(packages)} packages)"
     return [
-        f"{package['name']} {package['version']}: {fault['id']}, mended in {', '.join(fault['fix_versions']) or 'none'}"
-        for package in asked
-        for fault in package["vulns"]
+        f"{package['name']} {package['version']}: {vulnerability['id']},"
+        f" fixed in {', '.join(vulnerability['fix_versions']) or 'no version'}"
+        for package in listed
+        for vulnerability in package["vulns"]
     ]
 
 
-def write_bill(lock: Path) -> tuple[Path, int]:
-    """CycloneDX's list of what `lock` installs: its file, and how many packages are in it."""
+def write_bill_of_materials(lock: Path) -> tuple[Path, int]:
+    """Write the CycloneDX bill of materials of `lock`; returns its file and the number of packages."""
     bill = OUTPUT / f"{lock.stem}.cdx.json"
-    command = [
-        BIN / "cyclonedx-py",
-        "requirements",
-        lock,
-        "--output-reproducible",
-        "--of=JSON",
-        f"--output-file={bill}",
-    ]
-    subprocess.run(command, check=True)
+    options = ["--output-reproducible", "--of=JSON", f"--output-file={bill}"]
+    subprocess.run([BIN / "cyclonedx-py", "requirements", lock, *options], check=True)
     return bill, len(json.loads(bill.read_text(encoding="utf-8"))["components"])
 
 
 def main() -> int:
-    """1 if a fault is known."""
+    """Exit code 1 if a vulnerability is known."""
     OUTPUT.mkdir(exist_ok=True)
     found = 0
     for lock in LOCKS:
-        bill, packages = write_bill(lock)
+        bill, packages = write_bill_of_materials(lock)
         print(f"{lock}: {packages} packages, listed in {bill}", flush=True)
-        faults = known_faults(lock)
-        if isinstance(faults, str):
-            print(f"  {faults}")
+        vulnerabilities = known_vulnerabilities(lock)
+        if isinstance(vulnerabilities, str):
+            print(f"  {vulnerabilities}")
             continue
-        found += len(faults)
-        print("\n".join(f"  {line}" for line in faults) or "  no fault is known")
+        found += len(vulnerabilities)
+        print("\n".join(f"  {line}" for line in vulnerabilities) or "  no known vulnerability")
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""What tests of several rooms share: photos, exported models, and real services."""
+"""Fixtures that tests of several packages share, and a guard: unmarked tests start no process and use no socket."""
 
 from __future__ import annotations
 
@@ -29,16 +29,41 @@ from tests.running import (
     wait_for,
 )
 
-# A shell makes what it starts in the background deaf to Ctrl-C, and with it all that the tests start.
+# A shell ignores SIGINT in the jobs that it starts in the background, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Where several tests run side by side, threads of torch that wait for one another cost more than they bring.
+# Tests run side by side: more threads for torch would only contend for the same processors.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Audit events that only a test marked `integration` (or `images`, `thorough`) may cause.
+GUARDED = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "socket.bind", "socket.connect"}
+events: list[str] = []
+
+
+def record_event(event: str, arguments: tuple[object, ...]) -> None:
+    if event in GUARDED:
+        events.append(f"{event}{arguments[1:2]}")
+
+
+sys.addaudithook(record_event)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    events.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that is not marked, if it or its fixtures started a process or used a socket."""
+    yield
+    if events and not any(item.get_closest_marker(name) for name in ("integration", "images", "thorough")):
+        pytest.fail(f"Mark this test `integration`: {events[0]}", pytrace=False)
 
 
 @pytest.fixture(scope="session")
 def photos() -> list[Photo]:
-    """The 20 labelled ImageNet photos that foolbox's wheel carries."""
+    """The 20 labelled ImageNet photos in foolbox's wheel."""
     spec = importlib.util.find_spec("foolbox")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -50,7 +75,7 @@ def photos() -> list[Photo]:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the default models' artifacts, exported if they are not there yet."""
+    """The folder of the default models' artifacts; exports the missing ones."""
     with FileLock(tmp_path_factory.getbasetemp().parent / "export.lock"):
         command = [sys.executable, "-m", "services.export", f"--output={ARTIFACTS}", *DEFAULT_MODELS]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
@@ -60,7 +85,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start_service(tmp_path_factory: pytest.TempPathFactory, artifacts: Path) -> Iterator[StartService]:
-    """Starts `python -m services.classifier` (or another module) and waits until it is ready."""
+    """A function that starts `python -m services.classifier`, or another module, and waits until it is ready."""
     with contextlib.ExitStack() as started:
 
         def start(module: str = "services.classifier", **variables: str) -> Service:

@@ -1,4 +1,4 @@
-"""The whole product, started as `make run` starts it."""
+"""Fixtures that start the whole product as `make run` does."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ READY_SECONDS = 60
 
 @dataclass
 class Product:
-    """A running system: its addresses, its key and what it printed."""
+    """A running system: its addresses, its API key and its output."""
 
     gateway: str
     page: str
     key: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
     output: Path
     state: Path
     models: tuple[str, ...] = DEFAULT_MODELS
@@ -37,7 +37,7 @@ class Product:
 
     @property
     def curl(self) -> list[str]:
-        """The line to paste, as its words."""
+        """The printed curl command, as an argument list."""
         (line,) = [line for line in self.printed.splitlines() if line.startswith("curl ")]
         return shlex.split(line)
 
@@ -54,17 +54,17 @@ class Product:
 
     def family(self) -> list[psutil.Process]:
         """Every process of the system."""
-        parent = psutil.Process(self.process.pid)
-        return [parent, *parent.children(recursive=True)]
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
 
 
 def started_product(folder: Path, *options: str, **variables: str) -> Product:
-    """`python -m deploy local` on free ports, not yet ready."""
+    """Start `python -m deploy local` on free ports, without waiting until it is ready."""
     gateway, page = free_port(), free_port()
     output = folder / "output"
     command = [sys.executable, "-m", "deploy", "local", f"--gateway-port={gateway}", f"--frontend-port={page}"]
     command += [f"--state={folder / 'state'}", f"--artifacts={ARTIFACTS}", f"--api-key={KEY}", *options]
-    with output.open("wb") as file:
+    with output.open("w") as file:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -72,6 +72,7 @@ def started_product(folder: Path, *options: str, **variables: str) -> Product:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
+            text=True,
             start_new_session=True,
         )
     addresses = f"http://127.0.0.1:{gateway}", f"http://127.0.0.1:{page}"
@@ -89,7 +90,7 @@ def wait_until_ready(product: Product) -> None:
 
 @pytest.fixture(scope="session")
 def product(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The system with its default models; shared, so leave it as you found it."""
+    """The system with its default models. Tests share it and must not change it."""
     running = started_product(tmp_path_factory.mktemp("product"))
     try:
         wait_until_ready(running)
@@ -100,7 +101,7 @@ def product(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def own_product(artifacts: Path, tmp_path: Path) -> Iterator[Product]:
-    """A system with one model, to be ill-treated."""
+    """A system with one model, for a single test, which may kill its processes."""
     running = started_product(tmp_path, "--models=efficientnet-lite0")
     running.models = ("efficientnet-lite0",)
     try:
@@ -108,13 +109,6 @@ def own_product(artifacts: Path, tmp_path: Path) -> Iterator[Product]:
         yield running
     finally:
         end_process(running.process)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the product run in one worker."""
-    for item in items:
-        if "product" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("product"))
 
 
 def still_running(processes: list[psutil.Process]) -> list[str]:

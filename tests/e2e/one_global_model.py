@@ -1,4 +1,4 @@
-"""The design that Guichet does away with: one service, one model in a global variable, and a visitor may change it."""
+"""The design that Guichet replaces: one service, whose model is a global variable that any visitor may change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.classifier.pipeline import Network, Pipeline
 
 
 def create_app(artifacts: Path, first: str) -> Flask:
-    """`POST /model/NAME` changes the model, `POST /predict` asks it: for everybody."""
+    """`POST /model/NAME` changes the model for everybody; `POST /predict` uses the current one."""
     app = Flask(__name__)
 
     def loaded(name: str) -> Pipeline:
