@@ -10,7 +10,7 @@ PIP_QUIET = $(if $(and $(MAKE_TERMOUT),$(if $(wildcard $@),,first)),,--quiet)
 GROUPS := classifier directory export gateway frontend deploy test check
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test test-images images check audit format lock benchmark calibrate screenshots page-figures clean
+.PHONY: help install models run test test-images images check audit format lock benchmark size calibrate screenshots page-figures clean
 .PHONY: soak pictures tables doctor plan build deploy status logs rollback destroy cost test-faults
 
 help: ## this list
@@ -116,29 +116,31 @@ destroy: install ## remove what was deployed
 cost: install ## what a month costs: REQUESTS=number to each model
 	@$(BIN)/python -m deploy cost $(if $(REQUESTS),--requests $(REQUESTS))
 
-# The peers get an environment of their own, since some of them ask for other versions of what the services use.
+# The peers have an environment of their own, because some of them need other versions of what the services use.
 .venv-peers/.installed: pyproject.toml services/torch.txt
 	$(call install_into,the peers,benchmark)
 
-benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`
+benchmark: install .venv-peers/.installed ## compare the services with other model servers: ARGS="--quick", see `python -m benchmarks --help`
 	@$(TETHER) $(BIN)/python -m benchmarks $(ARGS)
 
-soak: install ## twice the load the system can answer, while its parts are killed; writes docs/soak.md: FOR=600
+soak: install ## run the system at twice its capacity and kill its processes; writes docs/soak.md: FOR=600
 	@$(TETHER) $(BIN)/python -m benchmarks.soak $(if $(FOR),--seconds $(FOR))
 
-pictures: install ## send hostile pictures, Pillow's own among them, to the service; writes docs/pictures.md: ARCHIVE=pillow-….tar.gz
-	@$(TETHER) $(BIN)/python -m benchmarks.pictures $(if $(ARCHIVE),--archive $(ARCHIVE))
+pictures: install ## send hostile images to the service; writes docs/pictures.md: ARCHIVE=pillow-….tar.gz
+	@$(TETHER) $(BIN)/python -m benchmarks.hostile_images $(if $(ARCHIVE),--archive $(ARCHIVE))
 
-tables: install ## bring the tables that programs wrote into README and docs
-	@$(BIN)/python -m benchmarks.tables
+tables: install ## copy the measured tables into README and docs
+	@$(BIN)/python -m benchmarks.harness.tables
 
-calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
-	@$(BIN)/python -m benchmarks.calibrate $(MODEL)
+size: install ## measure one instance of a model, and propose its cpu, memory and concurrency: MODEL=name
+	@$(BIN)/python -m benchmarks.size $(MODEL)
 
-screenshots: models ## the pictures of the page in docs/images
+calibrate: size
+
+screenshots: models ## take the screenshots of the page in docs/images
 	@$(BIN)/python -m benchmarks.page.screenshots
 
-page-figures: install ## measure the page and write its table in frontend/README.md
+page-figures: install ## measure the page's speed; writes the table in frontend/README.md
 	@$(BIN)/python -m benchmarks.page
 
 clean: ## remove the environments and the exported models

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tables import brought_in, pages
+from benchmarks.harness.tables import pages, with_tables
 from tests.running import ROOT, environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_measured_tables_are_those_that_programs_wrote(page: Path) -> None:
-    assert brought_in(page) == page.read_text(encoding="utf-8")
+    assert with_tables(page) == page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", ROOMS, ids=lambda page: page.parent.name)

@@ -27,6 +27,7 @@ import pytest
 import requests
 from PIL import Image
 
+from benchmarks.harness.hostile_images import encoded
 from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch import Fetcher
@@ -38,7 +39,6 @@ from services.web.loop import Loop
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
 from tests.services.holding import StartHeld
 from tests.services.looping import run
-from tests.services.pictures import encoded
 from tests.services.sites import is_silent, site
 from tests.services.wire import Reference, connection, head, replies, require_discretion, require_log_lines, worker
 
