@@ -56,21 +56,10 @@ def at_most(what: str, bound: float, value: float | None, how: str = "", unit: s
 
 
 def _throughput(figures: Figures) -> Iterator[Target]:
-    against_peers = [
-        (engine, group, peer_engine, bound, f"throughput of {engine}, 8 connections, to the best peer {words}")
-        for group, words in (("torch", "with torch"), ("openvino", "with the same OpenVINO model"))
-        for engine, peer_engine, bound in (
-            ("int8", "torch" if group == "torch" else "int8", 6.0 if group == "torch" else 1.3),
-            ("fp16", "torch" if group == "torch" else "fp16", 4.5 if group == "torch" else 1.3),
-        )
-    ]
-    for engine, group, peer_engine, bound, what in against_peers:
-        ours, peer = figures.best("direct", engine, CONNECTIONS), figures.best(group, peer_engine, CONNECTIONS)
-        if ours and peer:
-            how = f"{ours[1].rate:.0f}/s ÷ {peer[1].rate:.0f}/s ({peer[0].name})"
-            yield at_least(what, bound, ours[1].rate / peer[1].rate, how)
-        else:
-            yield at_least(what, bound, None)
+    yield _against_peers(figures, "int8", 6.0, "torch", "torch", "with torch")
+    yield _against_peers(figures, "fp16", 4.5, "torch", "torch", "with torch")
+    for engine in ENGINES:
+        yield _against_peers(figures, engine, 1.3, "openvino", engine, "with the same OpenVINO model")
     for group, words, bound in (("direct", "direct", 0.90), ("gateway", "through the gateway", 0.85)):
         for engine in ENGINES:
             what = f"throughput of {engine} {words}, to the limit in process"
@@ -80,6 +69,16 @@ def _throughput(figures: Figures) -> Iterator[Target]:
                 yield at_least(what, bound, ours[1].rate / limit.rate, how)
             else:
                 yield at_least(what, bound, None)
+
+
+def _against_peers(figures: Figures, engine: str, bound: float, group: str, peer_engine: str, words: str) -> Target:
+    """Guichet's throughput, to that of the best peer in the group."""
+    what = f"throughput of {engine}, {CONNECTIONS} connections, to the best peer {words}"
+    ours, peer = figures.best("direct", engine, CONNECTIONS), figures.best(group, peer_engine, CONNECTIONS)
+    if not ours or not peer:
+        return at_least(what, bound, None)
+    how = f"{ours[1].rate:.0f}/s ÷ {peer[1].rate:.0f}/s ({peer[0].name})"
+    return at_least(what, bound, ours[1].rate / peer[1].rate, how)
 
 
 def _latency(figures: Figures) -> Iterator[Target]:

@@ -112,6 +112,15 @@ def end_process(process: subprocess.Popen[Any]) -> None:
             process.wait()
 
 
+def end_tree(process: subprocess.Popen[Any]) -> None:
+    """End the process, then kill those of its descendants that outlive it."""
+    children: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        children = psutil.Process(process.pid).children(recursive=True)
+    end_process(process)
+    _kill(children)
+
+
 def send(request: Request, seconds: float = START_SECONDS) -> Response:
     """Send the request on a new connection; raises OSError or http.client.HTTPException."""
     connection = http.client.HTTPConnection(HOST, request.port, timeout=seconds)
@@ -129,7 +138,6 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
     """Start the commands in order and end them afterwards; yields the seconds until `request` first got a 200."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output, contextlib.ExitStack() as stack:
-        stack.callback(end_descendants)
         started = time.perf_counter()
         processes = []
         for command in commands:
@@ -142,7 +150,7 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C must reach only this process, which then ends the others.
             )
-            stack.callback(end_process, process)
+            stack.callback(end_tree, process)
             processes.append(process)
         _wait_for_200(processes, request, log)
         yield time.perf_counter() - started
@@ -165,11 +173,7 @@ def adopt_orphans() -> None:
 
 def end_descendants() -> None:
     """Kill every descendant of this process."""
-    processes = descendants()
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(processes, timeout=STOP_SECONDS)
+    _kill(descendants())
 
 
 def descendants() -> list[psutil.Process]:
@@ -211,6 +215,13 @@ def _wait_for_200(processes: list[subprocess.Popen[bytes]], request: Request, lo
             pass
         time.sleep(POLL_SECONDS)
     raise ProcessFailed(f"no 200 within {START_SECONDS} s, {last}:\n{_tail(log)}")
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=STOP_SECONDS)
 
 
 def _tail(log: Path) -> str:
