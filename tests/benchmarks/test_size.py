@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks import size
 from benchmarks.size import Measurements, propose, service_time
 from services.catalog import load_catalog
 
@@ -21,6 +22,11 @@ MEASURED = Measurements(
     memory_largest=420 * MIB,
     machine="CPU",
 )
+
+
+@pytest.fixture(autouse=True)
+def short_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(size, "SIMULATED_REQUESTS", 5_000)
 
 
 def test_the_service_time_is_decoding_and_inference_without_the_queue() -> None:
