@@ -12,7 +12,7 @@ INSTALL = $(if $(UV),$(UV) pip install --python $(@D)/bin/python,$(@D)/bin/pytho
 .DEFAULT_GOAL := help
 .PHONY: help install models run test test-fast test-images test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
-.PHONY: benchmark calibrate screenshots page-figures soak pictures tables
+.PHONY: benchmark size calibrate screenshots page-figures soak pictures tables
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -143,25 +143,27 @@ cost: install ## estimate the monthly cost: REQUESTS=number per model
 .venv-peers/.installed: pyproject.toml services/torch.txt
 	$(call install_into,the peers,--group benchmark)
 
-benchmark: install .venv-peers/.installed ## measure the services beside their peers: ARGS="--quick", see `python -m benchmarks --help`
+benchmark: install .venv-peers/.installed ## compare the services with other model servers: ARGS="--quick", see `python -m benchmarks --help`
 	@$(TETHER) $(BIN)/python -m benchmarks $(ARGS)
 
-soak: install ## twice the load the system can answer, while its parts are killed; writes docs/soak.md: FOR=600
+soak: install ## run the system at twice its capacity and kill its processes; writes docs/soak.md: FOR=600
 	@$(TETHER) $(BIN)/python -m benchmarks.soak $(if $(FOR),--seconds $(FOR))
 
-pictures: install ## send hostile pictures, Pillow's own among them, to the service; writes docs/pictures.md: ARCHIVE=pillow-….tar.gz
-	@$(TETHER) $(BIN)/python -m benchmarks.pictures $(if $(ARCHIVE),--archive $(ARCHIVE))
+pictures: install ## send hostile images to the service; writes docs/pictures.md: ARCHIVE=pillow-….tar.gz
+	@$(TETHER) $(BIN)/python -m benchmarks.hostile_images $(if $(ARCHIVE),--archive $(ARCHIVE))
 
-tables: install ## bring the tables that programs wrote into README and docs
-	@$(BIN)/python -m benchmarks.tables
+tables: install ## copy the measured tables into README and docs
+	@$(BIN)/python -m benchmarks.harness.tables
 
-calibrate: install ## measure what one instance of a model takes, and propose cpu, memory and concurrency: MODEL=name
-	@$(BIN)/python -m benchmarks.calibrate $(MODEL)
+size: install ## measure one instance of a model, and propose its cpu, memory and concurrency: MODEL=name
+	@$(BIN)/python -m benchmarks.size $(MODEL)
 
-screenshots: models ## the pictures of the page in docs/images
+calibrate: size
+
+screenshots: models ## take the screenshots of the page in docs/images
 	@$(BIN)/python -m benchmarks.page.screenshots
 
-page-figures: install ## measure the page and write its table in frontend/README.md
+page-figures: install ## measure the page's speed; writes the table in frontend/README.md
 	@$(BIN)/python -m benchmarks.page
 
 clean: ## remove the environments and the exported models

@@ -1,1 +1,1 @@
-"""What measures: one program for each table and plot in README and docs, and what they share."""
+"""Benchmarks: one program for each table and plot in README and docs, and the `harness` that they share."""

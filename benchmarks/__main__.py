@@ -1,121 +1,185 @@
-"""`python -m benchmarks`: Guichet beside its peers, in one run, on one machine, with one client."""
+"""`python -m benchmarks`: Guichet compared with other model servers, in one run, on one machine, with one client."""
 
 from __future__ import annotations
 
 import json
-import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
-from benchmarks.artifacts import NoArtifact
-from benchmarks.load import NoClient, require_client
-from benchmarks.photos import NoPhotos, default_folder, photos_in
-from benchmarks.processes import ROOT, ServerFailed, adopt_orphans, end_all
-from benchmarks.shell import run
-from benchmarks.speed.bounds import bounds
-from benchmarks.speed.candidates import PEER_BIN
-from benchmarks.speed.figures import Figures
-from benchmarks.speed.growth import REQUESTS
-from benchmarks.speed.report import markdown, screen
-from benchmarks.speed.rounds import Plan
-from benchmarks.speed.run import NotThere, Run
+from benchmarks.comparison.figures import Figures, limit, row
+from benchmarks.comparison.in_process import LargePhoto
+from benchmarks.comparison.report import report
+from benchmarks.comparison.rounds import measure_cold_starts, measure_rounds
+from benchmarks.comparison.servers import OWN, PEER_BIN, Inputs, Server, servers
+from benchmarks.comparison.targets import targets
+from benchmarks.harness.artifacts import Precision, export, torch_weights
+from benchmarks.harness.command import console, run
+from benchmarks.harness.load import require_wrk
+from benchmarks.harness.machine import Machine
+from benchmarks.harness.photos import copied, default_folder, photos_in
+from benchmarks.harness.process import ROOT, run_json
+from services.catalog import load_catalog
 
-# Wide enough for the table where the output goes to a file.
-WIDTH = 150
-DATA = "benchmark.json"
-console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+DATA: Final = "benchmark.json"
+MODEL: Final = "efficientnet-lite0"
+IN_PROCESS: Final = "benchmarks.comparison.in_process"
+LIMITS: Final[dict[str, Precision]] = {"in-process-fp16": "fp16", "in-process-int8": "int8"}
+PARTS: Final = ("cold-start", "large-photo", "sizes")
+# Above this share of the machine in use by others, warn.
+BUSY: Final = 0.1
+
+
+class Selection:
+    """What `--only` selects; everything if it is empty."""
+
+    def __init__(self, only: list[str], *, long: bool) -> None:
+        known = [server.name for server in servers()] + [*LIMITS, *PARTS]
+        for pattern in only:
+            if not any(_matches(pattern, name) for name in known):
+                raise typer.BadParameter(f"{pattern} is not one of {', '.join(known)}", param_hint="--only")
+        self._only = only
+        self.servers = [
+            server
+            for server in servers()
+            if self.wants(server.name) and (only or long or server.group != "openvino-decoder")
+        ]
+        self.limits = [engine for name, engine in LIMITS.items() if self.wants(name)]
+        if any(server.group not in OWN for server in self.servers) and not (PEER_BIN / "python").exists():
+            raise typer.BadParameter("the peers are not installed in .venv-peers; `make benchmark` does that")
+
+    def wants(self, name: str) -> bool:
+        return not self._only or any(_matches(pattern, name) for pattern in self._only)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1]))
+
+
+def measure(selection: Selection, folder: Path, scratch: Path, rounds: int, seconds: int, starts: int) -> Figures:
+    """Measure what is selected with the photos of `folder`."""
+    photos = copied(photos_in(folder), scratch / "photos")
+    bodies = scratch / "bodies"
+    bodies.write_text("".join(f"{photo.path}\n" for photo in photos))
+    catalog = load_catalog()
+    model, models = catalog[MODEL], catalog.default
+    artifacts = {engine: export(models, engine, scratch / "photos") for engine in LIMITS.values()}
+    inputs = Inputs(model, torch_weights(catalog, model), artifacts, scratch)
+    sizes = [len(photo.data) for photo in photos]
+    figures = Figures(
+        machine=Machine.here(),
+        plan={
+            "model": MODEL,
+            "title": model.title,
+            "rounds": rounds,
+            "seconds": seconds,
+            "cpu": model.cpu,
+            "memory": model.memory,
+        },
+        photos={"count": len(sizes), "median_bytes": statistics.median(sizes), "largest_bytes": max(sizes)},
+    )
+    if figures.machine.busy > BUSY:
+        console.print(
+            f"{figures.machine.busy:.0%} of this machine is busy: figures will be unreliable.", style="yellow"
+        )
+    if selection.wants("sizes"):
+        _progress("installed sizes")
+        figures.sizes = installed_sizes()
+    if selection.wants("large-photo"):
+        _progress("a photo of 12 megapixels")
+        figures.large_photo = LargePhoto(**run_json(IN_PROCESS, str(bodies)))
+    if selection.wants("cold-start"):
+        direct = [server for server in servers() if server.group == "direct"]
+        figures.cold_starts = measure_cold_starts(direct, models, inputs, photos[0].data, starts, _progress)
+    found = measure_rounds(
+        selection.servers, selection.limits, inputs, photos, bodies, rounds, seconds, progress=_progress
+    )
+    figures.rows = [row(server, found.visits[server.name], figures.sizes) for server in selection.servers]
+    figures.limits = [limit(measured) for measured in found.limits.values()]
+    return figures
+
+
+def installed_sizes() -> dict[str, dict[str, Any]]:
+    """By server, each measured in its own environment."""
+    return {server.name: _installed_size(server) for server in servers() if server.packages and _python(server)}
+
+
+def _installed_size(server: Server) -> dict[str, Any]:
+    size: dict[str, Any] = run_json("benchmarks.comparison.sizes", *server.packages, python=_python(server))
+    return size
+
+
+def _python(server: Server) -> str:
+    """The Python of the server's environment; empty if it is not installed."""
+    peers = PEER_BIN / "python"
+    return sys.executable if server.group in OWN else str(peers) if peers.exists() else ""
+
+
+def _progress(step: str) -> None:
+    console.print(f"{step} …", style="dim", markup=False)
+
+
+def write(figures: Figures, folder: Path) -> None:
+    """Write JSON, page and plot, and print the page."""
+    judged = targets(figures)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = asdict(figures) | {"targets": [asdict(target) for target in judged]}
+    (folder / DATA).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    page = report(figures, judged, "benchmark.png")
+    (folder / "benchmark.md").write_text(page, encoding="utf-8")
+    console.print(page, markup=False)
+    if figures.rows and (PEER_BIN / "python").exists():
+        command = [str(PEER_BIN / "python"), "-m", "benchmarks.plots", "comparison", str(folder / DATA)]
+        subprocess.run([*command, str(folder / "benchmark.png")], cwd=ROOT, check=True)
+    console.print(f"Written to {folder}.", style="dim")
 
 
 def main(
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this candidate or part; may be repeated, and end in * for more."),
+        typer.Option(metavar="NAME", help="Measure only this server or part; repeatable, may end in *."),
     ] = None,
     photos: Annotated[
         Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="Labelled photos, named like 281_tabby.jpg; default: foolbox's 20."
-        ),
+        typer.Option(exists=True, file_okay=False, help="Photos named like 281_tabby.jpg. Default: foolbox's 20."),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often everyone is measured, in turns.")] = 3,
-    seconds: Annotated[int, typer.Option(min=1, help="Of load at 8 connections; half of it at 1 and at 32.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of interleaved rounds.")] = 3,
+    seconds: Annotated[int, typer.Option(min=1, help="Load at 8 connections; half of it at 1 and at 32.")] = 6,
     starts: Annotated[int, typer.Option(min=1, help="Cold starts of each default model.")] = 20,
-    quick: Annotated[bool, typer.Option("--quick", help="Two short rounds, to see that everything runs.")] = False,
-    long: Annotated[
-        bool,
-        typer.Option("--long", help=f"Also {REQUESTS:,} requests to see if memory grows, and peers with our decoder."),
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Two short rounds, to check that everything runs.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Also measure the peers with Guichet's decoder.")] = False,
     output: Annotated[
-        Path | None, typer.Option(help="Where the results go; default: benchmarks/results, or .run if --quick.")
+        Path | None, typer.Option(help="Folder for the results. Default: benchmarks/results, or .run with --quick.")
     ] = None,
     again: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Measure nothing: write this folder's table and plot anew."),
+        typer.Option(exists=True, file_okay=False, help="Measure nothing; rewrite this folder's page and plot."),
     ] = None,
 ) -> None:
-    """Measure Guichet beside its peers, and say which of the project's bounds are met.
+    """Measure Guichet and its peers, and compare the figures with the project's targets.
 
-    Parts beside the candidates: sizes, large-photo, resnet152, cold-start, in-process-fp16, in-process-int8, growth.
+    Parts other than servers: sizes, large-photo, cold-start, in-process-fp16, in-process-int8.
     """
     if again:
         try:
-            figures = Figures.from_json((again / DATA).read_bytes())
+            write(Figures.from_json((again / DATA).read_bytes()), again)
         except (OSError, ValueError) as err:
-            console.print(f"{again / DATA}: cannot be read as the figures of a run: {err}", style="red", markup=False)
+            console.print(f"{again / DATA} does not contain the figures of a run: {err}", style="red", markup=False)
             raise typer.Exit(1) from err
-        _write(figures, again)
         return
     if quick:
         rounds, seconds, starts = min(rounds, 2), min(seconds, 2), min(starts, 3)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    adopt_orphans()
-    try:
-        require_client()
-        with tempfile.TemporaryDirectory(prefix="guichet-benchmark-") as scratch:
-            benchmark = Run(
-                console,
-                Path(scratch),
-                photos_in(photos or default_folder()),
-                Plan(rounds, seconds),
-                only or [],
-                long=long,
-            )
-            figures = benchmark.figures(starts, REQUESTS)
-    except (NoClient, NoPhotos, NotThere, NoArtifact, ServerFailed) as err:
-        console.print(str(err), style="red", markup=False)
-        raise typer.Exit(1) from err
-    except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="dim")
-        raise typer.Exit(130) from None
-    finally:
-        end_all()
-    _write(figures, output or (ROOT / ".run" / "benchmark" if quick else ROOT / "benchmarks" / "results"))
-
-
-def _write(figures: Figures, folder: Path) -> None:
-    """Tell the figures on the terminal, and write table, JSON and plot."""
-    verdicts = bounds(figures)
-    console.print(screen(figures, verdicts))
-    folder.mkdir(parents=True, exist_ok=True)
-    data = folder / DATA
-    data.write_text(
-        json.dumps(figures.as_dict() | {"bounds": [asdict(bound) for bound in verdicts]}, indent=1, ensure_ascii=False)
-        + "\n",
-        encoding="utf-8",
-    )
-    page = markdown(figures, verdicts, "benchmark.png")
-    (folder / "benchmark.md").write_text(f"# Guichet beside its peers\n\n{page}", encoding="utf-8")
-    if figures.rows and (PEER_BIN / "python").exists():
-        command = [str(PEER_BIN / "python"), "-m", "benchmarks.speed.plot", str(data), str(folder / "benchmark.png")]
-        subprocess.run(command, cwd=ROOT, check=True)
-    console.print(f"Written to {folder}.", style="dim")
+    require_wrk()
+    selection = Selection(only or [], long=long)
+    with tempfile.TemporaryDirectory(prefix="guichet-benchmark-") as scratch:
+        figures = measure(selection, photos or default_folder(), Path(scratch), rounds, seconds, starts)
+    write(figures, output or (ROOT / ".run" / "benchmark" if quick else ROOT / "benchmarks" / "results"))
 
 
 if __name__ == "__main__":

@@ -1,56 +1,51 @@
-"""`python -m benchmarks.gateway`: what the gateway itself costs.
+"""`python -m benchmarks.gateway`: the gateway's own cost, written to benchmarks/results/gateway.json.
 
-Measured on this machine, in pairs that take turns, and written to benchmarks/results/gateway.json:
-
-* a document with 1,000 operations over 1,000 backends: how long it takes to compile, until Envoy is ready, what memory
-  that takes, and whether the thousandth operation is found as fast as the first;
-* what the gateway adds to a request with an API key, at the median, against asking the backend itself;
-* how many requests per second one thread of Envoy carries.
-
-The backend is trivial: another Envoy that answers each request itself. The client is wrk.
+`python -m gateway serve` serves a document with 1,000 operations and backends; all backends are one Envoy that responds
+`ok` by itself. Measured: seconds until the document is compiled and until the gateway is ready, memory, the latency of
+the first and the last operation and of the backend alone, and the requests per second of one Envoy thread.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import psutil
 import typer
-import yaml
 
-from benchmarks.load import Load, NoClient, load, require_client
-from benchmarks.machine import Machine
-from benchmarks.processes import HOST
-from benchmarks.shell import run
-from gateway.check import checked
-from gateway.envoy.bootstrap import resources
-from gateway.envoy.messages import ROUTER, named, typed
-from gateway.local import Key, Local
-from gateway.process import LOGGING, Envoy, envoy_binary
-from gateway.routes import Api, Origin, built, origin
-from gateway.tether import tethered
-from tests.running import answers, free_port, wait_for
+from benchmarks.harness.command import console, run
+from benchmarks.harness.load import Load, LoadFailed, apply_load, require_wrk
+from benchmarks.harness.machine import Machine
+from benchmarks.harness.process import (
+    HOST,
+    ROOT,
+    Command,
+    Request,
+    cpu_seconds,
+    descendants,
+    environment,
+    free_ports,
+    running,
+)
+from gateway.process import envoy_binary
 
-OPERATIONS = 1000
-MANY = 32
-KEY = {"x-api-key": "benchmark"}
-RESULTS = Path(__file__).with_name("results") / "gateway.json"
+OPERATIONS: Final = 1000
+CONNECTIONS: Final = 32
+KEY: Final = "benchmark"
+RESULTS: Final = ROOT / "benchmarks" / "results" / "gateway.json"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of it; seconds, MiB, milliseconds and requests per second."""
+    """Seconds, MiB, milliseconds, requests per second; `compile` and `ready` include the start of Python."""
 
     compile_seconds: float
     ready_seconds: float
@@ -66,180 +61,148 @@ class Figures:
 
 
 TARGETS: tuple[tuple[str, Callable[[Figures], bool]], ...] = (
-    ("1,000 operations compile within 2 s", lambda f: f.compile_seconds < 2),
-    ("… and Envoy is ready within 3 s more", lambda f: f.ready_seconds < 3),
-    ("… in less than 300 MiB", lambda f: f.memory_mib < 300),
-    ("… and finds the last as fast as the first", lambda f: f.last_p50_ms < f.first_p50_ms * 1.1),
+    ("1,000 operations compile in less than 2 s", lambda f: f.compile_seconds < 2),
+    ("the gateway is ready in less than 5 s", lambda f: f.ready_seconds < 5),
+    ("Envoy takes less than 300 MiB", lambda f: f.memory_mib < 300),
+    ("the last operation is as fast as the first", lambda f: f.last_p50_ms < f.first_p50_ms * 1.1),
     ("the gateway adds less than 0.3 ms", lambda f: f.added_p50_ms < 0.3),
-    ("one thread carries more than 8,000/s", lambda f: f.one_thread_rate > 8000),
+    ("one thread serves more than 8,000 requests/s", lambda f: f.one_thread_rate > 8000),
 )
 
 
-def main(
-    seconds: Annotated[int, typer.Option(min=1, help="How long each measurement takes.")] = 3,
-    rounds: Annotated[int, typer.Option(min=1, help="How many pairs are measured.")] = 5,
-    output: Annotated[Path, typer.Option(help="The figures, as JSON.")] = RESULTS,
-) -> None:
-    """Measure what the gateway itself costs; exit code 1 if a target is missed."""
-    try:
-        require_client()
-        machine = Machine.here()
-        figures = measured(seconds, rounds)
-    except NoClient as err:
-        print(err, file=sys.stderr)
-        raise typer.Exit(1) from err
-    report = {"machine": asdict(machine), "seconds": seconds, "rounds": rounds, **asdict(figures)}
-    output.write_text(json.dumps(report, indent=2) + "\n")
-    for name, value in asdict(figures).items():
-        print(f"{name:<18}{value:10.3f}")
-    for text, is_met in TARGETS:
-        print(f"{'yes' if is_met(figures) else 'NO ':<5}{text}")
-    if not all(is_met(figures) for _, is_met in TARGETS):
-        raise typer.Exit(1)
-
-
-def measured(seconds: int, rounds: int) -> Figures:
-    with tempfile.TemporaryDirectory() as folder, trivial_backend(Path(folder)) as backend:
-        path = Path(folder) / "thousand.yaml"
-        path.write_text(yaml.safe_dump(thousand_operations(), sort_keys=False))
-        elsewhere = {origin(f"http://backend-{i}.test"): origin(f"http://{HOST}:{backend}") for i in range(OPERATIONS)}
-        compiles = [compiled(path, elsewhere) for _ in range(3)]
-        api, local, _ = compiles[0]
-        began = time.perf_counter()
-        with quiet(), Envoy(envoy_binary(), api, local, workers=1) as envoy:
-            envoy.start()
-            ready = time.perf_counter() - began
-            first, last = "/v1/a0000/predict", f"/v1/a{OPERATIONS - 1:04d}/predict"
-            process = next(
-                child
-                for child in psutil.Process().children(recursive=True)
-                if str(envoy.folder) in " ".join(child.cmdline())
-            )
-            memory = process.memory_info().rss
-            pairs = [
-                (
-                    asked(local.port, first, 1, seconds),
-                    asked(local.port, last, 1, seconds),
-                    asked(backend, "/", 1, seconds),
-                )
+def measure(seconds: int, rounds: int, folder: Path) -> Figures:
+    """Compile and serve the document; every load takes `seconds`."""
+    backend, port = free_ports(2)
+    document, keys = folder / "thousand.json", folder / "keys.json"
+    document.write_text(json.dumps(thousand_operations()))
+    keys.write_text(json.dumps([{"key": KEY, "consumer": "1"}]))
+    (folder / "backend.json").write_text(json.dumps(backend_bootstrap(backend)))
+    addresses = [f"--backend=http://backend-{i}.test=http://{HOST}:{backend}" for i in range(OPERATIONS)]
+    options = f"--port={port}", f"--keys={keys}", "--workers=1", *addresses
+    serve = (sys.executable, "-m", "gateway", "serve", str(document), *options)
+    backend_command = (str(envoy_binary()), "-c", str(folder / "backend.json"), "--disable-hot-restart")
+    direct = _request(backend, "/")
+    first, last = (_request(port, f"/v1/a{number:04d}/predict") for number in (0, OPERATIONS - 1))
+    with running([Command((*backend_command, "--concurrency", "1"), {})], direct, folder / "backend.log"):
+        compile_seconds = statistics.median(_seconds([*serve, "--bootstrap"]) for _ in range(3))
+        with running([Command(serve, {})], first, folder / "gateway.log") as ready:
+            envoy = _gateway_envoy()
+            memory = envoy.memory_info().rss
+            latencies = [[_load(one, 1, seconds).p50 * 1e3 for one in (first, last, direct)] for _ in range(rounds)]
+            rates = [
+                (*_load_with_cpu(envoy, first, seconds), _load(direct, CONNECTIONS, seconds).rate)
                 for _ in range(rounds)
             ]
-            loads = [
-                (with_cpu(process, local.port, first, seconds), asked(backend, "/", MANY, seconds))
-                for _ in range(rounds)
-            ]
+    first_p50, last_p50, direct_p50 = (statistics.median(column) for column in zip(*latencies, strict=True))
+    rate, cpu, direct_rate = (statistics.median(column) for column in zip(*rates, strict=True))
     return Figures(
-        compile_seconds=statistics.median(seconds for *_, seconds in compiles),
+        compile_seconds=compile_seconds,
         ready_seconds=ready,
         memory_mib=memory / 2**20,
-        first_p50_ms=statistics.median(first.p50 * 1e3 for first, _, _ in pairs),
-        last_p50_ms=statistics.median(last.p50 * 1e3 for _, last, _ in pairs),
-        direct_p50_ms=statistics.median(direct.p50 * 1e3 for _, _, direct in pairs),
-        gateway_p50_ms=statistics.median(first.p50 * 1e3 for first, _, _ in pairs),
-        added_p50_ms=statistics.median((first.p50 - direct.p50) * 1e3 for first, _, direct in pairs),
-        one_thread_rate=statistics.median(through.rate for (through, _), _ in loads),
-        direct_rate=statistics.median(direct.rate for _, direct in loads),
-        cpu_us_per_request=statistics.median(cpu for (_, cpu), _ in loads) * 1e6,
+        first_p50_ms=first_p50,
+        last_p50_ms=last_p50,
+        direct_p50_ms=direct_p50,
+        gateway_p50_ms=first_p50,
+        added_p50_ms=statistics.median(through - alone for through, _, alone in latencies),
+        one_thread_rate=rate,
+        direct_rate=direct_rate,
+        cpu_us_per_request=cpu * 1e6,
     )
 
 
-def compiled(path: Path, elsewhere: dict[Origin, Origin]) -> tuple[Api, Local, float]:
-    """Read, check and compile the document, and how many seconds that took."""
-    began = time.perf_counter()
-    found = checked(path)
-    assert not found.problems
-    api = built(found.document.data)
-    local = Local(free_port(), (Key(KEY["x-api-key"], "1"),), elsewhere=elsewhere)
-    made = resources(api, local)
-    json.dumps([made.listener, made.routes, made.clusters])
-    return api, local, time.perf_counter() - began
-
-
 def thousand_operations() -> dict[str, Any]:
-    """Every second path has a parameter; every operation its own backend, and a key."""
-    paths = {}
-    for i in range(OPERATIONS):
-        name = f"/v1/a{i:04d}/" + ("{id}" if i % 2 and i < OPERATIONS - 1 else "predict")
-        paths[name] = {
-            "get": {
-                "operationId": f"operation_{i}",
-                **(
-                    {"parameters": [{"in": "path", "name": "id", "type": "string", "required": True}]}
-                    if "{" in name
-                    else {}
-                ),
-                "security": [{"api_key": []}],
-                "x-google-backend": {
-                    "address": f"http://backend-{i}.test/answer",
-                    "path_translation": "CONSTANT_ADDRESS",
-                    "disable_auth": True,
-                },
-                "responses": {"200": {"description": "ok"}},
-            }
+    """An OpenAPI document; every second path has a parameter, and every operation its own backend and a key."""
+    paths: dict[str, Any] = {}
+    for number in range(OPERATIONS):
+        parameters = []
+        if number % 2 and number < OPERATIONS - 1:
+            parameters = [{"in": "path", "name": "id", "type": "string", "required": True}]
+        operation = {
+            "operationId": f"operation_{number}",
+            "parameters": parameters,
+            "security": [{"api_key": []}],
+            "x-google-backend": {
+                "address": f"http://backend-{number}.test/ok",
+                "path_translation": "CONSTANT_ADDRESS",
+                "disable_auth": True,
+            },
+            "responses": {"200": {"description": "ok"}},
         }
-    scheme = {"type": "apiKey", "name": "x-api-key", "in": "header"}
+        paths[f"/v1/a{number:04d}/{'{id}' if parameters else 'predict'}"] = {"get": operation}
     return {
         "swagger": "2.0",
         "info": {"title": "A thousand operations", "version": "1.0.0"},
-        "securityDefinitions": {"api_key": scheme},
+        "securityDefinitions": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}},
         "paths": paths,
     }
 
 
-@contextmanager
-def trivial_backend(folder: Path) -> Iterator[int]:
-    """The port of an Envoy with one thread that answers `ok` to everything."""
-    port = free_port()
-    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
-    manager = typed(
-        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="backend",
-        http_filters=[named(ROUTER, typed("extensions.filters.http.router.v3.Router"))],
-        route_config={"virtual_hosts": [{"name": "backend", "domains": ["*"], "routes": [answer]}]},
-    )
-    listener = {
-        "address": {"socket_address": {"address": HOST, "port_value": port}},
-        "filter_chains": [{"filters": [named("envoy.filters.network.http_connection_manager", manager)]}],
+def backend_bootstrap(port: int) -> dict[str, Any]:
+    """Configuration of an Envoy that responds `ok` to every request."""
+    http = "type.googleapis.com/envoy.extensions.filters"
+    route = {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "ok"}}}
+    connection_manager = {
+        "@type": f"{http}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "backend",
+        "http_filters": [
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{http}.http.router.v3.Router"}}
+        ],
+        "route_config": {"virtual_hosts": [{"name": "backend", "domains": ["*"], "routes": [route]}]},
     }
-    config = folder / "backend.json"
-    config.write_text(json.dumps({"static_resources": {"listeners": [listener]}}))
-    argv = [str(envoy_binary()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", *LOGGING]
-    process = subprocess.Popen(tethered(argv), stdout=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: answers(f"http://{HOST}:{port}"), 10, "the backend")
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+    network_filter = {"name": "envoy.filters.network.http_connection_manager", "typed_config": connection_manager}
+    address = {"socket_address": {"address": HOST, "port_value": port}}
+    return {"static_resources": {"listeners": [{"address": address, "filter_chains": [{"filters": [network_filter]}]}]}}
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """The access log is written, as it always is, but nobody reads it."""
-    saved, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
-        os.close(nowhere)
+def _request(port: int, path: str) -> Request:
+    return Request(port, path, {"x-api-key": KEY}, method="GET")
 
 
-def with_cpu(process: psutil.Process, port: int, path: str, seconds: int) -> tuple[Load, float]:
-    """A load on the gateway, and the seconds of processor time that it spent on each request."""
-    before = process.cpu_times()
-    found = asked(port, path, MANY, seconds)
-    after = process.cpu_times()
-    return found, (after.user + after.system - before.user - before.system) / found.requests
+def _seconds(command: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
 
 
-def asked(port: int, path: str, connections: int, seconds: int) -> Load:
-    """A load of GETs that are all answered, and with 200."""
-    found = load(port, path, KEY, None, connections, seconds)
-    if found.refused or found.broken:
-        raise NoClient(f"{found.refused} answers were not 200, and {found.broken} never came")
-    return found
+def _gateway_envoy() -> psutil.Process:
+    """The gateway's Envoy, a child of `python -m gateway`."""
+    gateways = [process for process in descendants() if "gateway" in process.cmdline()]
+    return next(child for gateway in gateways for child in gateway.children() if child.name().startswith("envoy"))
+
+
+def _load(request: Request, connections: int, seconds: int) -> Load:
+    """A load of GETs; raises LoadFailed if any response is not 2xx."""
+    load = apply_load(request, None, connections, seconds)
+    if load.refused or load.broken:
+        raise LoadFailed(f"{load.refused} responses were not 2xx, and {load.broken} never came")
+    return load
+
+
+def _load_with_cpu(process: psutil.Process, request: Request, seconds: int) -> tuple[float, float]:
+    """Requests per second, and CPU seconds of the process per request."""
+    before = cpu_seconds([process])
+    load = _load(request, CONNECTIONS, seconds)
+    return load.rate, (cpu_seconds([process]) - before) / load.requests
+
+
+def main(
+    seconds: Annotated[int, typer.Option(min=1, help="Duration of each load.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds; the figures are medians.")] = 5,
+    output: Annotated[Path, typer.Option(help="The JSON file to write.")] = RESULTS,
+) -> None:
+    """Measure the gateway's own cost; exit code 1 if a target is missed."""
+    require_wrk()
+    machine = Machine.here()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(seconds, rounds, Path(folder))
+    report = {"machine": asdict(machine), "seconds": seconds, "rounds": rounds, **asdict(figures)}
+    output.write_text(json.dumps(report, indent=2) + "\n")
+    for name, value in asdict(figures).items():
+        console.print(f"{name:<18}{value:10.3f}")
+    for text, is_met in TARGETS:
+        console.print(f"{'met' if is_met(figures) else 'MISSED':<8}{text}")
+    if not all(is_met(figures) for _, is_met in TARGETS):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

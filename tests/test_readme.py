@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tables import brought_in, pages
+from benchmarks.harness.tables import pages, with_tables
 from tests.running import ROOT, environment
 
 PACKAGE_PAGES = [
@@ -80,7 +80,7 @@ def test_the_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=page_id)
 def test_a_generated_table_is_the_one_its_program_wrote(page: Path) -> None:
-    assert brought_in(page) == page.read_text(encoding="utf-8")
+    assert with_tables(page) == page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PACKAGE_PAGES, ids=page_id)

@@ -1,1 +1,1 @@
-"""What the page's visitors wait for, and its pictures."""
+"""The page's speed, and its screenshots."""

@@ -1,1 +1,1 @@
-"""The peers: one server a file, set up as its own documentation says, all doing the work in `benchmarks.peers.work`."""
+"""The peers: one model server per file, set up as its documentation says, all running `benchmarks.peers.work`."""

@@ -1,7 +1,7 @@
-"""Flask behind gunicorn, done right: a process per core, one thread of computing in each.
+"""Flask on gunicorn with one single-threaded process per core.
 
-https://flask.palletsprojects.com/en/stable/deploying/gunicorn/ ; processes that each compute with all cores get in one
-another's way (torch's documentation on CPU threading), hence one thread in each.
+https://flask.palletsprojects.com/en/stable/deploying/gunicorn/
+Processes that each compute on all cores would slow one another down (see torch's documentation on CPU threading).
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ work = Work.from_environment(threads=1)
 
 @app.post("/predict")
 def predict() -> Response:
-    """The labels of the photo in the body."""
-    return jsonify(work.answer(request.get_data()))
+    """Labels of the photo in the body."""
+    return jsonify(work.predictions(request.get_data()))

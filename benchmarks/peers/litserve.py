@@ -1,7 +1,7 @@
-"""LitServe with a worker per core, as its documentation says for CPUs, and one thread of computing in each.
+"""LitServe with one single-threaded worker per core, as its documentation says for CPUs.
 
-https://lightning.ai/docs/litserve/api-reference/litserver (workers_per_device). Its guides send photos as base64 in
-JSON; here it gets the plain bytes that everybody gets, which is less work for it.
+https://lightning.ai/docs/litserve/api-reference/litserver (workers_per_device)
+Its guides send base64 in JSON; here it receives plain bytes like all others, which is less work.
 """
 
 import os
@@ -10,15 +10,13 @@ from typing import Annotated, Any
 import litserve
 from fastapi import Body
 
-from benchmarks.peers.work import CORES, Answer, Work
+from benchmarks.peers.work import CORES, Predictions, Work
 
 Photo = Annotated[bytes, Body(media_type="image/jpeg")]
 
 
-# No postponed annotations: LitServe hands them on to FastAPI.
+# LitServe passes the annotations to FastAPI, so they must not be postponed.
 class Classifier(litserve.LitAPI):
-    """Decodes and computes in the workers."""
-
     def setup(self, device: str) -> None:
         self.work = Work.from_environment(threads=1)
 
@@ -28,7 +26,7 @@ class Classifier(litserve.LitAPI):
     def predict(self, x: Any) -> Any:
         return self.work.network.scores([x])[0]
 
-    def encode_response(self, output: Any) -> Answer:
+    def encode_response(self, output: Any) -> Predictions:
         return self.work.named(output)
 
 

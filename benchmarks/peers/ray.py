@@ -1,4 +1,4 @@
-"""Ray Serve with a replica per core, and one thread of computing in each.
+"""Ray Serve with one single-threaded replica per core.
 
 https://docs.ray.io/en/latest/serve/getting_started.html and its tutorial on serving ResNet.
 """
@@ -12,23 +12,20 @@ import ray
 from ray import serve
 from starlette.requests import Request
 
-from benchmarks.peers.work import CORES, Answer, Work
+from benchmarks.peers.work import CORES, Predictions, Work
 
 
 @serve.deployment(num_replicas=CORES, ray_actor_options={"num_cpus": 1}, max_ongoing_requests=32)
 class Classifier:
-    """One replica."""
-
     def __init__(self) -> None:
         self.work = Work.from_environment(threads=1)
 
-    async def __call__(self, request: Request) -> Answer:
-        return self.work.answer(await request.body())
+    async def __call__(self, request: Request) -> Predictions:
+        return self.work.predictions(await request.body())
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
-        # On loopback alone, with a core for each replica and nothing that was started before.
         ray.init(
             address="local",
             num_cpus=CORES,

@@ -1,7 +1,7 @@
-"""What every peer does with a photo: JPEG bytes -> pixels -> network -> the five best labels.
+"""The work of every peer: JPEG bytes to the five best labels.
 
-Three ways, told by BENCHMARK_ENGINE: `torch`, as people write it; `openvino`, with the services' own artifact and
-Pillow at its best; `openvino-decoder`, with the services' decoder besides, so that only the frameworks are compared.
+BENCHMARK_ENGINE says how: `torch`, as usually written; `openvino`, with Guichet's artifact and Pillow;
+`openvino-decoder`, also with Guichet's decoder, which leaves only the frameworks to compare.
 """
 
 from __future__ import annotations
@@ -20,17 +20,15 @@ from services.artifact import Preprocess, read_labels, read_receipt
 
 CORES = len(os.sched_getaffinity(0))
 TOP = 5
-Answer = list[dict[str, str | float]]
+Predictions = list[dict[str, str | float]]
 
 
 class Network(Protocol):
-    """Pixels as this network takes them, and their scores."""
-
     def pixels(self, image: bytes) -> Any:
-        """One photo, ready for `scores`."""
+        """One photo as `scores` takes it."""
 
     def scores(self, batch: Sequence[Any]) -> np.ndarray:
-        """float32 [photos, labels], each row adding up to one."""
+        """float32 [photos, labels]; each row sums to one."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Work:
 
     @classmethod
     def from_environment(cls, threads: int) -> Work:
-        """The work that the environment names, with so many threads of computing in this process."""
+        """The work that the environment's variables describe, with that many threads in this process."""
         artifact = Path(os.environ["BENCHMARK_ARTIFACT"])
         receipt = read_receipt(artifact)
         engine = os.environ["BENCHMARK_ENGINE"]
@@ -53,18 +51,18 @@ class Work:
             network = OpenvinoNetwork(artifact, receipt.preprocess, threads, decoder=engine == "openvino-decoder")
         return cls(network, read_labels(artifact, receipt))
 
-    def answer(self, image: bytes) -> Answer:
+    def predictions(self, image: bytes) -> Predictions:
         """The best labels of one photo."""
         return self.named(self.network.scores([self.network.pixels(image)])[0])
 
-    def named(self, scores: np.ndarray) -> Answer:
+    def named(self, scores: np.ndarray) -> Predictions:
         """The best labels with their scores."""
         best = np.argsort(-scores)[:TOP]
         return [{"label": self.labels[i], "score": round(float(scores[i]), 6)} for i in best]
 
 
 class TorchNetwork:
-    """The network in torch, eager, on torchvision's transforms."""
+    """Eager torch with torchvision's transforms."""
 
     def __init__(self, weights: Path, name: str, preprocess: Preprocess, threads: int) -> None:
         import torch
@@ -86,8 +84,8 @@ class TorchNetwork:
         )
 
     def pixels(self, image: bytes) -> Any:
-        with Image.open(io.BytesIO(image)) as picture:
-            return self._transform(picture.convert("RGB"))
+        with Image.open(io.BytesIO(image)) as photo:
+            return self._transform(photo.convert("RGB"))
 
     def scores(self, batch: Sequence[Any]) -> np.ndarray:
         torch = self._torch
@@ -97,17 +95,13 @@ class TorchNetwork:
 
 
 class OpenvinoNetwork:
-    """The services' artifact; any thread may ask for scores."""
+    """Guichet's artifact; `scores` may be called from any thread."""
 
     def __init__(self, artifact: Path, preprocess: Preprocess, threads: int, *, decoder: bool) -> None:
         import openvino as ov
 
         self._preprocess, self._decoder = preprocess, decoder
-        settings = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": str(threads),
-            "INFERENCE_NUM_THREADS": str(threads),
-        }
+        settings = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
         core = ov.Core()
         self._compiled = core.compile_model(core.read_model(artifact / "model.xml"), "CPU", settings)
         self._requests = [self._compiled.create_infer_request() for _ in range(threads)]
@@ -118,16 +112,14 @@ class OpenvinoNetwork:
 
             return decoded_pixels(image, self._preprocess)
         resize, crop = self._preprocess.resize, self._preprocess.crop
-        with Image.open(io.BytesIO(image)) as picture:
-            # libjpeg decodes at 1/2, 1/4 or 1/8 for less, and only what the crop shows is resized.
-            picture.draft("RGB", (resize, resize))
-            width, height = picture.size
+        with Image.open(io.BytesIO(image)) as photo:
+            # The fastest way with Pillow: decode at a reduced size, and resize only the crop.
+            photo.draft("RGB", (resize, resize))
+            width, height = photo.size
             side = min(width, height) * crop / resize
             left, top = (width - side) / 2, (height - side) / 2
             filter_ = Image.Resampling[self._preprocess.interpolation.upper()]
-            return np.asarray(
-                picture.convert("RGB").resize((crop, crop), filter_, (left, top, left + side, top + side))
-            )
+            return np.asarray(photo.convert("RGB").resize((crop, crop), filter_, (left, top, left + side, top + side)))
 
     def scores(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         logits = np.stack([self._logits(pixels) for pixels in batch])
@@ -139,7 +131,7 @@ class OpenvinoNetwork:
         try:
             request = self._requests.pop()
         except IndexError:
-            # More threads ask at once than compute: the network itself makes them wait for their turn.
+            # More callers than streams: OpenVINO queues them.
             request = self._compiled.create_infer_request()
         try:
             request.infer([pixels[np.newaxis]], share_inputs=True)

@@ -1,1 +1,1 @@
-"""What the measured figures come to at scale."""
+"""What the measured figures amount to at scale: arithmetic and a simulation."""

@@ -1,1 +1,1 @@
-"""The whole system under more load than it can answer, while its parts are killed."""
+"""The whole system under overload, while its processes are killed."""

@@ -1,10 +1,9 @@
-"""The whole system for one model, running: its processes found, weighed, killed and kept apart."""
+"""`make run` of one model as a running system whose processes can be measured and killed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from benchmarks.processes import ROOT, free_ports
+from benchmarks.harness.process import ROOT, ProcessFailed, end_process, environment, free_ports, memory, wait_for
 from gateway.tether import tethered
 from services.catalog import load_catalog
 
@@ -25,49 +24,42 @@ START_SECONDS: Final = 120
 
 
 @dataclass(frozen=True)
-class Weight:
-    """Bytes of memory of the service's processes at a moment (monotonic), and which process then answered."""
+class Sample:
+    """The service's bytes of memory (PSS) at a moment (monotonic), and the process that spoke HTTP then."""
 
     at: float
     size: int
-    worker: int
+    http_process: int
 
 
 @dataclass
 class System:
-    """What `make run` starts for one model."""
+    """The processes of `python -m deploy local` for one model."""
 
     model: str
     port: int
     supervisor: psutil.Process
-    memory: list[Weight] = field(default_factory=list)
-
-    @property
-    def arbiter(self) -> psutil.Process:
-        """gunicorn's, of the model's service."""
-        found = [one for one in self.supervisor.children() if "services.classifier" in one.cmdline()]
-        return found[0]
+    samples: list[Sample] = field(default_factory=list)
 
     @property
     def service(self) -> list[psutil.Process]:
-        """All processes of the model's service."""
-        arbiter = self.arbiter
-        return [arbiter, *arbiter.children(recursive=True)]
+        """All processes of the model's service, its first one first."""
+        first = next(one for one in self.supervisor.children() if "services.classifier" in one.cmdline())
+        return [first, *first.children(recursive=True)]
 
     @property
-    def worker(self) -> psutil.Process:
-        """The process that speaks HTTP: the one with the threads."""
-        return max(self.arbiter.children(), key=lambda child: child.num_threads())
+    def http_process(self) -> psutil.Process:
+        """The service's process that holds connections."""
+        processes = self.service
+        return next((one for one in processes if _connected(one)), processes[0])
+
+    def kill_http_process(self) -> None:
+        self.http_process.kill()
 
     def kill_worker(self) -> None:
-        self.worker.kill()
-
-    def kill_child(self) -> None:
-        """One of the processes that answer."""
-        worker = self.worker
-        for fork_server in self.arbiter.children():
-            if fork_server != worker and (children := fork_server.children()):
-                children[0].kill()
+        """Kill a process that decodes and infers: one without children that speaks no HTTP."""
+        http_process = self.http_process
+        next(one for one in self.service if one != http_process and not one.children()).kill()
 
     def kill_envoy(self) -> None:
         for process in self.supervisor.children(recursive=True):
@@ -75,71 +67,74 @@ class System:
                 process.kill()
 
     def fill_disk(self) -> None:
-        """From now on the service cannot write a byte to a file: what a full disk does, and to the service alone."""
+        """From now on the service cannot write to files, as if the disk were full."""
         self._limit_files(0)
 
     def free_disk(self) -> None:
         self._limit_files(psutil.RLIM_INFINITY)
 
-    def weigh(self) -> None:
-        """Note what the service's processes hold in memory; what they share counts once."""
-        with contextlib.suppress(psutil.Error, IndexError, ValueError):
-            size = sum(one.memory_full_info().pss for one in self.service)
-            self.memory.append(Weight(time.monotonic(), size, self.worker.pid))
+    def sample_memory(self) -> None:
+        with contextlib.suppress(psutil.Error, StopIteration):
+            self.samples.append(Sample(time.monotonic(), memory(self.service), self.http_process.pid))
 
-    def keep_apart(self, processors: set[int]) -> None:
-        """From now on, all of the system but the model's service runs on these processors alone."""
+    def confine(self, cpus: set[int]) -> None:
+        """From now on everything but the model's service runs on these CPUs only."""
         service = {one.pid for one in self.service}
         for process in [self.supervisor, *self.supervisor.children(recursive=True)]:
             if process.pid not in service:
                 for thread in process.threads():
-                    os.sched_setaffinity(thread.id, processors)
+                    os.sched_setaffinity(thread.id, cpus)
 
     def _limit_files(self, most: int) -> None:
-        # Not Envoy: for this way of filling a disk it knows no other answer than to end.
+        # Only the service: Envoy exits when it cannot write.
         for process in self.service:
             with contextlib.suppress(psutil.Error):
                 process.rlimit(psutil.RLIMIT_FSIZE, (most, psutil.RLIM_INFINITY))
 
 
+def _connected(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(one.status == psutil.CONN_ESTABLISHED for one in process.net_connections("tcp"))
+    return False
+
+
 @contextmanager
-def system(model: str, folder: Path) -> Iterator[System]:
-    """`make run` of one model, ready; ended with the block."""
+def running_system(model: str, folder: Path) -> Iterator[System]:
+    """Start the system and wait until it is ready; ends it with the block.
+
+    The service gets as many CPUs as its catalog entry says, and everything else, this process included, the others.
+    """
     port, page = free_ports(2)
     command = [sys.executable, "-m", "deploy", "local", f"--gateway-port={port}", f"--frontend-port={page}"]
     command += [f"--api-key={KEY}", f"--state={folder}"]
-    mine = os.sched_getaffinity(0)
-    given = processors_of_the_service(model)
-    os.sched_setaffinity(0, given)
-    with (folder / "output").open("wb") as output:
+    cpus = os.sched_getaffinity(0)
+    service_cpus = cpus_of_service(load_catalog()[model].cpu, cpus)
+    os.sched_setaffinity(0, service_cpus)
+    log = folder / "output"
+    with log.open("wb") as output:
         process = subprocess.Popen(
             tethered(command),
             cwd=ROOT,
-            env=os.environ | {"MODELS": model, "COLUMNS": "120"},
+            env=environment(MODELS=model, COLUMNS="120"),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        until = time.monotonic() + START_SECONDS
-        while b"curl " not in (folder / "output").read_bytes():
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError((folder / "output").read_text(errors="replace"))
-            time.sleep(0.1)
-        started = System(model, port, psutil.Process(process.pid))
-        if rest := mine - given:
-            started.keep_apart(rest)
-            os.sched_setaffinity(0, rest)
-        yield started
+        wait_for(lambda: process.poll() is not None or b"curl " in log.read_bytes(), START_SECONDS, "the system")
+        if process.poll() is not None:
+            raise ProcessFailed(log.read_text(errors="replace"))
+        system = System(model, port, psutil.Process(process.pid))
+        if others := cpus - service_cpus:
+            system.confine(others)
+            os.sched_setaffinity(0, others)
+        yield system
     finally:
-        os.sched_setaffinity(0, mine)
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        os.sched_setaffinity(0, cpus)
+        end_process(process)
 
 
-def processors_of_the_service(model: str) -> set[int]:
-    """As many of this machine's as the catalog gives an instance, where that leaves some to everything else."""
-    mine = sorted(os.sched_getaffinity(0))
-    cpu = load_catalog()[model].cpu
-    return set(mine[:cpu] if cpu < len(mine) else mine)
+def cpus_of_service(count: int, cpus: set[int]) -> set[int]:
+    """The first `count` CPUs, or all of them if that would leave none to everything else."""
+    return set(sorted(cpus)[:count]) if count < len(cpus) else cpus

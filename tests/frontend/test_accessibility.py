@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.stub_gateway import StubGateway, answer
 from tests.browsers import DESK, PHONE, needs_chromium
 from tests.frontend.conftest import Visitor, give_files
-from tests.frontend.stub_gateway import StubGateway, answer
 from tests.running import Photo
 
 pytestmark = needs_chromium

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from benchmarks.harness.stub_gateway import StubGateway, answer, problem, stub_gateway
 from frontend.client import GatewayClient, GatewayError, server_timing
-from tests.frontend.stub_gateway import StubGateway, answer, problem, stub_gateway
 
 MODEL = "efficientnet-lite0"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.stub_gateway import StubGateway, answer, problem
 from tests.browsers import PHONE, needs_chromium
 from tests.frontend.conftest import PICTURES, Visitor, give_files
-from tests.frontend.stub_gateway import StubGateway, answer, problem
 from tests.running import Photo, wait_for
 
 pytestmark = needs_chromium

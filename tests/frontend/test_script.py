@@ -9,8 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.harness.stub_gateway import StubGateway, answer, problem, stub_gateway
 from frontend.settings import settings
-from tests.frontend.stub_gateway import StubGateway, answer, problem, stub_gateway
 from tests.running import ROOT, wait_for
 
 URL = "https://pictures.example/cat.jpg"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.stub_gateway import StubGateway, stub_gateway
 from frontend.pictures import Picture, at_address
 from frontend.snippets import Request, curl, hugging_face, python
-from tests.frontend.stub_gateway import StubGateway, stub_gateway
 
 NAMES = ["cat.jpg", "my cat's “best” $HOME `id` picture.jpg", "-", "--help.jpg", 'quote".jpg']
 MODEL = "efficientnet-lite1"

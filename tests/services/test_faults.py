@@ -28,6 +28,7 @@ import pytest
 import requests
 from PIL import Image
 
+from benchmarks.harness.hostile_images import encoded
 from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch.fetch import fetch_image
@@ -37,7 +38,6 @@ from services.logs import LineFormatter, Redaction
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
 from tests.services.fake_model import StartFake
 from tests.services.fetch.sites import is_silent, site
-from tests.services.images import encoded
 from tests.services.raw_http import (
     Reference,
     connection,

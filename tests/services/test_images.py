@@ -1,7 +1,7 @@
 """Hostile pictures over HTTP, sent to the real service: what each is answered, and what it costs.
 
 Cases 21 to 33, 54 and 64 of the hostile inputs; test_pixels has the same of the decoder alone, and
-`python -m benchmarks.pictures` sends Pillow's own collection too.
+`python -m benchmarks.hostile_images` sends Pillow's own collection too.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ import pytest
 import requests
 from PIL import Image
 
-from benchmarks.processes import pss
-from services.catalog import load_catalog
-from tests.running import Photo, Service, StartService, wait_for
-from tests.services.images import (
-    Picture,
+from benchmarks.harness.cost import Cost, measure_cost
+from benchmarks.harness.hostile_images import (
+    HostileImage,
     encoded,
     gradient,
-    hostile_pictures,
-    largest_pictures,
+    hostile_images,
+    largest_images,
     mutations,
     sixteen_bit_png,
 )
-from tests.services.measure_cost import Cost, weighed
+from benchmarks.harness.process import pss
+from services.catalog import load_catalog
+from tests.running import Photo, Service, StartService, wait_for
 from tests.services.raw_http import Reference, require_discretion, require_log_lines
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc")
@@ -66,7 +66,7 @@ def post(service: Service, data: bytes, content_type: str = "image/jpeg") -> req
 
 
 def sent(service: Service, data: bytes) -> tuple[requests.Response, Cost]:
-    return weighed(service.process.pid, lambda: post(service, data))
+    return measure_cost(service.process.pid, lambda: post(service, data))
 
 
 def predictions(service: Service, data: bytes) -> dict[str, float]:
@@ -82,9 +82,9 @@ def require_same(found: dict[str, float], expected: dict[str, float], within: fl
     assert max(abs(found[label] - expected[label]) for label in expected) <= within
 
 
-@pytest.mark.parametrize("picture", hostile_pictures(), ids=str)
+@pytest.mark.parametrize("picture", hostile_images(), ids=str)
 def test_a_hostile_picture_has_its_answer_costs_little_and_harms_nobody(
-    service: Service, reference: Reference, picture: Picture
+    service: Service, reference: Reference, picture: HostileImage
 ) -> None:
     answer, cost = sent(service, picture.made())
     code = "" if answer.status_code == 200 else answer.json()["code"]
@@ -276,7 +276,7 @@ def test_eight_of_the_largest_pictures_at_once_fit_in_the_memory_of_an_instance(
     looking.start()
     try:
         with ThreadPoolExecutor(model.concurrency) as pool:
-            for picture in largest_pictures()[:2]:
+            for picture in largest_images()[:2]:
                 data = picture.made()
                 answers = list(pool.map(lambda body: post(service, body), [data] * model.concurrency))
                 assert {answer.status_code for answer in answers} == {picture.status}, picture

@@ -1,0 +1,249 @@
+"""A stub of the gateway for the page: real HTTP and routes, predictions derived from the image, faults on demand.
+
+It counts requests, so that tests can check that nothing was sent twice.
+`python -m benchmarks.harness.stub_gateway PORT` runs it by hand, with models that take 50, 100 and 150 ms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+LABELS = (
+    *("tabby", "tiger cat", "Egyptian cat", "lynx", "espresso", "cup", "coffee mug", "eggnog", "missile", "projectile"),
+    *(
+        "space shuttle",
+        "radio telescope",
+        "tench",
+        "goldfish",
+        "koala",
+        "black swan",
+        "flatworm",
+        "robin",
+        "jay",
+        "kite",
+    ),
+)
+TITLES = {
+    "efficientnet-lite0": "EfficientNet-Lite0",
+    "efficientnet-lite1": "EfficientNet-Lite1",
+    "efficientnet-lite2": "EfficientNet-Lite2",
+}
+
+
+@dataclass
+class Behaviour:
+    """How one model responds; may be changed while the server runs."""
+
+    delay: float = 0.0
+    # Every request waits until this is set, as if the service were starting.
+    awake: threading.Event | None = None
+    # Respond to every request with this: (status, headers, body).
+    broken: tuple[int, dict[str, str], bytes] | None = None
+    # Respond to the first predict requests with these, one each.
+    first: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    # Predict requests wait until this is set.
+    gate: threading.Event | None = None
+
+
+class StubGateway(ThreadingHTTPServer):
+    """The server; `predicts` counts the predict requests per model and image."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, port: int = 0, titles: dict[str, str] = TITLES) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.titles = titles
+        self.key = "test-key"
+        self.lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Restore default behaviour and clear all counts."""
+        self.models = {name: Behaviour() for name in self.titles}
+        self.directory: tuple[int, dict[str, str], bytes] | None = None
+        self.predicts: Counter[tuple[str, str]] = Counter()
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
+        # When each model last sent a prediction, in milliseconds since 1970.
+        self.answered: dict[str, float] = {}
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def predictions(self, name: str, image: bytes, top_k: int) -> list[dict[str, Any]]:
+        """Twenty labels with scores that sum to one, determined by the model and the image alone."""
+        seed = hashlib.sha256(image).digest()
+        shift = 0 if image and seed[0] % 2 else sorted(self.models).index(name)
+        weights = [2.0 ** -(rank + seed[1] / 256) for rank in range(len(LABELS))]
+        total = sum(weights)
+        order = [LABELS[(seed[2] + shift + rank * 7) % len(LABELS)] for rank in range(len(LABELS))]
+        return [
+            {"label": label, "score": weight / total}
+            for label, weight in list(zip(order, weights, strict=True))[:top_k]
+        ]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StubGateway
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        with suppress(ConnectionError, TimeoutError):  # the client disconnected
+            super().handle()
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+    def _answer(self, body: bytes) -> None:
+        server, url = self.server, urlsplit(self.path)
+        with server.lock:
+            server.requests.append((self.command, self.path, dict(self.headers)))
+        if self.headers.get("x-api-key") != server.key:
+            return self._json(401, {"code": 401, "message": "UNAUTHENTICATED: the API key is missing or not known."})
+        if url.path == "/v1/models":
+            if server.directory:
+                return self._send(*server.directory)
+            return self._json(200, {"models": [self._entry(name) for name in server.models]})
+        parts = url.path.strip("/").split("/")
+        if parts[:2] != ["v1", "models"] or len(parts) > 4 or len(parts) < 3 or parts[2] not in server.models:
+            return self._json(404, {"code": 404, "message": "The current request is not defined by this API."})
+        name, what = parts[2], parts[3] if len(parts) == 4 else "card"
+        behaviour = server.models[name]
+        if what == "predict":
+            with server.lock:
+                server.predicts[name, hashlib.sha256(body).hexdigest()] += 1
+                server.bodies.append(body)
+        if behaviour.broken:
+            return self._send(*behaviour.broken)
+        if behaviour.awake and not behaviour.awake.wait(60):
+            return self._json(504, {"code": 504, "message": "upstream request timeout"})
+        if what == "ready":
+            return self._json(200, {"status": "ready"})
+        if what == "card":
+            return self._json(200, self._card(name))
+        if what == "predict" and self.command == "POST":
+            return self._predict(name, body, parse_qs(url.query))
+        return self._json(405, {"code": 405, "message": "The method is not allowed here."})
+
+    def _predict(self, name: str, body: bytes, query: dict[str, list[str]]) -> None:
+        server, behaviour = self.server, self.server.models[name]
+        with server.lock:
+            if behaviour.first:
+                return self._send(*behaviour.first.pop(0))
+        if behaviour.gate and not behaviour.gate.wait(60):
+            return self._json(504, {"code": 504, "message": "upstream request timeout"})
+        started = time.perf_counter()
+        time.sleep(behaviour.delay)
+        infer = (time.perf_counter() - started) * 1000
+        image = body
+        if body[:1] == b"{":
+            image = json.loads(body).get("url", "").encode()
+        elif not body:
+            return self._problem(400, "body_missing", "The request has no body; send an image.")
+        answer = server.predictions(name, image, int(query.get("top_k", ["5"])[0]))
+        timing = f"decode;dur=1.2, queue;dur=0.3, infer;dur={infer:.1f}"
+        with server.lock:
+            server.answered[name] = time.time() * 1000
+        return self._json(200, answer, {"Server-Timing": timing, "X-Model": name, "X-Model-Version": "0123456789ab"})
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        route = f"/v1/models/{name}"
+        return {
+            "name": name,
+            "title": self.server.titles[name],
+            "input": {"width": 224, "height": 224},
+            "labels": len(LABELS),
+            "predict": f"{route}/predict",
+        }
+
+    def _card(self, name: str) -> dict[str, Any]:
+        return {
+            **self._entry(name),
+            "architecture": name,
+            "precision": "fp16",
+            "version": "0123456789ab",
+            "receipt": {
+                "agreement": {"top1": 1.0},
+                "weights": {"sha256": "0" * 64},
+                "versions": {"openvino": "2026.4.1"},
+            },
+        }
+
+    def _problem(self, status: int, code: str, detail: str) -> None:
+        self._json(status, problem(status, code, detail), {"Content-Type": "application/problem+json"})
+
+    def _json(self, status: int, document: object, headers: dict[str, str] | None = None) -> None:
+        self._send(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(document).encode())
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        request_id = self.headers.get("X-Request-Id")
+        if request_id and "X-Request-Id" not in headers:
+            self.send_header("X-Request-Id", request_id)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def problem(status: int, code: str, detail: str) -> dict[str, Any]:
+    """A service's error body."""
+    return {
+        "type": f"/errors/{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": "from-the-service",
+        "error": detail,
+    }
+
+
+def answer(status: int, document: object, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """A canned JSON response; header names use _ for -."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status, {"Content-Type": "application/json", **named}, json.dumps(document).encode()
+
+
+@contextmanager
+def stub_gateway(port: int = 0, titles: dict[str, str] = TITLES) -> Iterator[StubGateway]:
+    """A running stub, stopped at the end."""
+    server = StubGateway(port, titles)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+if __name__ == "__main__":
+    with stub_gateway(int(sys.argv[1]) if len(sys.argv) > 1 else 8090) as running:
+        for index, behaviour in enumerate(running.models.values()):
+            behaviour.delay = 0.05 * (index + 1)
+        print(running.address, running.key, flush=True)
+        threading.Event().wait()

@@ -1,1 +1,0 @@
-"""What precision costs and buys."""
