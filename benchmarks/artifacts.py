@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from benchmarks.processes import ROOT
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 from services.catalog import Catalog, Model
 from services.export.errors import WeightsUnavailable
 from services.export.weights import fetched_weights
@@ -37,7 +37,7 @@ def exported(models: Sequence[Model], precision: Precision, calibration: Path) -
         cache.symlink_to(shared)
     command = [sys.executable, "-m", "services.export", f"--precision={precision}", f"--calibration={calibration}"]
     run = subprocess.run(
-        tethered([*command, f"--output={output}", *(model.name for model in models)]), cwd=ROOT, check=False
+        die_with_parent([*command, f"--output={output}", *(model.name for model in models)]), cwd=ROOT, check=False
     )
     if run.returncode:
         raise NoArtifact(f"no {precision} artifact could be made, so {precision} is not measured")

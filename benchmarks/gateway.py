@@ -33,13 +33,14 @@ from benchmarks.load import Load, NoClient, load, require_client
 from benchmarks.machine import Machine
 from benchmarks.processes import HOST
 from benchmarks.shell import run
-from gateway.check import checked
+from gateway.api import Api, Origin, build_api, origin
+from gateway.api_keys import Key
+from gateway.check import check_document
+from gateway.die_with_parent import die_with_parent
 from gateway.envoy.bootstrap import resources
+from gateway.envoy.envoy_process import LOGGING, Envoy, envoy_binary
 from gateway.envoy.messages import ROUTER, named, typed
-from gateway.local import Key, Local
-from gateway.process import LOGGING, Envoy, envoy_binary
-from gateway.routes import Api, Origin, built, origin
-from gateway.tether import tethered
+from gateway.runtime import Runtime
 from tests.running import answers, free_port, wait_for
 
 OPERATIONS = 1000
@@ -102,11 +103,13 @@ def measured(seconds: int, rounds: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder, trivial_backend(Path(folder)) as backend:
         path = Path(folder) / "thousand.yaml"
         path.write_text(yaml.safe_dump(thousand_operations(), sort_keys=False))
-        elsewhere = {origin(f"http://backend-{i}.test"): origin(f"http://{HOST}:{backend}") for i in range(OPERATIONS)}
-        compiles = [compiled(path, elsewhere) for _ in range(3)]
-        api, local, _ = compiles[0]
+        backend_overrides = {
+            origin(f"http://backend-{i}.test"): origin(f"http://{HOST}:{backend}") for i in range(OPERATIONS)
+        }
+        compiles = [compiled(path, backend_overrides) for _ in range(3)]
+        api, runtime, _ = compiles[0]
         began = time.perf_counter()
-        with quiet(), Envoy(envoy_binary(), api, local, workers=1) as envoy:
+        with quiet(), Envoy(envoy_binary(), api, runtime, workers=1) as envoy:
             envoy.start()
             ready = time.perf_counter() - began
             first, last = "/v1/a0000/predict", f"/v1/a{OPERATIONS - 1:04d}/predict"
@@ -118,14 +121,14 @@ def measured(seconds: int, rounds: int) -> Figures:
             memory = process.memory_info().rss
             pairs = [
                 (
-                    asked(local.port, first, 1, seconds),
-                    asked(local.port, last, 1, seconds),
+                    asked(runtime.port, first, 1, seconds),
+                    asked(runtime.port, last, 1, seconds),
                     asked(backend, "/", 1, seconds),
                 )
                 for _ in range(rounds)
             ]
             loads = [
-                (with_cpu(process, local.port, first, seconds), asked(backend, "/", MANY, seconds))
+                (with_cpu(process, runtime.port, first, seconds), asked(backend, "/", MANY, seconds))
                 for _ in range(rounds)
             ]
     return Figures(
@@ -143,16 +146,16 @@ def measured(seconds: int, rounds: int) -> Figures:
     )
 
 
-def compiled(path: Path, elsewhere: dict[Origin, Origin]) -> tuple[Api, Local, float]:
+def compiled(path: Path, backend_overrides: dict[Origin, Origin]) -> tuple[Api, Runtime, float]:
     """Read, check and compile the document, and how many seconds that took."""
     began = time.perf_counter()
-    found = checked(path)
-    assert not found.problems
-    api = built(found.document.data)
-    local = Local(free_port(), (Key(KEY["x-api-key"], "1"),), elsewhere=elsewhere)
-    made = resources(api, local)
+    found = check_document(path)
+    assert not found.diagnostics
+    api = build_api(found.document.data)
+    runtime = Runtime(free_port(), (Key(KEY["x-api-key"], "1"),), backend_overrides=backend_overrides)
+    made = resources(api, runtime)
     json.dumps([made.listener, made.routes, made.clusters])
-    return api, local, time.perf_counter() - began
+    return api, runtime, time.perf_counter() - began
 
 
 def thousand_operations() -> dict[str, Any]:
@@ -204,7 +207,7 @@ def trivial_backend(folder: Path) -> Iterator[int]:
     config = folder / "backend.json"
     config.write_text(json.dumps({"static_resources": {"listeners": [listener]}}))
     argv = [str(envoy_binary()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", *LOGGING]
-    process = subprocess.Popen(tethered(argv), stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(die_with_parent(argv), stdout=subprocess.DEVNULL)
     try:
         wait_for(lambda: answers(f"http://{HOST}:{port}"), 10, "the backend")
         yield port

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.processes import HOST
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 
 # What the load before left unanswered is out of the way by then.
 SETTLE_SECONDS: Final = 0.5
@@ -54,7 +54,7 @@ def load(port: int, path: str, headers: Mapping[str, str], bodies: Path | None, 
     time.sleep(SETTLE_SECONDS)
     command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
     run = subprocess.run(
-        tethered([*command, f"--script={SCRIPT}", f"http://{HOST}:{port}{path}"]),
+        die_with_parent([*command, f"--script={SCRIPT}", f"http://{HOST}:{port}{path}"]),
         env=os.environ
         | {
             "BENCHMARK_BODIES": str(bodies or os.devnull),

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import psutil
 
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 
 ROOT: Final = Path(__file__).parents[1]
 HOST: Final = "127.0.0.1"
@@ -112,7 +112,7 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
 def told(module: str, *arguments: str, python: str = sys.executable) -> dict[str, Any]:
     """What a program of this folder says in its last line, as JSON; raises ServerFailed where it fails."""
     run = subprocess.run(
-        tethered([python, "-m", module, *arguments]),
+        die_with_parent([python, "-m", module, *arguments]),
         cwd=ROOT,
         env=inherited(),
         capture_output=True,
@@ -146,7 +146,7 @@ def inherited() -> dict[str, str]:
 
 def _started(command: Command, output: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        tethered(command.argv),
+        die_with_parent(command.argv),
         cwd=ROOT,
         env=inherited() | dict(command.variables),
         stdin=subprocess.DEVNULL,

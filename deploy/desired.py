@@ -12,7 +12,7 @@ from deploy.errors import SettingsError
 from deploy.served import must_fit, served
 from deploy.settings import Settings
 from deploy.steps import placeholder, value_name
-from gateway.spec import openapi_document
+from gateway.product.document import openapi_document
 from services.catalog import Catalog, Model
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deploy.errors import SettingsError
-from gateway.spec import public_document
+from gateway.product.document import public_document
 from services.catalog import Catalog, Model
 
 # The only thing in the document that is not OpenAPI's: what `GET /v1/models` answers.

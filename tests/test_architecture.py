@@ -101,7 +101,9 @@ def within_torch(path: Path) -> bool:
         ),
         pytest.param("services.catalog", ("torch", "flask", "openvino", "numpy"), id="catalog"),
         pytest.param(
-            "gateway.spec, gateway.tether", ("torch", "flask", "openvino", "streamlit", "google"), id="gateway"
+            "gateway.product.document, gateway.die_with_parent",
+            ("torch", "flask", "openvino", "streamlit", "google"),
+            id="gateway",
         ),
         pytest.param("frontend.client, frontend.settings", ("torch", "flask", "openvino", "google"), id="frontend"),
         pytest.param("deploy.__main__", ("torch", "flask", "openvino", "streamlit", "google"), id="deploy"),

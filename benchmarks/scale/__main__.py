@@ -22,7 +22,7 @@ from benchmarks.shell import run
 from benchmarks.tables import write_between_markers
 from deploy.cost import ANSWER_BYTES, MONTH_SECONDS, Price, read_prices
 from deploy.manifests import gib
-from gateway.spec import openapi_document
+from gateway.product.document import openapi_document
 from services.catalog import Model, load_catalog
 
 RESULTS: Final = ROOT / "benchmarks" / "results"

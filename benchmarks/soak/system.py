@@ -17,7 +17,7 @@ from typing import Final
 import psutil
 
 from benchmarks.processes import ROOT, free_ports
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 from services.catalog import load_catalog
 
 KEY: Final = "soak"
@@ -113,7 +113,7 @@ def system(model: str, folder: Path) -> Iterator[System]:
     os.sched_setaffinity(0, given)
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            tethered(command),
+            die_with_parent(command),
             cwd=ROOT,
             env=os.environ | {"MODELS": model, "COLUMNS": "120"},
             stdin=subprocess.DEVNULL,

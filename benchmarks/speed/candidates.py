@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from benchmarks.processes import HOST, ROOT, Command
-from gateway.spec import openapi_document
+from gateway.product.document import openapi_document
 from services.artifact import read_labels, read_receipt
 from services.catalog import Model
 from services.classifier.settings import available_cpus

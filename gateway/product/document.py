@@ -1,8 +1,7 @@
-"""The product's OpenAPI document: the pattern in `openapi.yaml`, repeated for every model, with real addresses."""
+"""The product's OpenAPI document: `openapi.yaml` with the paths of each model and the addresses filled in."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
@@ -12,50 +11,51 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from gateway.document import read_document
 from services.catalog import Model
 
-PATTERN = Path(__file__).with_name("openapi.yaml")
+SOURCE = Path(__file__).parents[1] / "openapi.yaml"
 
 
 class AddressError(ValueError):
-    """An address that is missing, or is not the root of a service."""
+    """An address is missing, or is not the root URL of a service."""
 
 
 def openapi_document(
     models: Iterable[Model], addresses: Mapping[str, str], directory: str, *, host: str | None = None
 ) -> dict[str, Any]:
-    """The document that Google API Gateway takes and the local gateway runs on.
+    """The document for Google API Gateway and for the local gateway.
 
     `addresses` maps each model's name to the root URL of its service, `directory` is the root URL of the directory, and
-    `host` is the name under which the API is reached, where it is known.
+    `host` is the host name of the API, if known.
     """
-    pattern = _pattern()
-    directory = _root(directory, "the directory")
-    once = {"directory": directory}
+    source = read_document(SOURCE).data
+    directory = _root_url(directory, "the directory")
+    shared = {"directory": directory}
     document = {
-        "swagger": pattern["swagger"],
-        "info": pattern["info"],
+        "swagger": source["swagger"],
+        "info": source["info"],
         **({"host": host} if host else {}),
-        **{key: pattern[key] for key in ("schemes", "produces", "security", "securityDefinitions")},
-        "tags": [tag for tag in pattern["tags"] if "{name}" not in tag["name"]],
-        "paths": {path: _filled(item, once) for path, item in pattern["paths"].items() if "{name}" not in path},
-        "responses": pattern["responses"],
-        "definitions": pattern["definitions"],
+        **{key: source[key] for key in ("schemes", "produces", "security", "securityDefinitions")},
+        "tags": [tag for tag in source["tags"] if "{name}" not in tag["name"]],
+        "paths": {path: _filled(item, shared) for path, item in source["paths"].items() if "{name}" not in path},
+        "responses": source["responses"],
+        "definitions": source["definitions"],
     }
     metrics: list[Any] = []
     limits: list[Any] = []
     for model in models:
         if model.name not in addresses:
-            raise AddressError(f"{model.name} has no address: give --address {model.name}=URL")
-        words = _words(model, _root(addresses[model.name], model.name), directory)
-        document["tags"] += [_filled(tag, words) for tag in pattern["tags"] if "{name}" in tag["name"]]
+            raise AddressError(f"{model.name} has no address; pass --address {model.name}=URL")
+        values = _values(model, _root_url(addresses[model.name], model.name), directory)
+        document["tags"] += [_filled(tag, values) for tag in source["tags"] if "{name}" in tag["name"]]
         document["paths"] |= {
-            _filled(path, words): _filled(_without_quota(item) if model.quota is None else item, words)
-            for path, item in pattern["paths"].items()
+            _filled(path, values): _filled(_without_quota(item) if model.quota is None else item, values)
+            for path, item in source["paths"].items()
             if "{name}" in path
         }
         if model.quota is not None:
-            management = _filled(pattern["x-google-management"], words)
+            management = _filled(source["x-google-management"], values)
             metrics += management["metrics"]
             limits += management["quota"]["limits"]
     if metrics:
@@ -64,7 +64,7 @@ def openapi_document(
 
 
 def public_document(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same document for everyone to read: nothing in it says what stands behind the gateway, or bounds it."""
+    """The document without `x-google-` extensions, which contain the addresses of backends and the quotas."""
 
     def without_extensions(node: Any) -> Any:
         if isinstance(node, Mapping):
@@ -76,12 +76,12 @@ def public_document(document: Mapping[str, Any]) -> dict[str, Any]:
         return node
 
     public: dict[str, Any] = without_extensions(document)
-    # Without schemes and host, a page that shows the document calls the host that it came from.
+    # Without schemes and host, Swagger UI calls the host that served the document.
     return {key: value for key, value in public.items() if key not in ("schemes", "host")}
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:
-    """The document as YAML that a person likes to read: no aliases, and paragraphs as paragraphs."""
+    """The document as readable YAML: no aliases, and multi-line strings as blocks."""
 
     def readable(node: Any) -> Any:
         if isinstance(node, Mapping):
@@ -98,9 +98,9 @@ def as_yaml(document: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def _words(model: Model, service: str, directory: str) -> dict[str, Any]:
-    """What stands in the pattern's braces."""
-    asked = "" if model.quota is None else f" and {model.quota} requests per minute and project"
+def _values(model: Model, service: str, directory: str) -> dict[str, Any]:
+    """The values of the placeholders in the source."""
+    quota = "" if model.quota is None else f" and {model.quota} requests per minute and project"
     return {
         "name": model.name,
         "id": model.name.replace("-", "_"),
@@ -109,22 +109,22 @@ def _words(model: Model, service: str, directory: str) -> dict[str, Any]:
         "directory": directory,
         "deadline": int(model.deadline) if model.deadline.is_integer() else model.deadline,
         "quota": model.quota,
-        "limits": f"This model has a deadline of {model.deadline:g} s{asked}.",
+        "limits": f"This model has a deadline of {model.deadline:g} s{quota}.",
     }
 
 
-def _filled(node: Any, words: Mapping[str, Any]) -> Any:
-    """A copy of `node` with every word in braces replaced; a string that is nothing else takes the word's own type."""
+def _filled(node: Any, values: Mapping[str, Any]) -> Any:
+    """A copy of `node` with its placeholders replaced; a string that is only a placeholder takes the value's type."""
     if isinstance(node, Mapping):
-        return {_filled(key, words): _filled(value, words) for key, value in node.items()}
+        return {_filled(key, values): _filled(value, values) for key, value in node.items()}
     if isinstance(node, list):
-        return [_filled(item, words) for item in node]
+        return [_filled(item, values) for item in node]
     if not isinstance(node, str):
         return node
-    for word, value in words.items():
-        if node == f"{{{word}}}":
+    for name, value in values.items():
+        if node == f"{{{name}}}":
             return value
-        node = node.replace(f"{{{word}}}", str(value))
+        node = node.replace(f"{{{name}}}", str(value))
     return node
 
 
@@ -135,16 +135,8 @@ def _without_quota(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _root(address: str, whose: str) -> str:
+def _root_url(address: str, whose: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
         raise AddressError(f"the address of {whose} should be a root URL such as https://x.a.run.app, not {address!r}")
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _pattern() -> dict[str, Any]:
-    pattern: dict[str, Any] = YAML(typ="safe", pure=True).load(PATTERN)
-    for item in pattern["paths"].values():
-        for operation in item.values():
-            operation["responses"] = {str(code): response for code, response in operation["responses"].items()}
-    return copy.deepcopy(pattern)

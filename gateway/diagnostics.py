@@ -1,4 +1,4 @@
-"""What can be wrong with a document: a place, a sentence, and what to do about it."""
+"""What `check` reports about a document: where, what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# The keys and indexes that lead from the document's root to a value.
 Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One thing that Google would refuse or that would differ here; `fatal` unless it is only worth a warning."""
+class Diagnostic:
+    """An error if `fatal`, which keeps the document from being deployed or served; otherwise a warning."""
 
     place: Place
     message: str
@@ -27,12 +28,12 @@ class Problem:
         return f"{self.json_path}: {self.message}; {self.remedy}"
 
 
-class UnsupportedSpec(Exception):
-    """The document cannot be run; `problems` holds every reason."""
+class UnsupportedDocument(Exception):
+    """The document cannot be served; `diagnostics` holds every reason."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(map(str, self.diagnostics)))
 
 
 def json_path(place: Place) -> str:

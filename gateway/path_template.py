@@ -4,7 +4,7 @@
     Segments = Segment { "/" Segment }
     Segment  = "*" | "**" | Literal | "{" Name [ "=" Segments ] "}"
 
-`*` stands for one segment, `**` for the rest, and after `**` only literals may follow.
+`*` matches one segment, `**` any number; only literals may follow `**`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from functools import cached_property
 
 ONE, REST = "*", "**"
 UNRESERVED = r"A-Za-z0-9._~\-"
-# What a path holds on its way through the gateway: nothing else can ever be matched.
+# The characters of a path after the gateway has normalised it: a template with any others can never match.
 LITERAL = re.compile(rf"(?:[{UNRESERVED}!$&'()+,;=:@]|%[0-9A-Fa-f]{{2}})+")
 NAME = re.compile(r"[^{}=/]+")
 
 
-class TemplateError(ValueError):
-    """The template cannot be used: the message says why, `remedy` what to write."""
+class PathTemplateError(ValueError):
+    """The template is invalid, or can never match; `remedy` says what to write instead."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Variable:
-    """A name for the segments from `start` up to `stop`; a negative `stop` counts from the end of the path (-1)."""
+    """A variable bound to the segments from `start` up to `stop`; a negative `stop` counts from the path's end (-1)."""
 
     name: str
     start: int
@@ -38,8 +38,8 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Template:
-    """A parsed template; `text` is how the document writes it."""
+class PathTemplate:
+    """A parsed path template; `text` is the source."""
 
     text: str
     segments: tuple[str, ...]
@@ -48,17 +48,17 @@ class Template:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it stands for one path only (and that path with a slash at its end)."""
+        """Whether it matches a single path (with or without a trailing slash)."""
         return ONE not in self.segments and REST not in self.segments
 
     @property
     def path(self) -> str:
-        """The one path of an exact template."""
+        """The path that an exact template matches."""
         return "/" + "/".join(self.segments)
 
     @cached_property
     def prefix(self) -> str:
-        """What every path of this template begins with."""
+        """The literal prefix of every path that the template matches."""
         if self.is_exact:
             return self.path
         wild = min(self.segments.index(kind) for kind in (ONE, REST) if kind in self.segments)
@@ -66,22 +66,22 @@ class Template:
 
     @cached_property
     def regex(self) -> str:
-        """An RE2 expression for the whole path, with one slash more tolerated at its end."""
+        """An RE2 expression for the whole path; a trailing slash is allowed."""
         patterns = {ONE: "[^/]+", REST: ".*"}
         path = "".join(f"/{patterns.get(segment, re.escape(segment))}" for segment in self.segments)
         return f"{path}/?" + (f":{re.escape(self.verb)}" if self.verb else "")
 
     @property
     def shape(self) -> tuple[tuple[str, ...], str]:
-        """Equal for templates that stand for the same paths, whatever their variables are called."""
+        """Equal for templates that match the same paths: it leaves out the names of the variables."""
         return self.segments, self.verb
 
     @cached_property
     def order(self) -> tuple[tuple[int, str], ...]:
-        """Sorts templates by precedence: segment by segment, a literal before `*` before `**`.
+        """Sort key for precedence: segment by segment, a literal before `*` before `**`.
 
-        A template comes before those that go on where it ends, for `**` may go on with nothing. After `**`, and where
-        a verb follows, the longer one comes first.
+        A template comes before longer ones that begin like it, because `**` also matches nothing; but after `**`, and
+        before a verb, the longer template comes first.
         """
         rank = {ONE: 1, REST: 2}
         path = [(rank.get(segment, 0), segment) for segment in self.segments]
@@ -90,20 +90,20 @@ class Template:
         return (*path, *verb, end)
 
 
-def parse_template(text: str) -> Template:
-    """The template that `text` writes; TemplateError says what is wrong with it."""
+def parse_path_template(text: str) -> PathTemplate:
+    """Parse a path template; PathTemplateError if it is invalid or can never match."""
     if not text.startswith("/"):
-        raise TemplateError("is a path that does not begin with '/'", f"write /{text}")
+        raise PathTemplateError("does not begin with '/'", f"write /{text}")
     if any(mark in text for mark in "?#"):
-        raise TemplateError(
-            "can never be reached: a query or a fragment is no part of the path",
-            "declare what follows as query parameters",
+        raise PathTemplateError(
+            "can never match: the path template contains a query or fragment",
+            "declare query parameters under `parameters`",
         )
     body = text[1:]
     if body.endswith("/"):
         body = body[:-1]
     if not body:
-        return Template(text, ())
+        return PathTemplate(text, ())
     body, verb = _split_verb(body)
     segments: list[str] = []
     found: list[tuple[str, int, int]] = []
@@ -111,7 +111,7 @@ def parse_template(text: str) -> Template:
         if part.startswith("{") and part.find("}") == len(part) - 1:
             name, _, inner = part[1:-1].partition("=")
             if not NAME.fullmatch(name):
-                raise TemplateError(f"has the variable {part}, which has no name", "write {name} or {name=**}")
+                raise PathTemplateError(f"the variable {part} has no name", "write {name} or {name=**}")
             start = len(segments)
             segments += [_segment(piece) for piece in (inner.split("/") if "=" in part else [ONE])]
             found.append((name, start, len(segments)))
@@ -119,38 +119,40 @@ def parse_template(text: str) -> Template:
             segments.append(_segment(part))
     _check_rest(segments)
     names = [name for name, *_ in found]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise TemplateError(f"has the variable {{{min(twice)}}} twice", "give each variable its own name")
+    if duplicates := {name for name in names if names.count(name) > 1}:
+        raise PathTemplateError(f"the variable {{{min(duplicates)}}} is used twice", "give each variable its own name")
     rest = segments.index(REST) if REST in segments else len(segments)
     variables = tuple(
         Variable(name, start, stop - len(segments) - 1 if start <= rest < stop else stop) for name, start, stop in found
     )
-    return Template(text, tuple(segments), variables, verb)
+    return PathTemplate(text, tuple(segments), variables, verb)
 
 
 def _split_verb(body: str) -> tuple[str, str]:
-    """A verb follows a variable: elsewhere a colon is just a character of the segment."""
+    """Split off a custom verb. Only a variable can be followed by one: other colons belong to the segment."""
     head, brace, verb = body.rpartition("}:")
     if not brace:
         return body, ""
     if not LITERAL.fullmatch(verb) or ":" in verb:
-        raise TemplateError(f"ends in ':{verb}', which is no verb", "write letters after the colon, as in {id}:cancel")
+        raise PathTemplateError(
+            f"':{verb}' is not a valid custom verb", "write letters after the colon, as in {id}:cancel"
+        )
     return head + "}", verb
 
 
 def _parts(body: str) -> list[str]:
-    """The body cut at its slashes, but not at those inside braces."""
+    """Split at slashes outside braces."""
     parts, depth = [""], 0
     for character in body:
         depth += (character == "{") - (character == "}")
         if depth not in (0, 1):
-            raise TemplateError("has braces that do not match", "open and close each variable: {name}")
+            raise PathTemplateError("has unbalanced braces", "write each variable as {name}")
         if character == "/" and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
     if depth:
-        raise TemplateError("has braces that do not match", "open and close each variable: {name}")
+        raise PathTemplateError("has unbalanced braces", "write each variable as {name}")
     return parts
 
 
@@ -158,27 +160,28 @@ def _segment(part: str) -> str:
     if part in (ONE, REST):
         return part
     if "{" in part or "}" in part or ONE in part:
-        raise TemplateError(
-            f"has the segment '{part}', which is a variable in part only",
-            "let the variable be the whole segment, as in /items/{id}",
+        raise PathTemplateError(
+            f"the segment '{part}' is only partly a variable, which Google does not support",
+            "make the variable the whole segment, as in /items/{id}",
         )
     if not part:
-        raise TemplateError("can never be reached: the gateway merges '//' into '/'", "leave the empty segment out")
+        raise PathTemplateError("can never match: the gateway merges '//' into '/'", "remove the empty segment")
     if part in (".", ".."):
-        raise TemplateError(f"can never be reached: the gateway resolves '{part}'", "write the path it leads to")
+        raise PathTemplateError(f"can never match: the gateway resolves '{part}'", "write the resolved path")
     if not LITERAL.fullmatch(part):
-        raise TemplateError(
-            f"can never be reached: '{part}' holds what no path may hold", "percent-encode it, as in /caf%C3%A9"
+        raise PathTemplateError(
+            f"can never match: '{part}' contains characters that are not allowed in a path",
+            "percent-encode them, as in /caf%C3%A9",
         )
     for code in re.findall("%([0-9A-Fa-f]{2})", part):
         if re.fullmatch(f"[{UNRESERVED}]", chr(int(code, 16))):
             character = chr(int(code, 16))
-            raise TemplateError(
-                f"can never be reached: the gateway turns '%{code}' into '{character}'", f"write '{character}'"
+            raise PathTemplateError(
+                f"can never match: the gateway decodes '%{code}' to '{character}'", f"write '{character}'"
             )
     return part
 
 
 def _check_rest(segments: list[str]) -> None:
     if REST in segments and any(kind in segments[segments.index(REST) + 1 :] for kind in (ONE, REST)):
-        raise TemplateError("has a variable after '**'", "let '**' be the last variable")
+        raise PathTemplateError("has a variable after '**'", "make '**' the last variable")

@@ -1,9 +1,9 @@
-"""The gateway's own answers, in Google's words: `{"code": 404, "message": "…"}`."""
+"""The gateway's own error responses, with Google's messages: `{"code": 404, "message": "…"}`."""
 
 from __future__ import annotations
 
+from gateway.api import Api
 from gateway.envoy.messages import CONSUMER_NUMBER, Message, named, typed
-from gateway.routes import Api
 
 NOT_DEFINED = "The current request is not defined by this API."
 KEY_MISSING = (
@@ -15,7 +15,7 @@ UNREACHABLE = "upstream connect error or disconnect/reset before headers. reset 
 
 
 def local_reply_config(api: Api) -> Message:
-    """Envoy's reasons, each with Google's status and message; every other reply keeps its own."""
+    """Google's status and message for each of these reasons; Envoy's other responses keep their own."""
     not_enabled = f"PERMISSION_DENIED: API {api.service} is not enabled for the project."
     exhausted = (
         f"RESOURCE_EXHAUSTED: Quota exceeded of service '{api.service}' for consumer"
@@ -29,7 +29,7 @@ def local_reply_config(api: Api) -> Message:
             {**reason("unknown_api_key"), "body": {"inline_string": KEY_INVALID}, "status_code": 400},
             {**reason("client_not_allowed"), "body": {"inline_string": not_enabled}, "status_code": 403},
             {**reason("local_rate_limited"), "body_format_override": body_format(exhausted)},
-            # The body was too long to be kept for a second attempt: the first has failed, and that is what counts.
+            # The first attempt failed, and the body is too long to have been kept for a retry: report the failure.
             {
                 **reason("request_payload_exceeded_retry_buffer_limit"),
                 "body": {"inline_string": UNREACHABLE},
@@ -40,7 +40,7 @@ def local_reply_config(api: Api) -> Message:
 
 
 def reason(details: str) -> Message:
-    """A reply that Envoy makes for this reason."""
+    """Matches responses that Envoy sends for this reason."""
     only = typed(
         "extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=f"response.code_details == '{details}'"
     )

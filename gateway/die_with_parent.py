@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, not even one that is killed with -9."""
+"""Ties a child process to its parent: the kernel kills the child when the parent dies, even of SIGKILL."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 
-def tethered(argv: Sequence[str]) -> list[str]:
-    """The command, wrapped so that the kernel kills it when the thread that started it ends, where it can do so."""
-    return [*_tether(), *argv]
+def die_with_parent(argv: Sequence[str]) -> list[str]:
+    """The command, wrapped so that it is killed when the thread that starts it ends; unchanged without `setpriv`."""
+    return [*_setpriv(), *argv]
 
 
 @lru_cache(maxsize=1)
-def _tether() -> tuple[str, ...]:
+def _setpriv() -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return ()
