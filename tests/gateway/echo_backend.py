@@ -1,4 +1,4 @@
-"""A backend that says what it was sent."""
+"""Backends for tests: one that echoes requests, and one that resets connections."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Echo(ThreadingHTTPServer):
-    """Answers `{backend, method, path, headers, body_bytes}`; `?status=` chooses the status, `?sleep=` waits.
+    """Responds with `{backend, method, path, headers, body_bytes}`; `?status=` sets the status, `?sleep=` waits.
 
-    `requests` counts what arrived. While `hold` is cleared, answers to `?hold` wait.
+    `requests` counts requests. `?hold` sets `held` and waits until `hold` is set.
     """
 
     daemon_threads = True
@@ -36,18 +36,18 @@ class Echo(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no concern of the test."""
+        """Ignore clients that disconnect."""
 
 
 class EchoHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Echo
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         with self.server.lock:
             self.server.requests += 1
         query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-        said = {
+        content = {
             "backend": self.server.name,
             "method": self.command,
             "path": self.path,
@@ -59,7 +59,7 @@ class EchoHandler(BaseHTTPRequestHandler):
             self.server.hold.wait(30)
         if "sleep" in query:
             threading.Event().wait(float(query["sleep"][0]))
-        body = json.dumps(said).encode()
+        body = json.dumps(content).encode()
         self.send_response(int(query.get("status", ["200"])[0]))
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -67,7 +67,7 @@ class EchoHandler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = answer
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = respond
 
     def body_bytes(self) -> int:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -87,7 +87,7 @@ class EchoHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Echo]:
+def echo_backend(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Echo]:
     server = Echo(name, port)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -103,8 +103,8 @@ def echo(name: str, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterato
 
 
 @dataclass
-class Stumbling:
-    """A backend that hangs up on the first `failures` requests without a word, and then answers 200."""
+class ResettingBackend:
+    """A backend that closes the connection of the first `failures` requests without a response, then responds 200."""
 
     failures: int
     attempts: int = 0
@@ -133,21 +133,21 @@ class Stumbling:
 
 
 @contextmanager
-def stumbling(failures: int) -> Iterator[Stumbling]:
-    server = Stumbling(failures)
+def resetting_backend(failures: int) -> Iterator[ResettingBackend]:
+    server = ResettingBackend(failures)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         yield server
     finally:
-        # A close alone would leave `accept` waiting.
+        # `close` alone would leave `accept` waiting.
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
         thread.join()
 
 
 def main() -> None:
-    """`python -m tests.gateway.echo NAME PORT`: a backend that can be killed."""
+    """`python -m tests.gateway.echo_backend NAME PORT`: a backend in a process that can be killed."""
     name, port = sys.argv[1:]
     Echo(name, int(port)).serve_forever()
 

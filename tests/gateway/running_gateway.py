@@ -1,4 +1,4 @@
-"""Real gateways: `python -m gateway serve` in a process of its own."""
+"""Gateways in processes of their own: `python -m gateway serve`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from gateway.operations import METHODS
-from tests.gateway.asking import Answer, Headers, ask
+from tests.gateway.echo_backend import Echo
+from tests.gateway.http_client import Headers, Response, send
+from tests.gateway.jwt_issuer import JwtIssuer
 from tests.running import ROOT, end_process, environment, free_port, wait_for
 
 START_SECONDS = 20
@@ -26,8 +27,8 @@ KEYS = [
 
 
 @dataclass
-class Gateway:
-    """A running gateway; `lines` is what it has printed."""
+class RunningGateway:
+    """A gateway's process; `lines` and `errors` are its standard output and standard error so far."""
 
     port: int
     process: subprocess.Popen[str]
@@ -35,8 +36,8 @@ class Gateway:
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def ask(self, line: str, headers: Headers = (), body: bytes | None = None) -> Answer:
-        return ask(self.port, line, headers, body)
+    def send(self, line: str, headers: Headers = (), body: bytes | None = None) -> Response:
+        return send(self.port, line, headers, body)
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -44,13 +45,33 @@ class Gateway:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
 
+@dataclass(frozen=True)
+class SharedGateway:
+    """The gateway on `all_features.yaml`, its backends and the issuers it accepts."""
+
+    gateway: RunningGateway
+    rose: Echo
+    tulip: Echo
+    gardeners: JwtIssuer
+    florists: JwtIssuer
+    admin_port: int
+
+    def send(self, line: str, headers: Headers = (), body: bytes | None = None) -> Response:
+        return self.gateway.send(line, headers, body)
+
+    @property
+    def forwarded(self) -> int:
+        """The number of requests that have reached a backend."""
+        return self.rose.requests + self.tulip.requests
+
+
 def start(
     document: Path,
     *arguments: str,
     keys: Path | None = None,
     variables: Mapping[str, str] | None = None,
-) -> Gateway:
-    """The gateway, not waited for."""
+) -> RunningGateway:
+    """Start a gateway without waiting for it."""
     port = free_port()
     command = [sys.executable, "-m", "gateway", "serve", str(document), f"--port={port}", *arguments]
     if keys is not None:
@@ -64,16 +85,18 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
     )
-    gateway = Gateway(port, process, document)
-    for stream, into in ((process.stdout, gateway.lines), (process.stderr, gateway.errors)):
-        threading.Thread(target=_read, args=(stream, into), daemon=True).start()
+    assert process.stdout
+    assert process.stderr
+    gateway = RunningGateway(port, process, document)
+    for stream, lines in ((process.stdout, gateway.lines), (process.stderr, gateway.errors)):
+        threading.Thread(target=_read, args=(stream, lines), daemon=True).start()
     return gateway
 
 
-def _read(stream: Any, into: list[str]) -> None:
+def _read(stream: IO[str], lines: list[str]) -> None:
     with stream:
         for line in stream:
-            into.append(line.rstrip("\n"))
+            lines.append(line.rstrip("\n"))
 
 
 @contextmanager
@@ -83,8 +106,8 @@ def serving(
     *arguments: str,
     keys: object = KEYS,
     variables: Mapping[str, str] | None = None,
-) -> Iterator[Gateway]:
-    """A gateway on the document, ready; ended afterwards."""
+) -> Iterator[RunningGateway]:
+    """A gateway on the document, started and ready; stopped afterwards."""
     path = folder / "document.json"
     path.write_text(json.dumps(document))
     (folder / "keys.yaml").write_text(json.dumps(keys))
@@ -96,41 +119,10 @@ def serving(
         end_process(gateway.process)
 
 
-def wait_until_ready(gateway: Gateway) -> None:
+def wait_until_ready(gateway: RunningGateway) -> None:
     ready = f"gateway ready on http://127.0.0.1:{gateway.port}"
     wait_for(lambda: ready in gateway.lines or gateway.process.poll() is not None, START_SECONDS, "the gateway")
     assert ready in gateway.lines, gateway.errors
-
-
-def document(paths: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """An OpenAPI 2.0 document with these paths; operations need to say only what matters to the test."""
-    filled = {
-        path: {
-            key: {"responses": {"200": {"description": "ok"}}, **value} if key in METHODS else value
-            for key, value in item.items()
-        }
-        for path, item in paths.items()
-    }
-    return {"swagger": "2.0", "info": {"title": "test", "version": "1"}, **more, "paths": filled}
-
-
-def backend(address: str, translation: str = "APPEND_PATH_TO_ADDRESS", **more: Any) -> dict[str, Any]:
-    """An `x-google-backend`; no ID token unless the test asks for one."""
-    return {"address": address, "path_translation": translation, "disable_auth": True, **more}
-
-
-API_KEY = {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}}
-
-
-def operation(
-    address: str, translation: str = "APPEND_PATH_TO_ADDRESS", *, key: bool = False, **more: Any
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {"x-google-backend": backend(address, translation, **more)}
-    return fields | ({"security": [{"api_key": []}]} if key else {})
-
-
-def one_path(url: str, path: str = "/x", **more: Any) -> dict[str, Any]:
-    return document({path: {"get": operation(url)}}, **more)
 
 
 def accepts(port: int) -> bool:
@@ -142,5 +134,6 @@ def accepts(port: int) -> bool:
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m gateway` to its end."""
     command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

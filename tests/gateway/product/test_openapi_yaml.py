@@ -1,4 +1,4 @@
-"""The contract names every code that a service may answer with."""
+"""The document names every error code of the services."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import ast
 from tests.running import ROOT
 
 
-def declared() -> set[str]:
-    """The values of `code` in the problems of the services: `status, code = HTTPStatus.X, "word"`."""
+def declared_codes() -> set[str]:
+    """Every `code` in the services' problems: `status, code = HTTPStatus.X, "code"`."""
     found = set()
     for source in (ROOT / "services").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
@@ -24,8 +24,8 @@ def declared() -> set[str]:
     return found
 
 
-def test_the_contract_names_every_code_of_the_services() -> None:
-    contract = (ROOT / "gateway" / "openapi.yaml").read_text(encoding="utf-8")
-    codes = declared()
+def test_the_document_names_every_code_of_the_services() -> None:
+    document = (ROOT / "gateway" / "openapi.yaml").read_text(encoding="utf-8")
+    codes = declared_codes()
     assert {"overloaded", "body_too_large", "image_corrupt"} <= codes
-    assert {code for code in codes if f"`{code}`" not in contract} == set()
+    assert {code for code in codes if f"`{code}`" not in document} == set()

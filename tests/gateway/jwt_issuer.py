@@ -1,4 +1,4 @@
-"""Issuers of JWTs, each with a key of its own."""
+"""An issuer of JWTs with its own key, and a server for its key set."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, HMACAlgorithm, RSAAlgorithm
 
 
-class Issuer:
-    """Signs with RS256, ES256 or HS256."""
+class JwtIssuer:
+    """Signs tokens with RS256, ES256 or HS256."""
 
     def __init__(self, name: str, audience: str, algorithm: str) -> None:
         self.name = name
@@ -44,23 +44,23 @@ class Issuer:
         return json.dumps({"keys": [{**key, "kid": self.name, "alg": self.algorithm}]})
 
     def token(self, **claims: Any) -> str:
-        """A good one, but for the claims given; a claim that is None is left out."""
-        good = {"iss": self.name, "sub": "someone", "aud": self.audience, "exp": int(time.time()) + 3600}
-        written = {name: value for name, value in (good | claims).items() if value is not None}
-        return jwt.encode(written, self.key, algorithm=self.algorithm, headers={"kid": self.name})
+        """A valid token with these claims changed; a claim that is None is left out."""
+        valid = {"iss": self.name, "sub": "someone", "aud": self.audience, "exp": int(time.time()) + 3600}
+        merged = {name: value for name, value in (valid | claims).items() if value is not None}
+        return jwt.encode(merged, self.key, algorithm=self.algorithm, headers={"kid": self.name})
 
 
 @contextmanager
 def key_server(jwks: str) -> Iterator[str]:
-    """An issuer's web server: `/jwks`, and where that is under `/.well-known/openid-configuration`."""
+    """Serves `/jwks`, and its URL in `/.well-known/openid-configuration`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            said = jwks if self.path == "/jwks" else json.dumps({"jwks_uri": f"{url}/jwks"})
+            body = jwks if self.path == "/jwks" else json.dumps({"jwks_uri": f"{url}/jwks"})
             self.send_response(200)
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(said.encode())
+            self.wfile.write(body.encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -1,4 +1,4 @@
-"""Documents and the bootstraps they become: as written down, and as Envoy itself accepts them."""
+"""The examples: documents and the bootstraps they become."""
 
 import json
 import subprocess
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.process import envoy_binary
-from tests.gateway.golden import EXAMPLES, compiled, examples, golden
+from gateway.envoy.envoy_process import envoy_binary
+from tests.gateway.update_golden import EXAMPLES, actual_bootstrap, examples, golden_bootstrap
 
 
 @pytest.fixture(params=examples(), ids=lambda path: path.name)
@@ -16,13 +16,15 @@ def example(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def test_a_document_becomes_the_bootstrap_that_is_written_down(example: Path) -> None:
-    assert json.loads(json.dumps(compiled(example))) == golden(example), "see tests/gateway/golden.py"
+def test_a_document_becomes_its_golden_bootstrap(example: Path) -> None:
+    actual = json.loads(json.dumps(actual_bootstrap(example)))
+    assert actual == golden_bootstrap(example), "run `python -m tests.gateway.update_golden` and read the difference"
 
 
+@pytest.mark.integration
 def test_envoy_accepts_the_bootstrap(example: Path, tmp_path: Path) -> None:
     config = tmp_path / "bootstrap.json"
-    config.write_text(json.dumps(golden(example)))
+    config.write_text(json.dumps(golden_bootstrap(example)))
     command = [str(envoy_binary()), "--mode", "validate", "-c", str(config), "--disable-hot-restart", "-l", "error"]
     run = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=30, check=False)
     assert run.returncode == 0, run.stderr

@@ -1,4 +1,4 @@
-"""Requests as they are written: nothing normalises a path or a header on the way to the gateway."""
+"""An HTTP client that does not normalise paths or headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response; header names are in lower case."""
 
     status: int
@@ -26,33 +26,33 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """The gateway's own words."""
+        """The message of an error response of the gateway."""
         assert self.headers["content-type"] == "application/json"
-        said = self.json
-        assert set(said) == {"code", "message"}
-        assert said["code"] == self.status
-        message: str = said["message"]
+        error = self.json
+        assert set(error) == {"code", "message"}
+        assert error["code"] == self.status
+        message: str = error["message"]
         return message
 
 
-def ask(port: int, line: str, headers: Headers = (), body: bytes | None = None, timeout: float = 20) -> Answer:
-    """`ask(8080, "GET /v1/models")` on a connection of its own."""
+def send(port: int, line: str, headers: Headers = (), body: bytes | None = None, timeout: float = 20) -> Response:
+    """`send(8080, "GET /v1/models")` on a new connection."""
     connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        return ask_on(connection, line, headers, body)
+        return send_on(connection, line, headers, body)
     finally:
         connection.close()
 
 
-def ask_on(connection: HTTPConnection, line: str, headers: Headers = (), body: bytes | None = None) -> Answer:
+def send_on(connection: HTTPConnection, line: str, headers: Headers = (), body: bytes | None = None) -> Response:
     method, _, target = line.partition(" ")
     connection.putrequest(method, target, skip_accept_encoding=True)
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         connection.putheader(name, value)
     if body is not None:
         connection.putheader("Content-Length", str(len(body)))
-    # A gateway that refuses a body early may close before all of it is written; its answer is there all the same.
+    # A gateway that rejects a body early may close the connection before all of it is written, but has responded.
     with suppress(BrokenPipeError, ConnectionResetError):
         connection.endheaders(body)
     response = connection.getresponse()
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+    return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
