@@ -1,4 +1,4 @@
-"""Checks JSON values against the definitions of an OpenAPI 2.0 document, where a field that is not defined is an error."""
+"""Checks values against the definitions of an OpenAPI 2.0 document; a field that is not defined is an error."""
 
 from __future__ import annotations
 

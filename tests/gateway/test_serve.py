@@ -40,7 +40,7 @@ paths:
         wait_until_ready(gateway)
         assert gateway.send("GET /x").json["path"] == "/x"
     finally:
-        end_process(gateway.envoy.envoy_process)
+        end_process(gateway.process)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
