@@ -1,11 +1,17 @@
 """Rules on paths, operations and parameters."""
 
-from typing import Any
-
 import pytest
 
-from gateway.diagnostics import Place
-from gateway.rules import Rule, paths
+from gateway.rules.paths import (
+    has_paths,
+    operation_ids_are_unique,
+    operations_have_responses,
+    parameters_are_valid,
+    path_items_hold_operations,
+    path_parameters_match_the_path,
+    path_templates_are_unique,
+    path_templates_are_valid,
+)
 from tests.gateway.documents import (
     GET,
     URL,
@@ -17,66 +23,46 @@ from tests.gateway.documents import (
     with_path,
     without,
 )
-from tests.gateway.rules.verdicts import assert_error, assert_warning
+from tests.gateway.rules.verdicts import Row, assert_error, assert_warning
 
-ERRORS = [
-    pytest.param(paths.has_paths, without("paths"), ("paths",), id="no-paths"),
-    pytest.param(paths.has_paths, valid_document() | {"paths": {}}, ("paths",), id="empty-paths"),
-    pytest.param(paths.path_templates_are_valid, with_path("y"), ("paths", "y"), id="relative-path"),
-    pytest.param(
-        paths.path_templates_are_valid, with_path("/prefix_{id}"), ("paths", "/prefix_{id}"), id="partial-segment"
-    ),
-    pytest.param(
-        paths.path_templates_are_valid,
-        with_path("/{id}.json"),
-        ("paths", "/{id}.json"),
-        id="partial-segment-with-suffix",
-    ),
-    pytest.param(
-        paths.path_templates_are_valid, with_path("/{a}-{b}"), ("paths", "/{a}-{b}"), id="two-variables-in-a-segment"
-    ),
-    pytest.param(
-        paths.path_templates_are_valid, with_path("/{a=**}/{b}"), ("paths", "/{a=**}/{b}"), id="variable-after-rest"
-    ),
-    pytest.param(paths.path_templates_are_valid, with_path("/{a}/{a}"), ("paths", "/{a}/{a}"), id="variable-twice"),
-    pytest.param(paths.path_templates_are_valid, with_path("/{}"), ("paths", "/{}"), id="variable-without-a-name"),
-    pytest.param(paths.path_templates_are_valid, with_path("/{a"), ("paths", "/{a"), id="braces-left-open"),
-    pytest.param(paths.path_templates_are_valid, with_path("/a//b"), ("paths", "/a//b"), id="unreachable-double-slash"),
-    pytest.param(paths.path_templates_are_valid, with_path("/a/../b"), ("paths", "/a/../b"), id="unreachable-dots"),
-    pytest.param(paths.path_templates_are_valid, with_path("/%41"), ("paths", "/%41"), id="unreachable-encoding"),
-    pytest.param(paths.path_templates_are_valid, with_path("/a b"), ("paths", "/a b"), id="unreachable-space"),
-    pytest.param(paths.path_templates_are_valid, with_path("/für"), ("paths", "/für"), id="unreachable-umlaut"),
-    pytest.param(paths.path_templates_are_valid, with_path("/a?b=c"), ("paths", "/a?b=c"), id="unreachable-query"),
-    pytest.param(paths.path_templates_are_valid, with_path("/a#b"), ("paths", "/a#b"), id="unreachable-fragment"),
-    pytest.param(
-        paths.path_templates_are_unique,
+ERRORS: dict[str, Row] = {
+    "no-paths": (has_paths, without("paths"), ("paths",)),
+    "empty-paths": (has_paths, valid_document() | {"paths": {}}, ("paths",)),
+    "relative-path": (path_templates_are_valid, with_path("y"), ("paths", "y")),
+    "partial-segment": (path_templates_are_valid, with_path("/prefix_{id}"), ("paths", "/prefix_{id}")),
+    "partial-segment-with-suffix": (path_templates_are_valid, with_path("/{id}.json"), ("paths", "/{id}.json")),
+    "two-variables-in-a-segment": (path_templates_are_valid, with_path("/{a}-{b}"), ("paths", "/{a}-{b}")),
+    "variable-after-rest": (path_templates_are_valid, with_path("/{a=**}/{b}"), ("paths", "/{a=**}/{b}")),
+    "variable-twice": (path_templates_are_valid, with_path("/{a}/{a}"), ("paths", "/{a}/{a}")),
+    "variable-without-a-name": (path_templates_are_valid, with_path("/{}"), ("paths", "/{}")),
+    "braces-left-open": (path_templates_are_valid, with_path("/{a"), ("paths", "/{a")),
+    "unreachable-double-slash": (path_templates_are_valid, with_path("/a//b"), ("paths", "/a//b")),
+    "unreachable-dots": (path_templates_are_valid, with_path("/a/../b"), ("paths", "/a/../b")),
+    "unreachable-encoding": (path_templates_are_valid, with_path("/%41"), ("paths", "/%41")),
+    "unreachable-space": (path_templates_are_valid, with_path("/a b"), ("paths", "/a b")),
+    "unreachable-umlaut": (path_templates_are_valid, with_path("/für"), ("paths", "/für")),
+    "unreachable-query": (path_templates_are_valid, with_path("/a?b=c"), ("paths", "/a?b=c")),
+    "unreachable-fragment": (path_templates_are_valid, with_path("/a#b"), ("paths", "/a#b")),
+    "unreachable-twin": (
+        path_templates_are_unique,
         document({"/{a}": {"get": operation(URL)}, "/{b}": {"get": operation(URL)}}),
         ("paths", "/{b}", "get"),
-        id="unreachable-twin",
     ),
-    pytest.param(
-        paths.path_templates_are_unique, with_path("/x/"), ("paths", "/x/", "get"), id="unreachable-but-for-a-slash"
-    ),
-    pytest.param(
-        paths.path_items_hold_operations,
+    "unreachable-but-for-a-slash": (path_templates_are_unique, with_path("/x/"), ("paths", "/x/", "get")),
+    "path-item-is-no-mapping": (
+        path_items_hold_operations,
         valid_document() | {"paths": {"/x": None}},
         ("paths", "/x"),
-        id="path-item-is-no-mapping",
     ),
-    pytest.param(
-        paths.path_items_hold_operations,
+    "path-item-elsewhere": (
+        path_items_hold_operations,
         valid_document() | {"paths": {"/x": {"$ref": "#/definitions/x"}}, "definitions": {"x": {}}},
         ("paths", "/x", "$ref"),
-        id="path-item-elsewhere",
     ),
-    pytest.param(
-        paths.path_items_hold_operations, with_path("/y", trace={}), ("paths", "/y", "trace"), id="unknown-method"
-    ),
-    pytest.param(
-        paths.path_items_hold_operations, with_path("/y", POST={}), ("paths", "/y", "POST"), id="method-in-capitals"
-    ),
-    pytest.param(
-        paths.operation_ids_are_unique,
+    "unknown-method": (path_items_hold_operations, with_path("/y", trace={}), ("paths", "/y", "trace")),
+    "method-in-capitals": (path_items_hold_operations, with_path("/y", POST={}), ("paths", "/y", "POST")),
+    "operation-id-twice": (
+        operation_ids_are_unique,
         document(
             {
                 "/x": {"get": {**operation(URL), "operationId": "same"}},
@@ -84,95 +70,76 @@ ERRORS = [
             }
         ),
         ("paths", "/y", "get", "operationId"),
-        id="operation-id-twice",
     ),
-    pytest.param(paths.operations_have_responses, without(*GET, "responses"), GET, id="no-responses"),
-    pytest.param(
-        paths.operations_have_responses, with_operation(responses={}), (*GET, "responses"), id="empty-responses"
-    ),
-    pytest.param(
-        paths.operations_have_responses,
+    "no-responses": (operations_have_responses, without(*GET, "responses"), GET),
+    "empty-responses": (operations_have_responses, with_operation(responses={}), (*GET, "responses")),
+    "odd-status": (
+        operations_have_responses,
         with_operation(responses={"2xx": {"description": "ok"}}),
         (*GET, "responses", "2xx"),
-        id="odd-status",
     ),
-    pytest.param(
-        paths.operations_have_responses,
+    "response-without-description": (
+        operations_have_responses,
         with_operation(responses={"200": {}}),
         (*GET, "responses", "200"),
-        id="response-without-description",
     ),
-    pytest.param(
-        paths.path_parameters_match_the_path,
-        with_path("/y/{id}"),
-        ("paths", "/y/{id}", "get"),
-        id="path-parameter-not-declared",
-    ),
-    pytest.param(
-        paths.path_parameters_match_the_path,
+    "path-parameter-not-declared": (path_parameters_match_the_path, with_path("/y/{id}"), ("paths", "/y/{id}", "get")),
+    "path-parameter-not-in-the-path": (
+        path_parameters_match_the_path,
         with_operation(parameters=[parameter("id")]),
         GET,
-        id="path-parameter-not-in-the-path",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "path-parameter-not-required": (
+        parameters_are_valid,
         with_path("/y/{id}", parameters=[parameter("id", required=False)]),
         ("paths", "/y/{id}", "parameters", 0),
-        id="path-parameter-not-required",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "parameter-without-name": (
+        parameters_are_valid,
         with_operation(parameters=[{"in": "query"}]),
         (*GET, "parameters", 0),
-        id="parameter-without-name",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "parameter-in-a-cookie": (
+        parameters_are_valid,
         with_operation(parameters=[parameter("a", "cookie")]),
         (*GET, "parameters", 0),
-        id="parameter-in-a-cookie",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "parameter-twice": (
+        parameters_are_valid,
         with_operation(parameters=[parameter("a", "query"), parameter("a", "query")]),
         (*GET, "parameters", 1),
-        id="parameter-twice",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "parameter-without-type": (
+        parameters_are_valid,
         with_operation(parameters=[{"name": "a", "in": "query"}]),
         (*GET, "parameters", 0),
-        id="parameter-without-type",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "two-bodies": (
+        parameters_are_valid,
         with_operation(parameters=[{"name": name, "in": "body", "schema": {}} for name in "ab"]),
         GET,
-        id="two-bodies",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "body-and-form": (
+        parameters_are_valid,
         with_operation(parameters=[{"name": "a", "in": "body", "schema": {}}, parameter("b", "formData")]),
         GET,
-        id="body-and-form",
     ),
-    pytest.param(
-        paths.parameters_are_valid,
+    "body-without-schema": (
+        parameters_are_valid,
         with_operation(parameters=[{"name": "a", "in": "body"}]),
         (*GET, "parameters", 0),
-        id="body-without-schema",
     ),
-]
-WARNINGS = [
-    pytest.param(paths.path_templates_are_valid, with_path("/y/"), ("paths", "/y/"), id="path-that-ends-in-a-slash"),
-]
+}
+WARNINGS: dict[str, Row] = {
+    "path-that-ends-in-a-slash": (path_templates_are_valid, with_path("/y/"), ("paths", "/y/")),
+}
 
 
-@pytest.mark.parametrize(("rule", "document", "place"), ERRORS)
-def test_a_mistake_is_an_error(rule: Rule, document: dict[str, Any], place: Place) -> None:
-    assert_error(rule, document, place)
+@pytest.mark.parametrize("row", ERRORS.values(), ids=ERRORS)
+def test_a_mistake_is_an_error(row: Row) -> None:
+    assert_error(*row)
 
 
-@pytest.mark.parametrize(("rule", "document", "place"), WARNINGS)
-def test_a_doubtful_value_is_a_warning(rule: Rule, document: dict[str, Any], place: Place) -> None:
-    assert_warning(rule, document, place)
+@pytest.mark.parametrize("row", WARNINGS.values(), ids=WARNINGS)
+def test_a_doubtful_value_is_a_warning(row: Row) -> None:
+    assert_warning(*row)

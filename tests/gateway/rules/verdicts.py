@@ -11,6 +11,9 @@ from gateway.api import read_api
 from gateway.diagnostics import Place, UnsupportedDocument
 from gateway.rules import Rule, diagnostics
 
+# A rule, a document, and the place at which the rule reports something.
+Row = tuple[Rule, dict[str, Any], Place]
+
 
 def assert_error(rule: Rule, document: Mapping[str, Any], place: Place) -> None:
     """The rule reports an error at this place, and the document is not served."""
