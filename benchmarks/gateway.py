@@ -35,7 +35,7 @@ from benchmarks.harness.process import (
     free_ports,
     running,
 )
-from gateway.process import envoy_binary
+from gateway.envoy.envoy_process import envoy_binary
 
 OPERATIONS: Final = 1000
 CONNECTIONS: Final = 32

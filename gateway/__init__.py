@@ -1,1 +1,1 @@
-"""The API's document, and any such document on a real Envoy."""
+"""Checks OpenAPI documents for Google API Gateway, and runs them on a local Envoy."""

@@ -1,4 +1,4 @@
-"""`python -m gateway check`: everything that Google refuses in a document, all at once, each with its line."""
+"""`python -m gateway check`: every error and warning in a document, in one pass, with line numbers."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gateway.diagnostics import Diagnostic, Place
 from gateway.document import Document, read_document
-from gateway.problems import Problem
-from gateway.rules import problems
+from gateway.rules import diagnostics
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A document that can be read, and what is wrong with it, in the order of its lines."""
+class CheckedDocument:
+    """A document that could be parsed, and its diagnostics sorted by line."""
 
-    path: Path
     document: Document
-    problems: tuple[Problem, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
     @property
-    def fatal(self) -> tuple[Problem, ...]:
-        return tuple(problem for problem in self.problems if problem.fatal)
+    def fatal(self) -> bool:
+        return any(diagnostic.fatal for diagnostic in self.diagnostics)
 
 
-def checked(path: Path, *, with_schema: bool = False) -> Checked:
-    """The document in the file, checked; UnsupportedSpec if it cannot even be read.
+def check_document(path: Path, *, with_schema: bool = False) -> CheckedDocument:
+    """Check the document in the file; UnsupportedDocument if it cannot be parsed.
 
-    `with_schema` also holds it against the schema of OpenAPI 2.0, which takes a while for large documents.
+    `with_schema` also validates it against the JSON schema of OpenAPI 2.0, which is slow for large documents.
     """
     document = read_document(path)
-    found = problems(document.data)
-    if with_schema and not any(problem.place == ("openapi",) for problem in found):
-        from gateway.rules.schema import fits_the_schema
+    found = diagnostics(document.data)
+    if with_schema and not any(diagnostic.place == ("openapi",) for diagnostic in found):
+        from gateway.rules.schema import schema_errors
 
-        known = {problem.place for problem in found}
-        found += [problem for problem in fits_the_schema(document.data) if not _is_known(problem, known)]
-    placed = [replace(problem, line=document.line(problem.place)) for problem in found]
-    return Checked(path, document, tuple(sorted(placed, key=lambda problem: problem.line or 0)))
-
-
-def _is_known(problem: Problem, known: set[tuple[str | int, ...]]) -> bool:
-    """Whether a rule has said it better: about the same place, or one in it."""
-    return any(place[: len(problem.place)] == problem.place or problem.place[: len(place)] == place for place in known)
+        places = {diagnostic.place for diagnostic in found}
+        found += [error for error in schema_errors(document.data) if not _is_covered(error.place, places)]
+    with_lines = [replace(diagnostic, line=document.line(diagnostic.place)) for diagnostic in found]
+    return CheckedDocument(document, tuple(sorted(with_lines, key=lambda diagnostic: diagnostic.line or 0)))
 
 
-def lines(path: Path, found: tuple[Problem, ...]) -> Iterator[str]:
-    """What a person reads: two lines for each problem."""
-    for problem in found:
-        where = f"{path}:{problem.line}" if problem.line else str(path)
-        yield f"{where}: {'error' if problem.fatal else 'warning'}: {problem.json_path}: {problem.message}"
-        yield f"    {problem.remedy}"
+def _is_covered(place: Place, places: set[Place]) -> bool:
+    """Whether a rule has already reported this place, one around it, or one inside it, in better words."""
+    return any(other[: len(place)] == place or place[: len(other)] == other for other in places)
+
+
+def report(path: Path, diagnostics: tuple[Diagnostic, ...]) -> Iterator[str]:
+    """The diagnostics as text, two lines each."""
+    for diagnostic in diagnostics:
+        where = f"{path}:{diagnostic.line}" if diagnostic.line else str(path)
+        severity = "error" if diagnostic.fatal else "warning"
+        yield f"{where}: {severity}: {diagnostic.json_path}: {diagnostic.message}"
+        yield f"    {diagnostic.remedy}"

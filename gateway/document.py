@@ -1,4 +1,4 @@
-"""A document's text -> plain values, and the line of any place in them."""
+"""Parses a document from YAML or JSON, and finds the line of any value in it."""
 
 from __future__ import annotations
 
@@ -10,85 +10,82 @@ from typing import Any
 
 import yaml
 
-from gateway.problems import Place, Problem, UnsupportedSpec, json_path
+from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
+from gateway.yaml_file import YamlFileError, read_text, syntax_error
 
 MAX_ALIASES = 200
-# Two hundred aliases of aliases could stand for more values than there is memory.
+# Aliases of aliases multiply: 200 of them can expand to more values than fit in memory.
 MAX_VALUES = 2_000_000
 MAX_DEPTH = 100
+MERGE_TAG = "tag:yaml.org,2002:merge"
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Document:
-    """The values of an OpenAPI document; every key is a string."""
+    """An OpenAPI document as plain values; every key is a string."""
 
     data: dict[str, Any]
     root: yaml.Node | None = field(default=None, repr=False, compare=False)
 
     def line(self, place: Place) -> int | None:
-        """The line, from 1, where `place` stands, or the nearest thing around it that the text shows."""
+        """The line of `place`, from 1; if it is missing, the line of the nearest value around it."""
         if self.root is None:
             return None
         node, line = self.root, self.root.start_mark.line
         for step in place:
-            found = _child(node, step)
-            if found is None:
+            child = _child(node, step)
+            if child is None:
                 break
-            key, node = found
+            key, node = child
             line = key.start_mark.line
         return int(line) + 1
 
 
 def read_document(path: Path) -> Document:
-    """The document in the file; UnsupportedSpec says what keeps it from being read."""
+    """The document in the file; UnsupportedDocument if it cannot be read or parsed."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as err:
-        raise _unreadable(f"cannot be read: {err.strerror}", "give the path of an OpenAPI 2.0 document") from err
-    except UnicodeDecodeError as err:
-        raise _unreadable("is not UTF-8 text", "save it as UTF-8") from err
+        text = read_text(path)
+    except YamlFileError as err:
+        raise _unreadable(str(err), "give the path of an OpenAPI 2.0 document in UTF-8") from err
     return parse_document(text)
 
 
 def parse_document(text: str) -> Document:
-    """The document that `text` holds, as YAML or JSON; UnsupportedSpec says what keeps it from being read."""
+    """The document in YAML or JSON; UnsupportedDocument if it cannot be parsed."""
     try:
-        root = _compose(text)
-        problems = [] if root is None else list(_faults(root, text))
+        root = _parse(text)
+        diagnostics = [] if root is None else list(_structural_errors(root, text))
     except RecursionError as err:
-        raise _unreadable("is nested too deeply", "write it flatter") from err
+        raise _unreadable("is nested too deeply", "reduce the nesting") from err
     if root is None:
         raise _unreadable("is empty", "write an OpenAPI 2.0 document")
-    if any(problem.fatal for problem in problems):
-        raise UnsupportedSpec(problems)
+    if diagnostics:
+        raise UnsupportedDocument(sorted(diagnostics, key=lambda diagnostic: diagnostic.line or 0))
     data = _value(root, {})
     if not isinstance(data, dict):
         raise _unreadable("is not a mapping", 'begin with `swagger: "2.0"`', 1)
     return Document(data, root)
 
 
-def _unreadable(message: str, remedy: str, line: int | None = None) -> UnsupportedSpec:
-    return UnsupportedSpec([Problem((), message, remedy, line=line)])
+def _unreadable(message: str, remedy: str, line: int | None = None) -> UnsupportedDocument:
+    return UnsupportedDocument([Diagnostic((), message, remedy, line=line)])
 
 
-def _compose(text: str) -> yaml.Node | None:
+def _parse(text: str) -> yaml.Node | None:
     try:
-        # JSON may hold tabs and escapes that YAML refuses: then it is read as JSON, and its lines are lost.
-        return _composed(text)
+        return _parse_yaml(text)
     except yaml.YAMLError as err:
+        # JSON may contain tabs and escapes that YAML rejects. Lines are then those of the reformatted text.
         try:
-            return _composed(json.dumps(json.loads(text), indent=1))
+            return _parse_yaml(json.dumps(json.loads(text), indent=1))
         except ValueError:
-            mark = getattr(err, "problem_mark", None) or getattr(err, "context_mark", None)
-            said = getattr(err, "problem", None) or str(err).splitlines()[0]
-            raise _unreadable(
-                f"is neither YAML nor JSON: {said}", "mend the syntax", mark.line + 1 if mark else None
-            ) from err
+            error = syntax_error(err)
+            raise _unreadable(f"{error}, and not valid JSON", "fix the syntax", error.line) from err
 
 
-def _composed(text: str) -> yaml.Node | None:
+def _parse_yaml(text: str) -> yaml.Node | None:
     loader = Loader(text)
     try:
         node: yaml.Node | None = loader.get_single_node()
@@ -97,21 +94,21 @@ def _composed(text: str) -> yaml.Node | None:
         loader.dispose()
 
 
-def _faults(root: yaml.Node, text: str) -> Iterator[Problem]:
+def _structural_errors(root: yaml.Node, text: str) -> Iterator[Diagnostic]:
     if "*" in text and "&" in text:
         aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader))
         if aliases > MAX_ALIASES:
-            message = f"uses {aliases} YAML aliases; Google accepts {MAX_ALIASES}"
-            yield Problem((), message, "write the repeated parts out, or use `$ref`", line=1)
+            message = f"has {aliases} YAML aliases; Google accepts at most {MAX_ALIASES}"
+            yield Diagnostic((), message, "write the repeated parts out, or use `$ref`", line=1)
             return
         if _size(root, {}, set()) > MAX_VALUES:
-            yield Problem((), "its YAML aliases multiply without end", "write the repeated parts out", line=1)
+            yield Diagnostic((), "its YAML aliases expand to too many values", "write the repeated parts out", line=1)
             return
-    yield from _twice(root, ())
+    yield from _invalid_nodes(root, ())
 
 
 def _size(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
-    """How many values the node stands for once its aliases are written out."""
+    """The number of values in the node after its aliases are expanded; an alias of itself counts as too many."""
     if id(node) in above:
         return MAX_VALUES + 1
     if id(node) not in known:
@@ -129,33 +126,38 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
             yield from pair
 
 
-def _twice(node: yaml.Node, place: Place) -> Iterator[Problem]:
-    """Keys that stand twice in one mapping, keys that are no scalars, and values of types that JSON lacks."""
+def _invalid_nodes(node: yaml.Node, place: Place) -> Iterator[Diagnostic]:
+    """Duplicate keys, keys that are not scalars, and values of types that JSON does not have."""
+    line = node.start_mark.line + 1
     if len(place) > MAX_DEPTH:
-        yield Problem(place[:10], "is nested too deeply", "write it flatter", line=node.start_mark.line + 1)
+        yield Diagnostic(place[:10], "is nested too deeply", "reduce the nesting", line=line)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _twice(item, (*place, index))
+            yield from _invalid_nodes(item, (*place, index))
     elif isinstance(node, yaml.MappingNode):
-        lines: dict[str, int] = {}
+        yield from _invalid_keys(node, place)
         for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                yield Problem(place, "has a key that is no plain word", "write a string as the key", line=line)
-                continue
-            below = (*place, str(key.value))
-            if key.value in lines and key.tag != "tag:yaml.org,2002:merge":
-                message = f"stands there twice, first in line {lines[key.value]}"
-                yield Problem(below, message, "keep one of the two", line=line)
-            lines[key.value] = line
-            yield from _twice(value, below)
+            if isinstance(key, yaml.ScalarNode):
+                yield from _invalid_nodes(value, (*place, str(key.value)))
     elif not node.tag.startswith("tag:yaml.org,2002:"):
-        line = node.start_mark.line + 1
-        yield Problem(place, f"has the tag {node.tag}, which JSON cannot hold", "write a plain value", line=line)
+        yield Diagnostic(place, f"the tag {node.tag} has no equivalent in JSON", "write a plain value", line=line)
+
+
+def _invalid_keys(node: yaml.MappingNode, place: Place) -> Iterator[Diagnostic]:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            yield Diagnostic(place, "has a key that is not a string", "write a string as the key", line=line)
+            continue
+        if key.value in lines and key.tag != MERGE_TAG:
+            message = f"duplicate key, first used in line {lines[key.value]}"
+            yield Diagnostic((*place, str(key.value)), message, "keep one of the two", line=line)
+        lines[key.value] = line
 
 
 def _value(node: yaml.Node, known: dict[int, Any]) -> Any:
-    """The plain value of a node; aliases of one node share one value."""
+    """The node as a plain value; aliases of one node share one value."""
     if id(node) not in known:
         if isinstance(node, yaml.SequenceNode):
             known[id(node)] = [_value(item, known) for item in node.value]
@@ -167,15 +169,15 @@ def _value(node: yaml.Node, known: dict[int, Any]) -> Any:
 
 
 def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
-    """The mapping's entries; those it merges (`<<`) come first, so that its own win."""
+    """The mapping's entries; those merged with `<<` come first, so that its own override them."""
     for key, value in node.value:
-        if key.tag == "tag:yaml.org,2002:merge":
+        if key.tag == MERGE_TAG:
             merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
             for mapping in reversed(merged):
                 if isinstance(mapping, yaml.MappingNode):
                     yield from _entries(mapping)
     for key, value in node.value:
-        if key.tag != "tag:yaml.org,2002:merge":
+        if key.tag != MERGE_TAG:
             yield str(key.value), value
 
 
@@ -188,7 +190,7 @@ def _scalar(node: yaml.Node) -> Any:
         return node.value
     if kind in ("int", "float", "bool", "null"):
         return _SCALARS.construct_object(node)
-    # Dates and the like: JSON has none, and Google reads them as text.
+    # Dates and other YAML types that JSON does not have: Google reads them as text.
     return node.value
 
 
@@ -200,11 +202,8 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
             if isinstance(key, yaml.ScalarNode) and key.value == step:
                 return key, value
         for key, value in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
-                found = _child(value, step)
-                if found is not None:
-                    return found
+            if key.tag == MERGE_TAG:
+                merged = _child(value, step)
+                if merged is not None:
+                    return merged
     return None
-
-
-__all__ = ["Document", "json_path", "parse_document", "read_document"]

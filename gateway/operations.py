@@ -1,4 +1,4 @@
-"""The operations of a document, with what they inherit. What is malformed is passed over here: the rules report it."""
+"""Reads a document's operations and what they inherit. Malformed parts are skipped here; the rules report them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from gateway.problems import Place
-from gateway.template import Template, parse_template
+from gateway.diagnostics import Place
+from gateway.path_template import PathTemplate, parse_path_template
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One operation as the document writes it; `path` is the whole template, with the document's basePath."""
+class OperationObject:
+    """An Operation Object of the document (see the OpenAPI specification); `path` includes the basePath."""
 
     place: Place
     path: str
@@ -25,36 +25,36 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """What logs call it."""
+        """The operationId, or else method and path."""
         name = self.fields.get("operationId")
         return name if isinstance(name, str) and name else f"{self.method.upper()} {self.path}"
 
 
-def operations(document: Mapping[str, Any]) -> Iterator[Operation]:
-    """Every operation under a path that is written as one."""
+def operations(document: Mapping[str, Any]) -> Iterator[OperationObject]:
+    """Every operation that is a mapping, in the order of the document."""
     for path, item in mapping(document, "paths").items():
         if path.startswith("x-") or not isinstance(item, Mapping):
             continue
         for method in METHODS:
             fields = item.get(method)
             if isinstance(fields, Mapping):
-                yield Operation(("paths", path, method), whole_path(document, path), method, fields, item)
+                yield OperationObject(("paths", path, method), whole_path(document, path), method, fields, item)
 
 
 def whole_path(document: Mapping[str, Any], path: str) -> str:
-    """The path as a client writes it."""
+    """The path with the basePath in front."""
     base = document.get("basePath")
     return (base.rstrip("/") if isinstance(base, str) else "") + path
 
 
 @lru_cache(maxsize=4096)
-def template(path: str) -> Template:
-    """`parse_template`, once per path."""
-    return parse_template(path)
+def path_template(path: str) -> PathTemplate:
+    """`parse_path_template` with a cache."""
+    return parse_path_template(path)
 
 
-def backend(document: Mapping[str, Any], operation: Operation) -> tuple[Place, Mapping[str, Any]] | None:
-    """The `x-google-backend` that holds for the operation, and where it stands: the nearest one, whole."""
+def backend(document: Mapping[str, Any], operation: OperationObject) -> tuple[Place, Mapping[str, Any]] | None:
+    """The operation's `x-google-backend` and its place: its own, else the path's, else the document's; never merged."""
     levels = ((operation.place, operation.fields), (operation.place[:-1], operation.path_item), ((), document))
     for place, fields in levels:
         if "x-google-backend" in fields:
@@ -63,8 +63,8 @@ def backend(document: Mapping[str, Any], operation: Operation) -> tuple[Place, M
     return None
 
 
-def security(document: Mapping[str, Any], operation: Operation) -> tuple[Place, list[Mapping[str, Any]]]:
-    """The alternatives of which a request must meet one, and where they stand."""
+def security(document: Mapping[str, Any], operation: OperationObject) -> tuple[Place, list[Mapping[str, Any]]]:
+    """The security requirements of the operation, of which a request must meet one, and their place."""
     own = "security" in operation.fields
     place: Place = (*operation.place, "security") if own else ("security",)
     found = (operation.fields if own else document).get("security")
@@ -72,18 +72,18 @@ def security(document: Mapping[str, Any], operation: Operation) -> tuple[Place, 
 
 
 def resolved(document: Mapping[str, Any], value: Any) -> Any:
-    """What a local `$ref` leads to, or the value itself."""
+    """The target of a `$ref` within the document; the value itself if it has none or the target is missing."""
     seen = 0
     while isinstance(value, Mapping) and isinstance(value.get("$ref"), str) and seen < 20:
-        found = pointed_at(document, value["$ref"])
-        if found is None:
+        target = reference_target(document, value["$ref"])
+        if target is None:
             return value
-        value, seen = found, seen + 1
+        value, seen = target, seen + 1
     return value
 
 
-def pointed_at(document: Any, reference: str) -> Any:
-    """What `#/a/b` names in the document, or None."""
+def reference_target(document: Any, reference: str) -> Any:
+    """The value at a reference such as `#/definitions/x`, or None."""
     if not reference.startswith("#/"):
         return None
     node = document

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from benchmarks.harness.process import ROOT
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 from services.catalog import Catalog, Model
 
 Precision = Literal["fp16", "int8"]
@@ -32,7 +32,7 @@ def export(models: Sequence[Model], precision: Precision, calibration: Path) -> 
         cache.symlink_to(shared)
     command = [sys.executable, "-m", "services.export", f"--precision={precision}", f"--calibration={calibration}"]
     command += [f"--output={output}", *(model.name for model in models)]
-    if subprocess.run(tethered(command), cwd=ROOT, check=False).returncode:
+    if subprocess.run(die_with_parent(command), cwd=ROOT, check=False).returncode:
         raise ExportFailed(f"the {precision} artifacts could not be exported")
     return output
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.harness.process import HOST, Request
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 
 # Lets the server finish the requests that an earlier load abandoned.
 PAUSE_SECONDS: Final = 0.5
@@ -56,7 +56,7 @@ def apply_load(request: Request, bodies: Path | None, connections: int, seconds:
         "BENCHMARK_HEADERS": "".join(f"{name}: {value}\n" for name, value in request.headers.items()),
     }
     run = subprocess.run(
-        tethered([*command, f"--script={SCRIPT}", f"http://{HOST}:{request.port}{request.path}"]),
+        die_with_parent([*command, f"--script={SCRIPT}", f"http://{HOST}:{request.port}{request.path}"]),
         env=os.environ | variables,
         capture_output=True,
         text=True,

@@ -21,7 +21,7 @@ from typing import Any, Final
 import psutil
 import requests
 
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 
 ROOT: Final = Path(__file__).parents[2]
 HOST: Final = "127.0.0.1"
@@ -142,7 +142,7 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
         processes = []
         for command in commands:
             process = subprocess.Popen(
-                tethered(command.argv),
+                die_with_parent(command.argv),
                 cwd=ROOT,
                 env=environment(**command.variables),
                 stdin=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def running(commands: Sequence[Command], request: Request, log: Path) -> Iterato
 
 def run_json(module: str, *arguments: str, python: str = sys.executable) -> Any:
     """Run `python -m MODULE`; returns its last output line, parsed as JSON. Raises ProcessFailed."""
-    command = tethered([python, "-m", module, *arguments])
+    command = die_with_parent([python, "-m", module, *arguments])
     run = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     if run.returncode:
         raise ProcessFailed(f"{module} failed:\n{run.stderr[-2000:]}")

@@ -20,7 +20,7 @@ from benchmarks.harness.tables import milliseconds, row, table, write_between_ma
 from benchmarks.scale.simulation import billed_share, burst, closed_loop, one_instance
 from deploy.plan.cloud_run_manifests import gib
 from deploy.report.cost import MONTH_SECONDS, RESPONSE_BYTES, Price, read_prices
-from gateway.spec import openapi_document
+from gateway.product.document import openapi_document
 from services.catalog import Model, load_catalog
 
 RESULTS: Final = ROOT / "benchmarks" / "results"

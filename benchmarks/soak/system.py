@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 
 from benchmarks.harness.process import ROOT, ProcessFailed, end_process, environment, free_ports, memory, wait_for
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 from services.catalog import load_catalog
 
 KEY: Final = "soak"
@@ -113,7 +113,7 @@ def running_system(model: str, folder: Path) -> Iterator[System]:
     log = folder / "output"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            tethered(command),
+            die_with_parent(command),
             cwd=ROOT,
             env=environment(MODELS=model, COLUMNS="120"),
             stdin=subprocess.DEVNULL,

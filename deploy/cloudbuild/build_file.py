@@ -17,8 +17,8 @@ from google.cloud.devtools.cloudbuild_v1.types import Build, BuildOptions, Build
 from google.protobuf import json_format
 
 from deploy.errors import DeployError
+from gateway.diagnostics import Place, UnsupportedDocument
 from gateway.document import Document, read_document
-from gateway.problems import Place, UnsupportedSpec
 
 DAY_SECONDS = 24 * 60 * 60
 # [HOST[:PORT]/]PATH[:TAG][@DIGEST]
@@ -74,7 +74,7 @@ def read_build(path: Path, given: Mapping[str, str] | None = None) -> Any:
     """
     try:
         document = read_document(path)
-    except UnsupportedSpec as err:
+    except UnsupportedDocument as err:
         lines = [f"{path}:{problem.line or 1}: {problem.message}" for problem in err.problems]
         raise BuildFileError("\n".join(lines)) from err
     if mistakes := list(field_mistakes(document.data)):

@@ -21,8 +21,8 @@ from deploy.local.processes import LocalProcess, RunFolder, loopback_url
 from deploy.local.progress import ProgressDisplay
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
 from deploy.plan.desired_state import listing
-from gateway.spec import openapi_document, public_document
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
+from gateway.product.document import openapi_document, public_document
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 from services.published_document import published_text
 
@@ -100,7 +100,7 @@ def _run(
 def _exported(console: Console, catalog: Catalog, models: list[Model], artifacts: Path) -> list[Model]:
     """Exports the models; those that have an artifact afterwards."""
     command = [sys.executable, "-m", "services.export", f"--output={artifacts}", f"--catalog={catalog.path}"]
-    run = subprocess.run(tethered(command + [model.name for model in models]), check=False)
+    run = subprocess.run(die_with_parent(command + [model.name for model in models]), check=False)
     if run.returncode == 0:
         return models
     there = [model for model in models if (artifacts / model.name / "receipt.json").is_file()]

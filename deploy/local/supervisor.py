@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.processes import LocalProcess, RunFolder, whole_environment
-from gateway.tether import tethered
+from gateway.die_with_parent import die_with_parent
 
 TICK_SECONDS = 0.05
 PROBE_SECONDS = 0.5
@@ -100,7 +100,7 @@ class Supervisor:
     def _start(self, one: WatchedProcess) -> None:
         with self.folder.log(one.process.name).open("ab") as log:
             one.popen = subprocess.Popen(
-                tethered(list(one.process.command)),
+                die_with_parent(list(one.process.command)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

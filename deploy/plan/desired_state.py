@@ -12,7 +12,7 @@ from deploy.errors import SettingsError
 from deploy.plan import cloud_run_manifests, container_images
 from deploy.plan.steps import placeholder, value_name
 from deploy.settings import DeploySettings
-from gateway.spec import openapi_document, public_document
+from gateway.product.document import openapi_document, public_document
 from services.catalog import Catalog, Model
 from services.published_document import compressed, published_text
 

@@ -1,1 +1,1 @@
-"""Typed routes -> Envoy's configuration. The words of Envoy are spoken in this package only."""
+"""Envoy: its configuration, made from `gateway.api` and `gateway.runtime`, and its process."""

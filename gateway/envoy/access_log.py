@@ -1,4 +1,4 @@
-"""The access log: one JSON line for each request. The query is left out, for keys and tokens may stand in it."""
+"""The access log: one JSON line for each request, without the query, which may contain keys and tokens."""
 
 from __future__ import annotations
 

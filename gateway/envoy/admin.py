@@ -1,4 +1,4 @@
-"""The admin port: Envoy's own pages and statistics, and the keys that verify the gateway's ID tokens."""
+"""The admin port: Envoy's admin interface, and the public keys of the gateway's ID tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JWKS_PATH = "/id-tokens/jwks.json"
 
 
 def admin_listener(port: int, public_keys: dict[str, Any] | None) -> Message:
-    """A listener on loopback, whose requests go to Envoy's own admin interface."""
+    """A listener on loopback that forwards to Envoy's admin interface."""
     routes: list[Message] = [{"match": {"prefix": "/"}, "route": {"cluster": "admin", "timeout": "30s"}}]
     if public_keys is not None:
         body = {"status": 200, "body": {"inline_string": json.dumps(public_keys)}}

@@ -1,43 +1,42 @@
-"""Typed routes -> what Envoy is started with: one bootstrap that holds everything, or files that it watches."""
+"""Envoy's configuration: one self-contained bootstrap, or a bootstrap and the files it watches."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.api import Api
 from gateway.envoy.admin import admin_cluster
 from gateway.envoy.clusters import clusters
 from gateway.envoy.listener import listener
 from gateway.envoy.messages import Message, socket
-from gateway.envoy.route_table import route_configuration
-from gateway.local import Local
-from gateway.routes import Api
+from gateway.envoy.routes import route_configuration
+from gateway.runtime import Runtime
 
 NODE = {"id": "gateway", "cluster": "gateway"}
 
 
 @dataclass(frozen=True)
 class Resources:
-    """All that follows from a document: what changes when it changes."""
+    """What a document becomes in Envoy; it is replaced when the document changes."""
 
     listener: Message
     routes: Message
     clusters: list[Message]
 
 
-def resources(api: Api, local: Local, routes_file: Path | None = None) -> Resources:
-    """The listener reads its routes from `routes_file`, or holds them itself."""
-    table = route_configuration(api, local)
+def resources(api: Api, runtime: Runtime, routes_file: Path | None = None) -> Resources:
+    """Envoy's resources for the API. The listener watches `routes_file` if given, else contains its routes."""
+    table = route_configuration(api, runtime)
     if routes_file is None:
-        held = {key: value for key, value in table.items() if key != "@type"}
-        return Resources(listener(api, local, {"route_config": held}), table, clusters(api, local))
+        return Resources(listener(api, runtime, {"route_config": _untyped(table)}), table, clusters(api, runtime))
     watched = {"rds": {"route_config_name": "routes", "config_source": watched_file(routes_file)}}
-    return Resources(listener(api, local, watched), table, clusters(api, local))
+    return Resources(listener(api, runtime, watched), table, clusters(api, runtime))
 
 
-def bootstrap(found: Resources, admin_port: int | None = None) -> Message:
-    """A bootstrap that needs nothing else: for reading, for `envoy --mode validate`, for an Envoy of one's own."""
-    static = {"listeners": [_plain(found.listener)], "clusters": [_plain(cluster) for cluster in found.clusters]}
+def bootstrap(parts: Resources, admin_port: int | None = None) -> Message:
+    """A self-contained bootstrap: to read, to validate, or to run with any Envoy."""
+    static = {"listeners": [_untyped(parts.listener)], "clusters": [_untyped(cluster) for cluster in parts.clusters]}
     admin = {"admin": {"address": socket("127.0.0.1", admin_port)}} if admin_port else {}
     return {"node": NODE, **admin, "static_resources": static}
 
@@ -46,15 +45,16 @@ def watched_file(path: Path) -> Message:
     return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}
 
 
-def _plain(message: Message) -> Message:
+def _untyped(message: Message) -> Message:
+    """The message without its type, for fields that can have only one type."""
     return {key: value for key, value in message.items() if key != "@type"}
 
 
 def dynamic_bootstrap(folder: Path, admin_socket: Path, admin: Message | None = None) -> Message:
-    """A bootstrap that reads listeners and clusters from files in `folder`; `admin` is one more listener, if any."""
+    """A bootstrap that watches the listeners and clusters in `folder`; `admin` is the listener of the admin port."""
     static: Message = {}
     if admin is not None:
-        static = {"listeners": [_plain(admin)], "clusters": [admin_cluster(admin_socket)]}
+        static = {"listeners": [_untyped(admin)], "clusters": [admin_cluster(admin_socket)]}
     return {
         "node": NODE,
         "admin": {"address": {"pipe": {"path": str(admin_socket), "mode": 0o600}}},

@@ -1,51 +1,60 @@
-"""Clusters: one for each origin that operations go to, one for each that keys of issuers come from."""
+"""Clusters: one for each origin of a backend, and one for each origin that key sets are fetched from."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import ip_address
 
+from gateway.api import Api, Backend, Issuer, Origin, origin
 from gateway.envoy.messages import Message, named, socket, typed
-from gateway.local import Local
-from gateway.routes import Api, Backend, Issuer, Origin, origin
+from gateway.runtime import Runtime
 
-# Google's runtime waits that long for a connection; a deadline that is shorter ends the request before.
+# As in Google's gateway. A shorter deadline ends the request earlier.
 CONNECT_TIMEOUT = "20s"
 UNBOUNDED = 1_000_000
 
 
-def clusters(api: Api, local: Local) -> list[Message]:
-    """Every cluster, once."""
-    backends = {backend_cluster_name(route.backend): route.backend for route in api.routes}
-    found = [backend_cluster(backend, local) for _, backend in sorted(backends.items())]
-    remote = {jwks_cluster_name(uri): uri for issuer in api.issuers if (uri := remote_jwks(issuer, local))}
-    return found + [_cluster(name, origin(uri), origin(uri), local, False) for name, uri in sorted(remote.items())]
+def clusters(api: Api, runtime: Runtime) -> list[Message]:
+    """Every cluster of the API."""
+    backends = {backend_cluster_name(operation.backend): operation.backend for operation in api.operations}
+    found = [backend_cluster(backend, runtime) for _, backend in sorted(backends.items())]
+    remote = {jwks_cluster_name(uri): uri for issuer in api.issuers if (uri := remote_jwks(issuer, runtime))}
+    return found + [_cluster(name, origin(uri), origin(uri), runtime, False) for name, uri in sorted(remote.items())]
+
+
+def with_former_clusters(new: list[Message], former: list[Message]) -> list[Message]:
+    """The new clusters and the former ones that they do not replace.
+
+    Until Envoy has the new routes, requests still go to the former clusters: removing those at once would fail them.
+    """
+    return list({cluster["name"]: cluster for cluster in (*former, *new)}.values())
 
 
 def backend_cluster_name(backend: Backend) -> str:
     return f"{backend.origin} h2" if backend.http2 else str(backend.origin)
 
 
-def backend_cluster(backend: Backend, local: Local) -> Message:
-    target = local.elsewhere.get(backend.origin, backend.origin)
-    return _cluster(backend_cluster_name(backend), backend.origin, target, local, backend.http2)
+def backend_cluster(backend: Backend, runtime: Runtime) -> Message:
+    target = runtime.backend_overrides.get(backend.origin, backend.origin)
+    return _cluster(backend_cluster_name(backend), backend.origin, target, runtime, backend.http2)
 
 
 def jwks_cluster_name(uri: str) -> str:
     return f"jwks {origin(uri)}"
 
 
-def remote_jwks(issuer: Issuer, local: Local) -> str | None:
-    """Where the issuer's keys are fetched from, or None where they were given."""
+def remote_jwks(issuer: Issuer, runtime: Runtime) -> str | None:
+    """The URL that the issuer's keys are fetched from; None if they were given with `--jwks`."""
     uri = issuer.jwks_uri
-    return None if uri is None or uri in local.jwks or issuer.issuer in local.jwks else uri
+    return None if uri is None or uri in runtime.jwks or issuer.issuer in runtime.jwks else uri
 
 
-def _cluster(name: str, written: Origin, target: Origin, local: Local, http2: bool) -> Message:
+def _cluster(name: str, documented: Origin, target: Origin, runtime: Runtime, http2: bool) -> Message:
+    """A cluster that connects to `target`, whose certificate must be for the host in the document."""
     cluster: Message = {
         "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
         "name": name,
-        # Dots would end the name where statistics are labelled.
+        # A dot would end the name in the labels of statistics.
         "alt_stat_name": re.sub(r"[^A-Za-z0-9-]+", "_", name),
         "connect_timeout": CONNECT_TIMEOUT,
         **_discovery(target),
@@ -53,7 +62,7 @@ def _cluster(name: str, written: Origin, target: Origin, local: Local, http2: bo
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(target.host, target.port)}}]}],
         },
-        # One host stands for itself, however it fares.
+        # No panic mode: it is for clusters of several hosts.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "circuit_breakers": {
             "thresholds": [
@@ -74,14 +83,14 @@ def _cluster(name: str, written: Origin, target: Origin, local: Local, http2: bo
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
         }
     if target.scheme == "https":
-        cluster["transport_socket"] = _tls(written.host, local.ca_file, http2)
+        cluster["transport_socket"] = _tls(documented.host, runtime.ca_file, http2)
     return cluster
 
 
 def _discovery(target: Origin) -> Message:
     if _is_address(target.host):
         return {"type": "STATIC"}
-    # A name that cannot be resolved yet must keep neither the gateway nor the other backends waiting.
+    # A host name that cannot be resolved must not delay the start of the gateway.
     return {"type": "LOGICAL_DNS", "dns_lookup_family": "V4_PREFERRED", "wait_for_warm_on_init": False}
 
 

@@ -1,9 +1,10 @@
-"""HTTP filters: each a generator for the listener, and what a route says to it."""
+"""HTTP filters: one function for each filter, and one for its configuration on a route where it has any."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.api import Api, Issuer, Operation, PathTranslation
 from gateway.envoy.clusters import jwks_cluster_name, remote_jwks
 from gateway.envoy.messages import (
     API_KEY,
@@ -19,8 +20,7 @@ from gateway.envoy.messages import (
     named,
     typed,
 )
-from gateway.local import Local
-from gateway.routes import Api, Issuer, Route, Translation
+from gateway.runtime import Runtime
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 KEY_SOURCES = [{"query": "key"}, {"query": "api_key"}, {"header": "x-api-key"}]
@@ -30,34 +30,34 @@ FORWARDING = {"header": CONSUMER_NUMBER}
 LUA_FOLDER = Path(__file__).parent
 
 
-def http_filters(api: Api, local: Local) -> list[Message]:
-    """Every filter, in the order in which a request meets them: 404 and 405 come before any of them asks who calls."""
+def http_filters(api: Api, runtime: Runtime) -> list[Message]:
+    """Every filter, in the order in which they run. 404 and 405 come first: they are routes without these filters."""
     filters = [method_override(), body_size_limit()]
     if api.issuers:
-        filters.append(jwt(api, local))
-    filters.append(api_key(local))
-    if api.limits and any(route.costs for route in api.routes):
-        filters.append(quota(api, local))
-    # Filters that only routes turn on are always there: then a change of routes alone leaves the listener as it is.
+        filters.append(jwt(api, runtime))
+    filters.append(api_key(runtime))
+    if api.limits and any(operation.costs for operation in api.operations):
+        filters.append(quota(api, runtime))
+    # Always present, though only some routes use it: a change of routes then leaves the listener unchanged.
     return [*filters, path_parameters(), router()]
 
 
-def per_route(route: Route, local: Local) -> Message:
-    """What the route says to the filters that are off where they are not asked for."""
-    said: Message = {}
-    if route.tokens:
-        said[JWT] = typed(
-            "extensions.filters.http.jwt_authn.v3.PerRouteConfig", requirement_name=requirement_name(route)
+def per_route(operation: Operation, runtime: Runtime) -> Message:
+    """The operation's configuration of the filters that are off by default."""
+    filters: Message = {}
+    if operation.tokens:
+        filters[JWT] = typed(
+            "extensions.filters.http.jwt_authn.v3.PerRouteConfig", requirement_name=requirement_name(operation)
         )
-    if route.needs_key:
-        said[API_KEY] = api_key_for(local)
-    if binds_path_parameters(route):
-        said[LUA] = path_parameters_for(route)
-    return said
+    if operation.needs_key:
+        filters[API_KEY] = api_key_for(runtime)
+    if binds_path_parameters(operation):
+        filters[LUA] = path_parameters_for(operation)
+    return filters
 
 
 def method_override() -> Message:
-    """X-HTTP-Method-Override: the route has been chosen by it (see `listener`); here the request takes it on."""
+    """Sets the request's method to X-HTTP-Method-Override, by which `listener` has already chosen the route."""
     present = {
         "input": named("header", typed("type.matcher.v3.HttpRequestHeaderMatchInput", header_name=METHOD_OVERRIDE)),
         "value_match": {"safe_regex": {"google_re2": {}, "regex": ".*"}},
@@ -86,15 +86,17 @@ def _script(name: str) -> Message:
 
 
 def body_size_limit() -> Message:
-    """413 for bodies over 32 MiB, without holding any body back."""
+    """413 for bodies over 32 MiB, without buffering."""
     limit = typed("extensions.filters.http.body_size_limit.v3.BodySizeLimit", max_request_bytes=MAX_BODY_BYTES)
     return named(BODY_SIZE_LIMIT, limit)
 
 
-def jwt(api: Api, local: Local) -> Message:
-    """Verifies the tokens of the document's issuers; routes say which of them they ask for."""
-    providers = {issuer.name: provider(issuer, local) for issuer in api.issuers}
-    requirements = {requirement_name(route): requirement(route) for route in api.routes if route.tokens}
+def jwt(api: Api, runtime: Runtime) -> Message:
+    """Verifies JWTs; each route names the requirement that applies to it."""
+    providers = {issuer.name: provider(issuer, runtime) for issuer in api.issuers}
+    requirements = {
+        requirement_name(operation): requirement(operation) for operation in api.operations if operation.tokens
+    }
     authentication = typed(
         "extensions.filters.http.jwt_authn.v3.JwtAuthentication",
         providers=providers,
@@ -103,40 +105,40 @@ def jwt(api: Api, local: Local) -> Message:
     return named(JWT, authentication)
 
 
-def provider(issuer: Issuer, local: Local) -> Message:
+def provider(issuer: Issuer, runtime: Runtime) -> Message:
     headers = [
-        {"name": place.name, **({"value_prefix": place.prefix} if place.prefix else {})}
-        for place in issuer.places
-        if not place.in_query
+        {"name": location.name, **({"value_prefix": location.prefix} if location.prefix else {})}
+        for location in issuer.locations
+        if not location.in_query
     ]
     return {
         "issuer": issuer.issuer,
         "audiences": list(issuer.audiences),
         "from_headers": headers,
-        "from_params": [place.name for place in issuer.places if place.in_query],
+        "from_params": [location.name for location in issuer.locations if location.in_query],
         "forward": True,
         "forward_payload_header": USERINFO,
         "jwt_cache_config": {"jwt_cache_size": 1000},
-        **_key_set(issuer, local),
+        **_key_set(issuer, runtime),
     }
 
 
-def _key_set(issuer: Issuer, local: Local) -> Message:
-    uri = remote_jwks(issuer, local)
+def _key_set(issuer: Issuer, runtime: Runtime) -> Message:
+    uri = remote_jwks(issuer, runtime)
     if uri is None:
-        given = local.jwks.get(issuer.jwks_uri or "") or local.jwks[issuer.issuer]
+        given = runtime.jwks.get(issuer.jwks_uri or "") or runtime.jwks[issuer.issuer]
         return {"local_jwks": {"inline_string": given}}
     fetch = {"uri": uri, "cluster": jwks_cluster_name(uri), "timeout": "30s"}
-    # The gateway serves whatever needs no token while an issuer cannot be reached.
+    # `fast_listener`: an unreachable issuer must not delay the start of the gateway.
     return {"remote_jwks": {"http_uri": fetch, "cache_duration": "300s", "async_fetch": {"fast_listener": True}}}
 
 
-def requirement_name(route: Route) -> str:
-    return " or ".join(" and ".join(names) or "nobody" for names in route.tokens)
+def requirement_name(operation: Operation) -> str:
+    return " or ".join(" and ".join(names) or "no token" for names in operation.tokens)
 
 
-def requirement(route: Route) -> Message:
-    alternatives = [_all_of(names) for names in route.tokens]
+def requirement(operation: Operation) -> Message:
+    alternatives = [_all_of(names) for names in operation.tokens]
     return alternatives[0] if len(alternatives) == 1 else {"requires_any": {"requirements": alternatives}}
 
 
@@ -147,32 +149,32 @@ def _all_of(names: tuple[str, ...]) -> Message:
     return providers[0] if len(providers) == 1 else {"requires_all": {"requirements": providers}}
 
 
-def api_key(local: Local) -> Message:
-    """Asks for a key; off but for the routes that say so, so that 404 and 405 come first."""
+def api_key(runtime: Runtime) -> Message:
+    """Requires an API key. Disabled by default and enabled per route, so that 404 and 405 need no key."""
     authentication = typed(
         "extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
-        credentials=[{"key": key.key, "client": key.consumer} for key in local.keys],
+        credentials=[{"key": key.key, "client": key.consumer} for key in runtime.keys],
         key_sources=KEY_SOURCES,
         forwarding=FORWARDING,
     )
     return {**named(API_KEY, authentication), "disabled": True}
 
 
-def api_key_for(local: Local) -> Message:
-    """Turns the filter on. The forwarding stands here again: without it a forged consumer number would pass."""
+def api_key_for(runtime: Runtime) -> Message:
+    """Enables the filter on a route. `forwarding` must be repeated, or a forged consumer number would pass."""
     fields: Message = {"key_sources": KEY_SOURCES, "forwarding": FORWARDING}
-    if not all(key.enabled for key in local.keys):
-        enabled = sorted({key.consumer for key in local.keys if key.enabled})
-        # An empty list would let every consumer in.
+    if not all(key.enabled for key in runtime.keys):
+        enabled = sorted({key.consumer for key in runtime.keys if key.enabled})
+        # An empty list would allow every consumer.
         fields["allowed_clients"] = enabled or ["nobody"]
     return typed("extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", **fields)
 
 
-def quota(api: Api, local: Local) -> Message:
-    """One bucket for each metric and consumer; routes say what a request costs, in their metadata."""
-    least: dict[str, int] = {}
+def quota(api: Api, runtime: Runtime) -> Message:
+    """One token bucket per metric and consumer; the metadata of a route says what a request costs."""
+    lowest: dict[str, int] = {}
     for limit in api.limits:
-        least[limit.metric] = min(limit.per_minute, least.get(limit.metric, limit.per_minute))
+        lowest[limit.metric] = min(limit.per_minute, lowest.get(limit.metric, limit.per_minute))
     percent = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     limits = typed(
         "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
@@ -181,9 +183,11 @@ def quota(api: Api, local: Local) -> Message:
         filter_enforced=percent,
         token_bucket=_bucket(UNLIMITED),
         always_consume_default_token_bucket=False,
-        max_dynamic_descriptors=max(20, len(least) * len(local.keys)),
-        descriptors=[_descriptor(metric, number) for metric, number in sorted(least.items())],
-        rate_limits=[_spent(position) for position in range(max(len(route.costs) for route in api.routes))],
+        max_dynamic_descriptors=max(20, len(lowest) * len(runtime.keys)),
+        descriptors=[_descriptor(metric, number) for metric, number in sorted(lowest.items())],
+        rate_limits=[
+            _rate_limit(position) for position in range(max(len(operation.costs) for operation in api.operations))
+        ],
     )
     return named(QUOTA, limits)
 
@@ -197,8 +201,8 @@ def _bucket(tokens: int) -> Message:
     return {"max_tokens": tokens, "tokens_per_fill": tokens, "fill_interval": "60s"}
 
 
-def _spent(position: int) -> Message:
-    """The route's cost at this position, if it has so many, spent by the consumer, if there is one."""
+def _rate_limit(position: int) -> Message:
+    """Takes the route's cost at this position from the consumer's bucket; skipped without a cost or a consumer."""
     place = {"key": QUOTA_METADATA, "path": [{"key": f"cost{position}"}, {"key": "metric"}]}
     actions = [
         {"metadata": {"descriptor_key": "metric", "metadata_key": place, "source": "ROUTE_ENTRY"}},
@@ -210,37 +214,39 @@ def _spent(position: int) -> Message:
     }
 
 
-def quota_metadata(route: Route) -> Message:
-    """What a request on the route costs."""
+def quota_metadata(operation: Operation) -> Message:
+    """The route metadata that holds what a request costs."""
     costs = {
-        f"cost{position}": {"metric": metric, "amount": amount} for position, (metric, amount) in enumerate(route.costs)
+        f"cost{position}": {"metric": metric, "amount": amount}
+        for position, (metric, amount) in enumerate(operation.costs)
     }
     return {"filter_metadata": {QUOTA_METADATA: costs}}
 
 
-def binds_path_parameters(route: Route) -> bool:
-    """Whether path parameters go into the query."""
-    return route.backend.translation is Translation.CONSTANT and bool(route.template.variables)
+def binds_path_parameters(operation: Operation) -> bool:
+    """Whether path parameters are added to the query."""
+    return operation.backend.translation is PathTranslation.CONSTANT and bool(operation.template.variables)
 
 
 def path_parameters() -> Message:
-    """CONSTANT_ADDRESS with path parameters: a script puts them into the query, exactly as they came."""
+    """CONSTANT_ADDRESS with path parameters: a script adds them to the query as the client encoded them."""
     script = typed(
         "extensions.filters.http.lua.v3.Lua",
         default_source_code=_script("path_parameters.lua"),
-        # The route has been chosen by the path that the client sent.
+        # Do not choose the route again for the rewritten path.
         clear_route_cache=False,
     )
     return {**named(LUA, script), "disabled": True}
 
 
-def path_parameters_for(route: Route) -> Message:
+def path_parameters_for(operation: Operation) -> Message:
     variables = [
-        {"name": variable.name, "start": variable.start, "stop": variable.stop} for variable in route.template.variables
+        {"name": variable.name, "start": variable.start, "stop": variable.stop}
+        for variable in operation.template.variables
     ]
-    context: Message = {"path": route.backend.path, "variables": variables}
-    if route.template.verb:
-        context["verb"] = route.template.verb
+    context: Message = {"path": operation.backend.path, "variables": variables}
+    if operation.template.verb:
+        context["verb"] = operation.template.verb
     return typed("extensions.filters.http.lua.v3.LuaPerRoute", filter_context=context)
 
 

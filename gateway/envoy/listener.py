@@ -1,8 +1,10 @@
-"""The listener: how requests are read, cleaned and answered before any route is chosen."""
+"""The listener: its port, and how requests are parsed, normalised and filtered."""
 
 from __future__ import annotations
 
+from gateway.api import Api
 from gateway.envoy.access_log import access_log
+from gateway.envoy.error_responses import local_reply_config
 from gateway.envoy.filters import http_filters
 from gateway.envoy.messages import (
     CONSUMER_NUMBER,
@@ -17,28 +19,26 @@ from gateway.envoy.messages import (
     socket,
     typed,
 )
-from gateway.envoy.replies import local_reply_config
-from gateway.local import Local
-from gateway.routes import Api
+from gateway.runtime import Runtime
 
-# What only the gateway may say. Envoy's own headers could change deadlines and retries.
-FORGED = (CONSUMER_NUMBER, CONSUMER_TYPE, USERINFO, FORWARDED_AUTHORIZATION, METHOD)
+# Removed from requests: only the gateway may set these.
+RESERVED_HEADERS = (CONSUMER_NUMBER, CONSUMER_TYPE, USERINFO, FORWARDED_AUTHORIZATION, METHOD)
 
 
-def listener(api: Api, local: Local, routes: Message) -> Message:
-    """The gateway's listener; `routes` is the field that says where its route table comes from."""
-    manager = http_connection_manager(api, local, routes)
+def listener(api: Api, runtime: Runtime, routes: Message) -> Message:
+    """The gateway's listener; `routes` is either `rds` or `route_config`."""
+    manager = http_connection_manager(api, runtime, routes)
     return typed(
         "config.listener.v3.Listener",
         name="gateway",
-        address=socket(local.address, local.port),
-        # A second gateway on the same port must fail, not share it.
+        address=socket(runtime.address, runtime.port),
+        # Without this, a second gateway would share the port instead of failing.
         enable_reuse_port=False,
         filter_chains=[{"filters": [named("envoy.filters.network.http_connection_manager", manager)]}],
     )
 
 
-def http_connection_manager(api: Api, local: Local, routes: Message) -> Message:
+def http_connection_manager(api: Api, runtime: Runtime, routes: Message) -> Message:
     return typed(
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="gateway",
@@ -49,7 +49,7 @@ def http_connection_manager(api: Api, local: Local, routes: Message) -> Message:
         max_request_headers_kb=60,
         preserve_external_request_id=True,
         early_header_mutation_extensions=[early_header_mutation()],
-        http_filters=http_filters(api, local),
+        http_filters=http_filters(api, runtime),
         local_reply_config=local_reply_config(api),
         access_log=access_log(),
         **routes,
@@ -57,12 +57,12 @@ def http_connection_manager(api: Api, local: Local, routes: Message) -> Message:
 
 
 def early_header_mutation() -> Message:
-    """What happens to headers before a route is chosen: forged ones go, and the method that counts is written down.
+    """Removes reserved headers and records the effective method, before the route is chosen.
 
-    Which filters a request meets is decided with its route. A method changed later would leave out those that ask for
-    a key.
+    The route determines the filters. If X-HTTP-Method-Override were applied later, a request could skip the API key.
     """
-    mutations: list[Message] = [{"remove": name} for name in FORGED]
+    mutations: list[Message] = [{"remove": name} for name in RESERVED_HEADERS]
+    # With these a client could change deadlines and retries.
     mutations.append({"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}})
     mutations.append({"append": header(METHOD, f"%REQ({METHOD_OVERRIDE}?:METHOD)%")})
     mutation = typed("extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)

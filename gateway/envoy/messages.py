@@ -1,4 +1,4 @@
-"""Envoy's configuration as plain values: messages are dicts, typed ones name their type."""
+"""Envoy's protobuf messages as dicts, and the names that several of them use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUOTA = "envoy.filters.http.local_ratelimit"
 LUA = "envoy.filters.http.lua"
 ROUTER = "envoy.filters.http.router"
 
-# The method that counts: what X-HTTP-Method-Override names, or the request's own. Nobody but the gateway sees it.
+# The effective method (X-HTTP-Method-Override or the request's own); used inside the gateway only.
 METHOD = "x-gateway-method"
 METHOD_OVERRIDE = "x-http-method-override"
 CONSUMER_NUMBER = "x-apigateway-api-consumer-number"
@@ -24,17 +24,17 @@ FORWARDED_AUTHORIZATION = "x-forwarded-authorization"
 
 
 def typed(name: str, /, **fields: Any) -> Message:
-    """An `Any` of the message type `name`, without its leading `envoy.`."""
+    """A message of type `envoy.NAME`, packed as `Any`."""
     return {"@type": f"type.googleapis.com/envoy.{name}", **fields}
 
 
 def named(name: str, message: Message) -> Message:
-    """An extension: a name and its typed configuration."""
+    """An extension with its configuration."""
     return {"name": name, "typed_config": message}
 
 
 def header(name: str, value: str) -> Message:
-    """A header to set, whatever was there before; it is left out where its value turns out empty."""
+    """Sets a header, replacing any former value; an empty value leaves it out."""
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
@@ -43,5 +43,5 @@ def socket(host: str, port: int) -> Message:
 
 
 def seconds(milliseconds: int) -> str:
-    """A protobuf duration."""
+    """A protobuf duration in JSON."""
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}s"

@@ -1,6 +1,6 @@
--- X-HTTP-Method-Override: the request goes on with the method that it names.
+-- Sets the method of the request to X-HTTP-Method-Override.
 function envoy_on_request(request)
   local headers = request:headers()
-  -- The one that chose the route, should the header stand there twice.
+  -- If the header is repeated, use the value by which the route was chosen.
   headers:replace(":method", headers:get("x-gateway-method"))
 end

@@ -1,5 +1,5 @@
--- CONSTANT_ADDRESS: the address's path, the client's query, then the path parameters in the order of the template, all
--- as the client wrote them. The route says which segments are which parameter; a negative `stop` counts from the end.
+-- CONSTANT_ADDRESS: the path of the address, the client's query, then the path parameters in the order of the template,
+-- with the client's encoding. The route's filter context maps segments to parameters; a negative `stop` counts from the end.
 function envoy_on_request(request)
   local route = request:filterContext()
   local headers = request:headers()

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from gateway.operations import mapping, operations, pointed_at
-from gateway.problems import Place, Problem
+from gateway.diagnostics import Diagnostic, Place
+from gateway.operations import mapping, operations, reference_target
 
 KNOWN_EXTENSIONS = {
     "x-google-allow",
@@ -24,71 +24,75 @@ KNOWN_EXTENSIONS = {
 }
 
 
-def is_openapi_2(document: Mapping[str, Any]) -> Iterator[Problem]:
+def is_openapi_2(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if "openapi" in document:
-        yield Problem(
+        yield Diagnostic(
             ("openapi",),
-            "OpenAPI 3 is not run here",
-            'write the document as OpenAPI 2.0 (`swagger: "2.0"`), which Google takes too',
+            "OpenAPI 3 is not supported here",
+            'convert it to OpenAPI 2.0 (`swagger: "2.0"`), which Google also accepts',
         )
     elif document.get("swagger") != "2.0":
         shown = repr(document["swagger"]) if "swagger" in document else "missing"
-        yield Problem(("swagger",), f"should be the string '2.0', not {shown}", 'write `swagger: "2.0"`, with quotes')
+        yield Diagnostic(
+            ("swagger",), f"should be the string '2.0', not {shown}", 'write `swagger: "2.0"`, with quotes'
+        )
 
 
-def has_title_and_version(document: Mapping[str, Any]) -> Iterator[Problem]:
+def has_title_and_version(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for field in ("title", "version"):
         value = mapping(document, "info").get(field)
         if not isinstance(value, str) or not value:
             place: Place = ("info", field) if isinstance(document.get("info"), Mapping) else ("info",)
             remedy = f"write `{field}: …`" if value is None else f'write `{field}: "{value}"`, with quotes'
-            yield Problem(place, f"{field} is missing" if value is None else f"{field} is no string", remedy)
+            yield Diagnostic(place, f"{field} is missing" if value is None else f"{field} must be a string", remedy)
 
 
-def host_is_a_name(document: Mapping[str, Any]) -> Iterator[Problem]:
+def host_is_a_host_name(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     host = document.get("host")
     if host is None:
         return
     if not isinstance(host, str) or not host:
-        yield Problem(("host",), "is no name", "write the host's name, or leave `host` out")
+        yield Diagnostic(("host",), "must be a host name", "write a host name, or remove `host`")
     elif "/" in host or "://" in host:
-        yield Problem(("host",), f"{host!r} is more than a name", "leave the scheme and the path out")
+        yield Diagnostic(("host",), f"{host!r} is not a host name", "remove the scheme and the path")
     elif ":" in host:
-        yield Problem(("host",), f"{host!r} has a port, which Google refuses", f"write {host.partition(':')[0]}")
+        yield Diagnostic(("host",), f"{host!r} has a port, which Google rejects", f"write {host.partition(':')[0]}")
 
 
-def base_path_is_a_path(document: Mapping[str, Any]) -> Iterator[Problem]:
+def base_path_is_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     base = document.get("basePath")
     if base is None:
         return
     if not isinstance(base, str) or not base.startswith("/"):
-        yield Problem(("basePath",), f"{base!r} does not begin with '/'", "write it as /v1, or leave it out")
+        yield Diagnostic(("basePath",), f"{base!r} does not begin with '/'", "write it as /v1, or remove it")
     elif "{" in base:
-        yield Problem(("basePath",), "has a variable", "put the variable into each path")
+        yield Diagnostic(("basePath",), "contains a variable", "move the variable into each path")
 
 
-def schemes_are_http(document: Mapping[str, Any]) -> Iterator[Problem]:
+def schemes_are_http(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     schemes = document.get("schemes", ["https"])
     if not isinstance(schemes, list):
-        yield Problem(("schemes",), "is no list", "write `schemes: [https]`")
+        yield Diagnostic(("schemes",), "must be a list", "write `schemes: [https]`")
         return
     for index, scheme in enumerate(schemes):
         if scheme not in ("http", "https"):
-            yield Problem(("schemes", index), f"{scheme!r} is not served", "write http or https")
+            yield Diagnostic(("schemes", index), f"{scheme!r} is not supported", "write http or https")
 
 
-def references_lead_somewhere(document: Mapping[str, Any]) -> Iterator[Problem]:
+def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for place, reference in _references(document, (), set()):
         if not reference.startswith("#"):
-            yield Problem(
-                place, f"{reference!r} leads out of the document, which Google refuses", "copy what it names into here"
+            yield Diagnostic(
+                place,
+                f"{reference!r} is an external reference, which Google rejects",
+                "copy its target into this document",
             )
-        elif reference != "#" and pointed_at(document, unquote(reference)) is None:
-            yield Problem(place, f"{reference!r} leads nowhere", "write a pointer such as #/definitions/Name")
+        elif reference != "#" and reference_target(document, unquote(reference)) is None:
+            yield Diagnostic(place, f"{reference!r} does not exist", "write a reference such as #/definitions/Name")
 
 
 def _references(node: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place, str]]:
-    """Every `$ref` but those that are examples or names of properties; what aliases share is seen once."""
+    """Every `$ref`, except in examples and where it is the name of a property."""
     if not isinstance(node, (Mapping, list)) or id(node) in seen:
         return
     seen.add(id(node))
@@ -103,7 +107,7 @@ def _references(node: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place
             yield from _references(value, (*place, key), seen)
 
 
-def extensions_are_known(document: Mapping[str, Any]) -> Iterator[Problem]:
+def extensions_are_known(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     places: list[tuple[Place, Mapping[str, Any]]] = [((), document)]
     places += [
         (("paths", path), item) for path, item in mapping(document, "paths").items() if isinstance(item, Mapping)
@@ -115,23 +119,23 @@ def extensions_are_known(document: Mapping[str, Any]) -> Iterator[Problem]:
     for place, fields in places:
         for key in fields:
             if key.startswith("x-google-") and key not in KNOWN_EXTENSIONS:
-                yield Problem((*place, key), "is no extension that is known here", "check its spelling", fatal=False)
+                yield Diagnostic((*place, key), "unknown extension", "check its spelling", fatal=False)
 
 
-def undefined_paths_stay_closed(document: Mapping[str, Any]) -> Iterator[Problem]:
+def x_google_allow_is_configured(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if document.get("x-google-allow", "configured") != "configured":
-        yield Problem(
+        yield Diagnostic(
             ("x-google-allow",),
-            "lets paths through that the document does not define, which a gateway does not do",
-            "define them, for example as /{path=**}",
+            "only `configured` is supported here: paths that the document does not define get 404",
+            "remove it, and add a path such as /{path=**} to accept other paths",
         )
 
 
-def endpoints_are_ignored(document: Mapping[str, Any]) -> Iterator[Problem]:
+def x_google_endpoints_is_ignored(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if "x-google-endpoints" in document:
-        yield Problem(
+        yield Diagnostic(
             ("x-google-endpoints",),
-            "is read by Cloud Endpoints, not by a gateway: nothing follows from it here",
-            "declare `options` operations where browsers call, and leave it out",
+            "is an extension of Cloud Endpoints and has no effect here",
+            "declare `options` operations for CORS requests, and remove it",
             fatal=False,
         )

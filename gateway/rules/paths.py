@@ -5,108 +5,116 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.operations import METHODS, Operation, mapping, operations, resolved, template, whole_path
-from gateway.problems import Place, Problem
-from gateway.template import TemplateError
+from gateway.diagnostics import Diagnostic, Place
+from gateway.operations import METHODS, OperationObject, mapping, operations, path_template, resolved, whole_path
+from gateway.path_template import PathTemplateError
 
-LOCATIONS = ("path", "query", "header", "body", "formData")
+PARAMETER_LOCATIONS = ("path", "query", "header", "body", "formData")
 
 
-def has_paths(document: Mapping[str, Any]) -> Iterator[Problem]:
+def has_paths(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if not mapping(document, "paths"):
-        yield Problem(("paths",), "there are no paths", "declare at least one path with an operation")
+        yield Diagnostic(("paths",), "there are no paths", "declare at least one path with an operation")
 
 
-def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Problem]:
+def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for path, item in mapping(document, "paths").items():
         if path.startswith("x-"):
             continue
         if not isinstance(item, Mapping):
-            yield Problem(("paths", path), "is no mapping of methods", "write at least one of get, post, …")
+            yield Diagnostic(("paths", path), "must be a mapping of methods", "write at least one of get, post, …")
             continue
         if "$ref" in item:
-            yield Problem(("paths", path, "$ref"), "stands for a whole path", "write the path's operations here")
+            yield Diagnostic(
+                ("paths", path, "$ref"), "a reference cannot replace a path", "write the path's operations here"
+            )
         for key, value in item.items():
             if key in METHODS:
                 if not isinstance(value, Mapping):
-                    yield Problem(("paths", path, key), "is no mapping", "write the operation's `responses` at least")
+                    yield Diagnostic(
+                        ("paths", path, key), "must be a mapping", "write at least the operation's `responses`"
+                    )
             elif key not in ("parameters", "$ref") and not key.startswith("x-"):
                 remedy = f"use one of {', '.join(METHODS)}, in lower case"
-                yield Problem(("paths", path, key), f"{key!r} is no method of OpenAPI 2.0", remedy)
+                yield Diagnostic(("paths", path, key), f"{key!r} is not a method of OpenAPI 2.0", remedy)
 
 
-def templates_can_be_matched(document: Mapping[str, Any]) -> Iterator[Problem]:
+def path_templates_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for path in mapping(document, "paths"):
         if path.startswith("x-"):
             continue
         if not path.startswith("/"):
-            yield Problem(("paths", path), "does not begin with '/'", f"write /{path}")
+            yield Diagnostic(("paths", path), "does not begin with '/'", f"write /{path}")
             continue
         try:
-            template(whole_path(document, path))
-        except TemplateError as err:
-            yield Problem(("paths", path), str(err), err.remedy)
+            path_template(whole_path(document, path))
+        except PathTemplateError as err:
+            yield Diagnostic(("paths", path), str(err), err.remedy)
         else:
             if len(path) > 1 and path.endswith("/"):
-                yield Problem(
+                yield Diagnostic(
                     ("paths", path),
-                    "ends in '/', which is no part of a template: it stands for the same paths as without",
-                    f"write {path.rstrip('/')}, which answers with one '/' more too",
+                    "the trailing '/' is ignored: the path matches with and without it",
+                    f"write {path.rstrip('/')}",
                     fatal=False,
                 )
 
 
-def routes_are_unique(document: Mapping[str, Any]) -> Iterator[Problem]:
-    first: dict[tuple[Any, ...], Operation] = {}
+def path_templates_are_unique(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    first: dict[tuple[Any, ...], OperationObject] = {}
     for operation in operations(document):
         try:
-            key = (operation.method, template(operation.path).shape)
-        except TemplateError:
+            key = (operation.method, path_template(operation.path).shape)
+        except PathTemplateError:
             continue
         if key in first:
-            yield Problem(
+            yield Diagnostic(
                 operation.place,
-                f"can never be reached: {first[key].method} of {first[key].path!r} takes the same paths",
+                f"can never match: {first[key].method} of {first[key].path!r} matches the same paths",
                 "keep one of the two",
             )
         first.setdefault(key, operation)
 
 
-def operation_ids_are_unique(document: Mapping[str, Any]) -> Iterator[Problem]:
-    first: dict[str, Operation] = {}
+def operation_ids_are_unique(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    first: dict[str, OperationObject] = {}
     for operation in operations(document):
         name = operation.fields.get("operationId")
         place = (*operation.place, "operationId")
         if name is None:
             continue
         if not isinstance(name, str) or not name:
-            yield Problem(place, "is no name", "write a word of letters, digits and underscores")
+            yield Diagnostic(place, "must be a string", "write letters, digits and underscores")
         elif name in first:
             other = f"{first[name].method} of {first[name].path!r}"
-            yield Problem(place, f"{name!r} is also the id of {other}", "give every operation its own id")
+            yield Diagnostic(
+                place, f"{name!r} is also the operationId of {other}", "give every operation its own operationId"
+            )
         else:
             first[name] = operation
 
 
-def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Problem]:
+def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for operation in operations(document):
         responses = operation.fields.get("responses")
         if not isinstance(responses, Mapping) or not responses:
             place = (*operation.place, "responses") if "responses" in operation.fields else operation.place
-            yield Problem(place, "has no responses", 'write at least `responses: {"200": {description: ok}}`')
+            yield Diagnostic(place, "has no responses", 'write at least `responses: {"200": {description: ok}}`')
             continue
         for code, response in responses.items():
             place = (*operation.place, "responses", code)
             if code.startswith("x-"):
                 continue
             if code != "default" and not (code.isdecimal() and 100 <= int(code) <= 599):
-                yield Problem(place, f"{code!r} is no status", 'write a status such as "200", or default')
+                yield Diagnostic(
+                    place, f"{code!r} is not a status code", 'write a status code such as "200", or default'
+                )
             elif not isinstance(response, Mapping) or not ("description" in response or "$ref" in response):
-                yield Problem(place, "has no description", "write `description: …`")
+                yield Diagnostic(place, "has no description", "write `description: …`")
 
 
-def parameters_are_whole(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """Reports a path's shared parameters once, not once for each of its operations."""
+def parameters_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """Reports the parameters of a path once, not for each of its operations."""
     for path, item in mapping(document, "paths").items():
         if isinstance(item, Mapping) and "parameters" in item:
             yield from _parameters(document, ("paths", path, "parameters"), item["parameters"])
@@ -116,35 +124,37 @@ def parameters_are_whole(document: Mapping[str, Any]) -> Iterator[Problem]:
         merged = _merged(document, operation)
         bodies = [name for name, where in merged if where == "body"]
         if len(bodies) > 1:
-            yield Problem(operation.place, f"has {len(bodies)} body parameters", "describe one body")
+            yield Diagnostic(
+                operation.place, f"has {len(bodies)} body parameters; only one is allowed", "keep one of them"
+            )
         elif bodies and any(where == "formData" for _, where in merged):
-            yield Problem(operation.place, "has both a body and form fields", "describe one of the two")
+            yield Diagnostic(operation.place, "has both a body and formData parameters", "keep one of the two kinds")
 
 
-def path_parameters_agree(document: Mapping[str, Any]) -> Iterator[Problem]:
+def path_parameters_match_the_path(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for operation in operations(document):
         try:
-            names = {variable.name for variable in template(operation.path).variables}
-        except TemplateError:
+            names = {variable.name for variable in path_template(operation.path).variables}
+        except PathTemplateError:
             continue
         declared = {name for name, where in _merged(document, operation) if where == "path"}
         for name in sorted(names - declared):
-            yield Problem(
+            yield Diagnostic(
                 operation.place,
                 f"the path parameter {name!r} is not declared",
                 f"add `{{in: path, name: {name}, type: string, required: true}}` to its parameters",
             )
         for name in sorted(declared - names):
-            yield Problem(
+            yield Diagnostic(
                 operation.place,
-                f"declares the path parameter {name!r}, which its path does not have",
-                f"write {{{name}}} into the path, or remove the parameter",
+                f"the path parameter {name!r} is not in the path",
+                f"add {{{name}}} to the path, or remove the parameter",
             )
 
 
-def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> Iterator[Problem]:
+def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> Iterator[Diagnostic]:
     if not isinstance(parameters, list):
-        yield Problem(place, "is no list", "write a list of parameters")
+        yield Diagnostic(place, "must be a list", "write a list of parameters")
         return
     seen: set[tuple[str, str]] = set()
     for index, given in enumerate(parameters):
@@ -153,24 +163,26 @@ def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> I
         if isinstance(parameter, Mapping) and "$ref" in parameter:
             continue
         name, where = _key(parameter)
-        if not name or where not in LOCATIONS:
-            yield Problem(
-                here, "has no `name`, or no `in` of OpenAPI 2.0", f"write both; `in` is {', '.join(LOCATIONS)}"
+        if not name or where not in PARAMETER_LOCATIONS:
+            yield Diagnostic(
+                here,
+                "`name` or `in` is missing or invalid",
+                f"write both; `in` is one of {', '.join(PARAMETER_LOCATIONS)}",
             )
             continue
         if (name, where) in seen:
-            yield Problem(here, f"the {where} parameter {name!r} stands there twice", "keep one of the two")
+            yield Diagnostic(here, f"duplicate {where} parameter {name!r}", "keep one of the two")
         seen.add((name, where))
         if where == "path" and parameter.get("required") is not True:
-            yield Problem(here, f"the path parameter {name!r} is not required", "write `required: true`")
+            yield Diagnostic(here, f"the path parameter {name!r} must be required", "write `required: true`")
         if where == "body" and "schema" not in parameter:
-            yield Problem(here, f"the body {name!r} has no schema", "write `schema: {…}`")
+            yield Diagnostic(here, f"the body parameter {name!r} has no schema", "write `schema: {…}`")
         if where != "body" and "type" not in parameter:
-            yield Problem(here, f"the parameter {name!r} has no type", "write `type: string`, for example")
+            yield Diagnostic(here, f"the parameter {name!r} has no type", "write `type: string`, for example")
 
 
-def _merged(document: Mapping[str, Any], operation: Operation) -> list[tuple[str, str]]:
-    """Name and location of each parameter that holds for the operation, the path's included."""
+def _merged(document: Mapping[str, Any], operation: OperationObject) -> list[tuple[str, str]]:
+    """Name and location of each parameter of the operation, including those of its path."""
     found: dict[tuple[str, str], None] = {}
     for fields in (operation.path_item, operation.fields):
         parameters = fields.get("parameters")

@@ -1,4 +1,4 @@
-"""The schema of OpenAPI 2.0 itself: what the other rules have no opinion on, such as the names of fields."""
+"""The JSON schema of OpenAPI 2.0, for what no other rule covers, such as unknown fields."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError, best_match
 from openapi_spec_validator.schemas import schema_v2
 
-from gateway.problems import Problem
+from gateway.diagnostics import Diagnostic
 
 
-def fits_the_schema(document: Mapping[str, Any]) -> Iterator[Problem]:
+def schema_errors(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for error in Draft4Validator(schema_v2).iter_errors(document):
-        # Of the alternatives that all fail, the one that comes closest.
+        # If no alternative of an anyOf or oneOf fits, report the one that comes closest.
         closest = best_match(iter([error])) or error
         place = tuple(closest.absolute_path)
         if closest.validator == "additionalProperties":
             for key in _unknown_fields(closest):
-                yield Problem((*place, key), "is no field of OpenAPI 2.0", "check its spelling, or begin it with `x-`")
+                yield Diagnostic(
+                    (*place, key), "is not a field of OpenAPI 2.0", "check its spelling, or begin it with `x-`"
+                )
         else:
-            yield Problem(place, _message(closest), "see the OpenAPI 2.0 specification")
+            yield Diagnostic(place, _message(closest), "see the OpenAPI 2.0 specification")
 
 
 def _unknown_fields(error: ValidationError) -> Iterator[str]:

@@ -1,67 +1,73 @@
-"""Rules on who may call: `securityDefinitions` and `security`."""
+"""Rules on `securityDefinitions` and `security`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.operations import Operation, mapping, operations, security
-from gateway.problems import Place, Problem
+from gateway.diagnostics import Diagnostic, Place
+from gateway.operations import OperationObject, mapping, operations, security
 
-KEY_PLACES = {("query", "key"), ("query", "api_key"), ("header", "x-api-key")}
+API_KEY_LOCATIONS = {("query", "key"), ("query", "api_key"), ("header", "x-api-key")}
 
 
-def definitions_can_be_used(document: Mapping[str, Any]) -> Iterator[Problem]:
-    """What stands in the definitions counts only where an operation uses it."""
+def security_definitions_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """Checks only the definitions that an operation uses."""
     used = {name for operation in operations(document) for item in security(document, operation)[1] for name in item}
     for name, scheme in mapping(document, "securityDefinitions").items():
         place: Place = ("securityDefinitions", name)
         if not isinstance(scheme, Mapping):
-            yield Problem(place, "is no mapping", "write `{type: apiKey, name: x-api-key, in: header}`, for example")
+            yield Diagnostic(
+                place, "must be a mapping", "write `{type: apiKey, name: x-api-key, in: header}`, for example"
+            )
         elif name in used:
             yield from _scheme(place, scheme)
 
 
-def _scheme(place: Place, scheme: Mapping[str, Any]) -> Iterator[Problem]:
+def _scheme(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
     kind = scheme.get("type")
     if kind == "apiKey":
         name = scheme.get("name")
-        written = (scheme.get("in"), name.lower() if scheme.get("in") == "header" and isinstance(name, str) else name)
-        if written not in KEY_PLACES:
-            yield Problem(
+        location = (scheme.get("in"), name.lower() if scheme.get("in") == "header" and isinstance(name, str) else name)
+        if location not in API_KEY_LOCATIONS:
+            yield Diagnostic(
                 place,
-                "names a place where the gateway does not look for API keys",
+                "the gateway does not read API keys from this location",
                 "write `{type: apiKey, name: x-api-key, in: header}` or `{type: apiKey, name: key, in: query}`",
                 fatal=False,
             )
     elif kind == "basic":
-        yield Problem(place, "basic authentication is not supported by Google", "use an API key or OAuth 2")
+        yield Diagnostic(place, "Google does not support basic authentication", "use an API key or OAuth 2")
     elif kind != "oauth2":
-        yield Problem(
-            (*place, "type") if kind else place, f"{kind!r} is no type of OpenAPI 2.0", "write apiKey or oauth2"
+        yield Diagnostic(
+            (*place, "type") if kind else place,
+            f"{kind!r} is not a type that OpenAPI 2.0 defines",
+            "write apiKey or oauth2",
         )
     else:
         yield from _issuer(place, scheme)
 
 
-def _issuer(place: Place, scheme: Mapping[str, Any]) -> Iterator[Problem]:
+def _issuer(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
     issuer = scheme.get("x-google-issuer")
     if not isinstance(issuer, str) or not issuer:
         where = place if issuer is None else (*place, "x-google-issuer")
-        yield Problem(where, "names no issuer of its tokens", "write `x-google-issuer: https://…`")
+        yield Diagnostic(where, "x-google-issuer is missing or not a string", "write `x-google-issuer: https://…`")
     uri = scheme.get("x-google-jwks_uri")
     if uri is not None and (not isinstance(uri, str) or not uri.startswith(("https://", "http://"))):
-        yield Problem((*place, "x-google-jwks_uri"), "is no URL", "write where the issuer's keys are: https://…")
+        yield Diagnostic(
+            (*place, "x-google-jwks_uri"), "must be a URL", "write the https:// URL of the issuer's key set"
+        )
     audiences = scheme.get("x-google-audiences")
     if audiences is None:
-        yield Problem(
+        yield Diagnostic(
             place,
-            "names no audiences: only tokens for https://SERVICE are taken, SERVICE being the managed service's name",
+            "has no x-google-audiences: only tokens for https://SERVICE (the managed service's name) are accepted",
             "write `x-google-audiences: …`",
             fatal=False,
         )
     elif not isinstance(audiences, str) or not audiences.strip():
-        yield Problem((*place, "x-google-audiences"), "is no string", "write the audiences with commas between them")
+        yield Diagnostic((*place, "x-google-audiences"), "must be a string", "write the audiences separated by commas")
     locations = scheme.get("x-google-jwt-locations")
     if locations is None:
         return
@@ -69,10 +75,12 @@ def _issuer(place: Place, scheme: Mapping[str, Any]) -> Iterator[Problem]:
         fields = mapping(location)
         if ("header" in fields) == ("query" in fields) or not fields.keys() <= {"header", "query", "value_prefix"}:
             here = (*place, "x-google-jwt-locations", index)
-            yield Problem(here, "says not where a token is", "write `{header: …, value_prefix: …}` or `{query: …}`")
+            yield Diagnostic(
+                here, "must name a header or a query parameter", "write `{header: …, value_prefix: …}` or `{query: …}`"
+            )
 
 
-def requirements_can_be_met(document: Mapping[str, Any]) -> Iterator[Problem]:
+def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     schemes = mapping(document, "securityDefinitions")
     seen: set[Place] = set()
     for operation in operations(document):
@@ -80,24 +88,28 @@ def requirements_can_be_met(document: Mapping[str, Any]) -> Iterator[Problem]:
         if place in seen:
             continue
         seen.add(place)
-        yield from _form(document, operation, place)
+        yield from _malformed_requirements(document, operation, place)
         for index, requirement in enumerate(alternatives):
             for name, scopes in requirement.items():
                 if name not in schemes:
                     remedy = f"define it under securityDefinitions, or use {', '.join(schemes) or 'none'}"
-                    yield Problem((*place, index, name), f"{name!r} is not defined", remedy)
+                    yield Diagnostic((*place, index, name), f"{name!r} is not defined", remedy)
                 elif not isinstance(scopes, list):
-                    yield Problem((*place, index, name), "is no list of scopes", f"write `{name}: []`")
+                    yield Diagnostic((*place, index, name), "must be a list of scopes", f"write `{name}: []`")
         names = {name for requirement in alternatives for name in requirement}
         if len(alternatives) > 1 and any(mapping(schemes, name).get("type") == "apiKey" for name in names):
-            yield Problem(
+            yield Diagnostic(
                 place,
-                "offers an API key as one of several ways in (OR), which Google does not support",
-                "ask for the key alone, or together with the token in one requirement",
+                "an API key as one of several alternatives (OR) is not supported by Google",
+                "require the key alone, or the key and the token in one requirement",
             )
 
 
-def _form(document: Mapping[str, Any], operation: Operation, place: Place) -> Iterator[Problem]:
-    written = operation.fields["security"] if len(place) > 1 else document.get("security", [])
-    if not isinstance(written, list) or not all(isinstance(item, Mapping) for item in written):
-        yield Problem(place, "is no list of requirements", "write `security: [{api_key: []}]`, for example")
+def _malformed_requirements(
+    document: Mapping[str, Any], operation: OperationObject, place: Place
+) -> Iterator[Diagnostic]:
+    value = operation.fields["security"] if len(place) > 1 else document.get("security", [])
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        yield Diagnostic(
+            place, "must be a list of security requirements", "write `security: [{api_key: []}]`, for example"
+        )

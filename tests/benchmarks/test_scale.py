@@ -3,10 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from deploy.report.cost import read_prices
 
 from benchmarks.harness.process import ROOT
 from benchmarks.scale.__main__ import PAGE, RESULTS, limits, measured, thousand, throughput
+from deploy.report.cost import read_prices
 
 PARTS = ("throughput", "thousand", "hundred", "limits", "simulation")
 

@@ -1,12 +1,17 @@
-"""The running product keeps what its document says, whatever it is asked."""
+"""The running product responds as its document says."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.e2e.conftest import Product
+from tests.running import Photo
+from tests.strict_schema import schema_errors
+
+pytestmark = pytest.mark.integration
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -25,3 +30,22 @@ def test_schemathesis_finds_nothing(product: Product, tmp_path: Path) -> None:
     # All but the one that the document itself came from.
     operations = sum(len(item) for item in document["paths"].values()) - 1
     assert f"Selected: {operations}/{operations}" in run.stdout, run.stdout
+
+
+def test_no_response_has_an_undocumented_field(product: Product, photos: list[Photo]) -> None:
+    document = requests.get(f"{product.gateway}/v1/openapi.json", timeout=10).json()
+
+    def get(path: str, key: str = product.key) -> object:
+        return requests.get(f"{product.gateway}{path}", headers={"x-api-key": key}, timeout=30).json()
+
+    model = product.models[0]
+    responses = [
+        ("Models", get("/v1/models")),
+        *(("Card", get(f"/v1/models/{name}")) for name in product.models),
+        ("Ready", get(f"/v1/models/{model}/ready")),
+        ("Predictions", product.predict(model, photos[0].data).json()),
+        ("Problem", product.predict(model, b"not an image").json()),
+        ("GatewayError", get("/v1/models", key="invalid")),
+    ]
+    for definition, body in responses:
+        assert schema_errors(document, definition, body) == [], definition

@@ -25,7 +25,7 @@ from deploy.cloudbuild.image_sizes import image_sizes, layers
 from deploy.cloudbuild.local_build import LocalBuild
 from deploy.plan.container_images import BUILD_FILE, images_to_build, substitutions
 from deploy.plan.desired_state import listing
-from gateway.spec import openapi_document, public_document
+from gateway.product.document import openapi_document, public_document
 from services.catalog import load_catalog
 from services.published_document import published_text
 from tests.images.conftest import Registry

@@ -1,0 +1,49 @@
+"""What `check` reports about a document: where, what is wrong, and how to fix it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# The keys and indexes that lead from the document's root to a value.
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """An error if `fatal`, which keeps the document from being deployed or served; otherwise a warning."""
+
+    place: Place
+    message: str
+    remedy: str
+    fatal: bool = True
+    line: int | None = None
+
+    @property
+    def json_path(self) -> str:
+        return json_path(self.place)
+
+    def __str__(self) -> str:
+        return f"{self.json_path}: {self.message}; {self.remedy}"
+
+
+class UnsupportedDocument(Exception):
+    """The document cannot be served; `diagnostics` holds every reason."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(map(str, self.diagnostics)))
+
+
+def json_path(place: Place) -> str:
+    """`("paths", "/v1/x", "get", "tags", 0)` -> `$.paths['/v1/x'].get.tags[0]`."""
+    parts = ["$"]
+    for key in place:
+        if isinstance(key, int):
+            parts.append(f"[{key}]")
+        elif re.fullmatch(r"[A-Za-z_$][\w-]*", key):
+            parts.append(f".{key}")
+        else:
+            parts.append("['" + key.replace("\\", "\\\\").replace("'", "\\'") + "']")
+    return "".join(parts)

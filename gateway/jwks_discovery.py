@@ -1,0 +1,48 @@
+"""Finds the JWKS URL of issuers whose security definition has no `x-google-jwks_uri`, as Google's gateway does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import replace
+
+from gateway.api import Api, Issuer
+
+SERVICE_ACCOUNT_KEYS = "https://www.googleapis.com/service_accounts/v1/metadata/x509/"
+TIMEOUT_SECONDS = 10
+
+
+class DiscoveryError(Exception):
+    """The issuer's OpenID configuration cannot be used; the message names the issuer and the remedy."""
+
+
+def with_jwks_uris(api: Api, given: Collection[str]) -> Api:
+    """The same API with a JWKS URL for every issuer, except those in `given` (issuers or URLs whose keys are known)."""
+    return replace(api, issuers=tuple(_with_jwks_uri(issuer, given) for issuer in api.issuers))
+
+
+def _with_jwks_uri(issuer: Issuer, given: Collection[str]) -> Issuer:
+    if issuer.jwks_uri is not None or issuer.issuer in given:
+        return issuer
+    if "@" in issuer.issuer:
+        return replace(issuer, jwks_uri=SERVICE_ACCOUNT_KEYS + issuer.issuer)
+    return replace(issuer, jwks_uri=_fetch_jwks_uri(issuer.issuer))
+
+
+def _fetch_jwks_uri(issuer: str) -> str:
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    root = issuer if issuer.startswith(("https://", "http://")) else f"https://{issuer}"
+    url = f"{root.rstrip('/')}/.well-known/openid-configuration"
+    try:
+        with urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310  # http or https, see above
+            jwks_uri = json.load(response)["jwks_uri"]
+    except (URLError, OSError, ValueError, KeyError, TypeError) as err:
+        raise DiscoveryError(
+            f"cannot read the JWKS URL of issuer {issuer} from {url} ({err}); add x-google-jwks_uri to the document, or"
+            f" pass the keys with --jwks {issuer}=FILE"
+        ) from err
+    if not isinstance(jwks_uri, str) or not jwks_uri.startswith(("https://", "http://")):
+        raise DiscoveryError(f"jwks_uri in {url} is not an http(s) URL")
+    return jwks_uri

@@ -1,0 +1,139 @@
+"""Gateways in processes of their own: `python -m gateway serve`."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tests.gateway.echo_backend import Echo
+from tests.gateway.http_client import Headers, Response, send
+from tests.gateway.jwt_issuer import JwtIssuer
+from tests.running import ROOT, end_process, environment, free_port, wait_for
+
+START_SECONDS = 20
+KEYS = [
+    {"key": "good", "consumer": "1111"},
+    {"key": "second", "consumer": "2222"},
+    {"key": "elsewhere", "consumer": "9999", "enabled": False},
+]
+
+
+@dataclass
+class RunningGateway:
+    """A gateway's process; `lines` and `errors` are its standard output and standard error so far."""
+
+    port: int
+    process: subprocess.Popen[str]
+    document: Path
+    lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def send(self, line: str, headers: Headers = (), body: bytes | None = None) -> Response:
+        return send(self.port, line, headers, body)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The access log."""
+        return [json.loads(line) for line in self.lines if line.startswith("{")]
+
+
+@dataclass(frozen=True)
+class SharedGateway:
+    """The gateway on `all_features.yaml`, its backends and the issuers it accepts."""
+
+    gateway: RunningGateway
+    rose: Echo
+    tulip: Echo
+    gardeners: JwtIssuer
+    florists: JwtIssuer
+    admin_port: int
+
+    def send(self, line: str, headers: Headers = (), body: bytes | None = None) -> Response:
+        return self.gateway.send(line, headers, body)
+
+    @property
+    def forwarded(self) -> int:
+        """The number of requests that have reached a backend."""
+        return self.rose.requests + self.tulip.requests
+
+
+def start(
+    document: Path,
+    *arguments: str,
+    keys: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> RunningGateway:
+    """Start a gateway without waiting for it."""
+    port = free_port()
+    command = [sys.executable, "-m", "gateway", "serve", str(document), f"--port={port}", *arguments]
+    if keys is not None:
+        command.append(f"--keys={keys}")
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(**(variables or {})),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stderr
+    gateway = RunningGateway(port, process, document)
+    for stream, lines in ((process.stdout, gateway.lines), (process.stderr, gateway.errors)):
+        threading.Thread(target=_read, args=(stream, lines), daemon=True).start()
+    return gateway
+
+
+def _read(stream: IO[str], lines: list[str]) -> None:
+    with stream:
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+
+
+@contextmanager
+def serving(
+    folder: Path,
+    document: Mapping[str, Any],
+    *arguments: str,
+    keys: object = KEYS,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[RunningGateway]:
+    """A gateway on the document, started and ready; stopped afterwards."""
+    path = folder / "document.json"
+    path.write_text(json.dumps(document))
+    (folder / "keys.yaml").write_text(json.dumps(keys))
+    gateway = start(path, *arguments, keys=folder / "keys.yaml", variables=variables)
+    try:
+        wait_until_ready(gateway)
+        yield gateway
+    finally:
+        end_process(gateway.process)
+
+
+def wait_until_ready(gateway: RunningGateway) -> None:
+    ready = f"gateway ready on http://127.0.0.1:{gateway.port}"
+    wait_for(lambda: ready in gateway.lines or gateway.process.poll() is not None, START_SECONDS, "the gateway")
+    assert ready in gateway.lines, gateway.errors
+
+
+def accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m gateway` to its end."""
+    command = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

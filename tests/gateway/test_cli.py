@@ -1,0 +1,38 @@
+"""The options of the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.documents import one_path
+from tests.gateway.running_gateway import cli
+
+pytestmark = pytest.mark.integration
+
+
+def test_serve_can_print_the_bootstrap_instead(tmp_path: Path) -> None:
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps(one_path("http://x.test")))
+    run = cli("serve", str(path), "--port=8080", "--admin-port=9090", "--bootstrap")
+    assert run.returncode == 0, run.stderr
+    printed = json.loads(run.stdout)
+    assert printed["admin"]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 9090}
+    assert printed["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] == 8080
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        pytest.param("--backend=https://x.test", "should be URL=URL", id="backend-without-a-second-url"),
+        pytest.param("--backend=x=http://127.0.0.1:1", "'x' is not an http or https URL", id="backend-is-not-a-url"),
+        pytest.param("--backend=http://x/y=http://127.0.0.1:1", "has a path", id="backend-with-a-path"),
+        pytest.param("--jwks=https://x.test", "should be URL=FILE", id="jwks-without-a-file"),
+        pytest.param("--port=99999", "65535", id="port"),
+    ],
+)
+def test_an_invalid_option_is_a_usage_error(tmp_path: Path, argument: str, message: str) -> None:
+    run = cli("serve", str(tmp_path / "document.json"), argument)
+    assert run.returncode == 2
+    assert message in " ".join(run.stderr.split())
+    assert "Traceback" not in run.stderr
