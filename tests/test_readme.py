@@ -1,4 +1,4 @@
-"""README and docs agree with the code: settings, commands, links, file names and generated tables."""
+"""README and docs agree with the code: settings, commands, links, file names, the example entry, generated tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.tables import pages, with_tables
+from services.catalog import DEFAULT_PATH, load_catalog
 from tests.running import ROOT, environment
 
 PACKAGE_PAGES = [
@@ -65,13 +66,30 @@ def test_the_published_monthly_cost_is_that_of_deploy_cost() -> None:
     assert any(f"**${run.stdout.split()[-1]}**" in text for text in TEXTS.values())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_the_files_that_a_page_links_to_exist(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", TEXTS[page])
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def test_the_example_entry_is_valid(tmp_path: Path) -> None:
+    (entry,) = re.findall(r"^```yaml\n(.+?)^```", TEXTS[ROOT / "README.md"], re.MULTILINE | re.DOTALL)
+    catalog = tmp_path / "models.yaml"
+    catalog.write_text(DEFAULT_PATH.read_text(encoding="utf-8") + "\n" + entry.replace("…", "a" * 64), encoding="utf-8")
+    for name in ("flowers.pth", "flowers.txt"):
+        (tmp_path / name).touch()
+    assert load_catalog(catalog)["flowers"].architecture == "resnet18"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_the_files_and_headings_that_a_page_links_to_exist(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", TEXTS[page])
+    targets = [((page.parent / link).resolve() if link else page, anchor) for link, anchor in links]
+    assert [path for path, anchor in targets if not path.exists() or (anchor and anchor not in anchors(path))] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", TEXTS[page], re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# The changelog also names targets that no longer exist.
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=page_id)
 def test_the_make_targets_that_a_page_names_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", TEXTS[page], re.MULTILINE))

@@ -75,7 +75,7 @@ def read_build(path: Path, given: Mapping[str, str] | None = None) -> Any:
     try:
         document = read_document(path)
     except UnsupportedDocument as err:
-        lines = [f"{path}:{problem.line or 1}: {problem.message}" for problem in err.problems]
+        lines = [f"{path}:{problem.line or 1}: {problem.message}" for problem in err.diagnostics]
         raise BuildFileError("\n".join(lines)) from err
     if mistakes := list(field_mistakes(document.data)):
         raise _error(path, document, mistakes)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from gateway.api import Api
 from gateway.die_with_parent import die_with_parent

@@ -293,6 +293,6 @@ def _member_and_role(command: Command) -> tuple[str, str]:
 
 
 def _readme_table() -> list[list[str]]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(guichet-[a-z]+|allUsers)` \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
     return [[cell.replace("`", "") for cell in row] for row in rows]
