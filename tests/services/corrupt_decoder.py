@@ -21,5 +21,5 @@ def poisoned(data: bytes, **options: Any) -> pixels.Pixels:
 
 
 if __name__ == "__main__":
-    pixels.decoded_pixels = poisoned
+    pixels.decoded_pixels = poisoned  # type: ignore[assignment]  # with fewer parameters
     sys.exit(service.main())

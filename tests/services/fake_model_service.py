@@ -12,7 +12,6 @@ import dataclasses
 import json
 import os
 import resource
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

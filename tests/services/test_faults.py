@@ -48,6 +48,8 @@ from tests.services.raw_http import (
     require_log_lines,
 )
 
+pytestmark = pytest.mark.integration
+
 
 def post(service: Service, words: str) -> requests.Response:
     return requests.post(f"{service.url}/predict", data=words, timeout=20)

@@ -12,6 +12,8 @@ import pytest
 from tests.running import Photo, Service
 from tests.services.raw_http import Reference, head, require_discretion, require_log_lines, talk
 
+pytestmark = pytest.mark.integration
+
 HOST = b"Host: x\r\n"
 GET = b"GET /live HTTP/1.1\r\n" + HOST
 POST = b"POST /predict HTTP/1.1\r\n" + HOST

@@ -108,7 +108,8 @@ def palette_with_transparency() -> bytes:
 )
 def test_every_colour_mode_comes_out_as_rgb(data: bytes, colour: tuple[int, int, int] | None) -> None:
     pixels = decoded_pixels(data, RECIPE)
-    assert (pixels.shape, pixels.dtype) == ((224, 224, 3), np.uint8)
+    assert pixels.shape == (224, 224, 3)
+    assert pixels.dtype == np.uint8
     if colour is not None:
         assert np.abs(pixels[100, 100].astype(int) - colour).max() <= 2
 

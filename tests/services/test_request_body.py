@@ -8,14 +8,16 @@ from __future__ import annotations
 import base64
 import json
 import time
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.classifier.parameters import Parameters
 from services.classifier.problems import ImageUnsupported
-from services.classifier.request_body import Parameters, PredictRequest, predict_request, refuse_media_type
+from services.classifier.request_body import PredictRequest, predict_request, refuse_media_type
 from services.http.problems import Problem
 
 IMAGE = b"\x89PNG\r\n\x1a\n an image"
@@ -332,7 +334,7 @@ def test_no_request_whatever_is_anything_but_a_question_or_the_callers_fault(
     except Problem as problem:
         status = problem.status
     else:
-        status = 200
+        status = HTTPStatus.OK
         assert (found.image is None) != (found.url is None)
         assert 1 <= found.parameters.top_k <= LABELS
     assert status < 500

@@ -15,6 +15,7 @@ import requests
 from tests.running import Photo, Service, StartService
 from tests.services.raw_http import (
     Reference,
+    Reply,
     connection,
     head,
     received_until_close,
@@ -23,6 +24,8 @@ from tests.services.raw_http import (
     require_log_lines,
     talk,
 )
+
+pytestmark = pytest.mark.integration
 
 CAP = 10 * 2**20
 PREDICT = ("POST", "/predict")
@@ -126,10 +129,8 @@ def test_head_is_get_without_a_body(lite0: Service) -> None:
     assert (headed.status, headed.headers["content-length"]) == (200, got.headers["content-length"])
 
 
-def replies_without_body(received: bytes) -> list[object]:
-    """The answers to HEAD: their length is that of a body that is not there."""
-    from tests.services.raw_http import Reply
-
+def replies_without_body(received: bytes) -> list[Reply]:
+    """The responses to HEAD: their length is that of a body that is not there."""
     (reply,) = replies(re.sub(rb"(?i)content-length: \d+", b"Content-Length: 0", received))
     length = re.search(rb"(?i)content-length: (\d+)", received)
     assert length

@@ -21,6 +21,8 @@ import requests
 from tests.running import Service, StartService
 from tests.services.raw_http import connection, head, received_until_close, replies, require_log_lines, talk
 
+pytestmark = pytest.mark.integration
+
 # One place and one thread to spare would be enough to see: nobody here may hold either.
 MANY = 40
 BOUNDS = {"head_seconds": 1, "body_seconds": 1, "send_seconds": 1, "idle_seconds": 2}

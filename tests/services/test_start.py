@@ -12,6 +12,8 @@ import pytest
 from services.artifact import stored_file
 from tests.running import ROOT, environment, free_port
 
+pytestmark = pytest.mark.integration
+
 NAME = "efficientnet-lite0"
 
 

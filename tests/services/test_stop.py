@@ -17,6 +17,8 @@ from tests.running import Service, StartService, wait_for
 from tests.services.fake_model import FakeService, StartFake
 from tests.services.raw_http import connection, head, http_process, received_until_close, replies, require_log_lines
 
+pytestmark = pytest.mark.integration
+
 STOPPED = 9
 
 

@@ -31,6 +31,7 @@ from services.http.problems import InternalError
 from tests.running import Photo, Service, wait_for
 
 pytestmark = [
+    pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's memory files"),
     # The test runner has threads of its own; the service has none when it forks.
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
@@ -246,8 +247,7 @@ def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folde
         for process in [fork_server, *family]:
             process.kill()
         fork_server.wait(5)
-        for process in family:
-            wait_for(lambda process=process: not process.is_running(), 5, "the processes' end")
+        psutil.wait_procs(family, 5)
         with pytest.raises(NotReady):
             pool.predict(b"anything", FIVE)
     assert lost
@@ -284,6 +284,5 @@ def test_the_running_service_survives_the_death_of_its_processes(lite0: Service,
     assert children
     for child in children:
         child.kill()
-    for child in children:
-        wait_for(lambda child=child: not child.is_running(), 5, "the processes' end")
+    wait_for(lambda: not any(child.is_running() for child in children), 5, "the processes' end")
     assert [predict().json() for _ in range(len(children) + 1)] == [expected] * (len(children) + 1)
