@@ -41,6 +41,9 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc"),
 ]
+    pytest.mark.integration,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc"),
+]
 
 MIB = 2**20
 CPU_SECONDS = 2.0
@@ -162,7 +165,8 @@ STORED = {
 def test_a_photo_stored_in_any_orientation_is_answered_as_the_upright_one(
     service: Service, photos: list[Photo], kind: str
 ) -> None:
-    options: dict[str, Any] = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(kind, {})
+    all_options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
+    options = all_options.get(kind, {})
     with Image.open(photos[0].path) as photo:
         # Whole blocks of JPEG on every side, so that turning the picture turns what is stored.
         upright = photo.convert("RGB").crop((0, 0, photo.width // 16 * 16, photo.height // 16 * 16))
