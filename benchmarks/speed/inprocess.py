@@ -22,7 +22,7 @@ from pathlib import Path
 from services.artifact import read_labels, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.engine import ONE_PROCESSOR, Engine
-from services.classifier.predictions import best_predictions, softmax
+from services.classifier.predictions import JsonWriter, best_labels, softmax
 from services.classifier.settings import available_cpus
 
 WARM_SECONDS = 0.5
@@ -68,8 +68,8 @@ def inference_precision(artifact: Path) -> str:
 
 def _answer(artifact: Path, engine: Engine) -> Answer:
     receipt = read_receipt(artifact)
-    labels = read_labels(artifact, receipt)
-    return lambda body: best_predictions(softmax(engine.logits(decoded_pixels(body, receipt.preprocess))), labels, TOP)
+    written = JsonWriter(read_labels(artifact, receipt)).predictions
+    return lambda body: written(best_labels(softmax(engine.logits(decoded_pixels(body, receipt.preprocess))), TOP))
 
 
 def _by_processes(artifact: Path, bodies: list[bytes], seconds: float) -> float:
@@ -127,7 +127,7 @@ def _repeat(answer: Answer, bodies: list[bytes], seconds: float) -> float:
 
 def _one_by_one(artifact: Path, engine: Engine, bodies: list[bytes], seconds: float) -> tuple[float, float, float]:
     receipt = read_receipt(artifact)
-    labels = read_labels(artifact, receipt)
+    written = JsonWriter(read_labels(artifact, receipt)).predictions
     wholes: list[float] = []
     decodes: list[float] = []
     infers: list[float] = []
@@ -137,7 +137,7 @@ def _one_by_one(artifact: Path, engine: Engine, bodies: list[bytes], seconds: fl
         decoded = time.perf_counter()
         logits = engine.logits(pixels)
         inferred = time.perf_counter()
-        best_predictions(softmax(logits), labels, TOP)
+        written(best_labels(softmax(logits), TOP))
         wholes.append(time.perf_counter() - began)
         decodes.append(decoded - began)
         infers.append(inferred - decoded)

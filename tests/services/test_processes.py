@@ -171,8 +171,8 @@ def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(pool: Pool, caplo
         ask(pool, b"the wrong shape", FIVE)
     (record,) = caplog.records
     assert record.message == "unforeseen error"
-    assert vars(record)["kind"] == "RuntimeError"
-    assert vars(record)["place"].startswith("openvino")
+    assert vars(record)["kind"] == "ValueError"
+    assert vars(record)["place"].startswith("services.classifier.engine")
 
 
 def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: Pool) -> None:
