@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
+from services.export.cache_key import Recipe, is_current
 from services.export.errors import ExportError
-from services.export.recipe import Recipe, is_current
 from services.export.weights import fetched_weights
 
 app = typer.Typer(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
 from services.catalog import Catalog, DottedCallable, LocalFile, Model, PackageFile, RemoteFile
-from services.export import agreement, convert
+from services.export import convert, verification
+from services.export.cache_key import Recipe
 from services.export.errors import ExportError
 from services.export.network import Network, built_network
-from services.export.pictures import Pictures, generated, photos_in
-from services.export.recipe import Recipe
+from services.export.sample_images import Pictures, generated, photos_in
 from services.export.weights import torchvision_url
 
 CALIBRATION_PHOTOS = 200
@@ -38,8 +38,8 @@ def exported(
         convert.save(converted, folder)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in network.labels), encoding="utf-8")
         step("comparing with torch")
-        measured = agreement.measured_agreement(network, folder / "model.xml", pictures)
-        agreement.require_agreement(model.name, recipe.precision, measured)
+        measured = verification.measured_agreement(network, folder / "model.xml", pictures)
+        verification.require_agreement(model.name, recipe.precision, measured)
         receipt = Receipt(
             model=model.name,
             title=model.title,

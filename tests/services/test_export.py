@@ -19,12 +19,12 @@ import torchvision
 from services.artifact import Preprocess, read_receipt, verified_receipt
 from services.catalog import load_catalog
 from services.classifier.engine import Engine
-from services.export import agreement
+from services.export import verification
+from services.export.cache_key import Recipe, is_current
 from services.export.convert import openvino_model, save, torch_logits
 from services.export.errors import Disagreement, NetworkError
 from services.export.network import Network, built_network
-from services.export.pictures import Pictures, generated, photos_in
-from services.export.recipe import Recipe, is_current
+from services.export.sample_images import Pictures, generated, photos_in
 from tests.running import ROOT, Photo, environment
 
 DEFAULTS = """
@@ -99,7 +99,7 @@ def test_own_weights_from_an_address_become_an_artifact_once(tmp_path: Path, wei
     receipt = verified_receipt(output / "own", "own")
     assert receipt.source == {"url": f"{loopback}/own.pth", "sha256": sha256(weights)}
     assert (receipt.labels, receipt.precision, receipt.agreement["photos"]) == (4, "fp16", False)
-    assert receipt.agreement["top1"] >= agreement.LEAST_AGREEMENT["fp16"]
+    assert receipt.agreement["top1"] >= verification.LEAST_AGREEMENT["fp16"]
 
     before = (output / "own" / "model.bin").stat()
     second = run_export(*arguments)
@@ -219,9 +219,9 @@ def test_a_converted_model_that_answers_differently_is_refused(tmp_path: Path, n
     pictures = generated(network.preprocess)
     with torch.no_grad():
         network.module.get_submodule("fc").weight.neg_()
-    measured = agreement.measured_agreement(network, tmp_path / "model.xml", pictures)
+    measured = verification.measured_agreement(network, tmp_path / "model.xml", pictures)
     with pytest.raises(Disagreement, match=r"own: as fp16 it agrees with torch on .*% of 24 pictures, 98% are"):
-        agreement.require_agreement("own", "fp16", measured)
+        verification.require_agreement("own", "fp16", measured)
 
 
 def test_one_network_gives_one_file(tmp_path: Path, network: Network) -> None:
@@ -271,11 +271,11 @@ def test_labelled_photos_bound_the_accuracy_that_may_be_lost(tmp_path: Path, net
     save(openvino_model(network, "own"), tmp_path)
     pixels = generated(network.preprocess).pixels
     right = [int(torch_logits(network, picture).argmax()) for picture in pixels]
-    exact = agreement.measured_agreement(network, tmp_path / "model.xml", Pictures(pixels, photos=True, answers=right))
+    exact = verification.measured_agreement(network, tmp_path / "model.xml", Pictures(pixels, photos=True, answers=right))
     assert (exact.torch_accuracy, exact.accuracy) == (1.0, exact.top1)
-    agreement.require_agreement("own", "int8", exact)
+    verification.require_agreement("own", "int8", exact)
     with pytest.raises(Disagreement, match=r"right on 95.0% of 24 photos and torch on 100.0%; 0.5% may be lost"):
-        agreement.require_agreement("own", "int8", replace(exact, accuracy=0.95, top1=0.95))
+        verification.require_agreement("own", "int8", replace(exact, accuracy=0.95, top1=0.95))
 
 
 def test_photos_are_labelled_when_all_their_names_begin_with_a_number(tmp_path: Path, photos: list[Photo]) -> None:

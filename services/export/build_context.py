@@ -1,4 +1,4 @@
-"""`python -m services.export.ingredients NAME FOLDER`: the part of this repository that one artifact is made from.
+"""`python -m services.export.build_context NAME FOLDER`: the part of this repository that one artifact is made from.
 
 The folder gets the modules that the export imports, a catalog with the one entry, and the files that the entry names.
 An image's build exports from there, so that nothing else, such as another model's entry or the code that serves, can
@@ -32,7 +32,7 @@ RUNNING = {
 def main(arguments: list[str]) -> int:
     """0 when the folder is filled; 1 and one sentence where that cannot be, 2 for wrong arguments."""
     if len(arguments) != 2:
-        print("Usage: python -m services.export.ingredients NAME FOLDER", file=sys.stderr)
+        print("Usage: python -m services.export.build_context NAME FOLDER", file=sys.stderr)
         return 2
     name, folder = arguments[0], Path(arguments[1])
     try:

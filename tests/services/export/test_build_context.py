@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from services.catalog import CatalogError, load_catalog
-from services.export.ingredients import imported, write_entry
-from services.export.recipe import Recipe
+from services.export.build_context import imported, write_entry
+from services.export.cache_key import Recipe
 from tests.running import ROOT
 
 MODEL = "efficientnet-lite0"
@@ -114,14 +114,14 @@ def test_the_code_that_serves_is_not_among_them() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        pytest.param([], 2, "Usage: python -m services.export.ingredients NAME FOLDER", id="no-arguments"),
+        pytest.param([], 2, "Usage: python -m services.export.build_context NAME FOLDER", id="no-arguments"),
         pytest.param(["nope", "FOLDER"], 1, "has no model 'nope'; it has efficientnet-lite0", id="unknown-model"),
         pytest.param([MODEL, "/proc/nowhere"], 1, "/proc/nowhere", id="nowhere-to-write"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(tmp_path: Path, arguments: list[str], code: int, expected: str) -> None:
     words = [word.replace("FOLDER", str(tmp_path / "out")) for word in arguments]
-    command = [sys.executable, "-m", "services.export.ingredients", *words]
+    command = [sys.executable, "-m", "services.export.build_context", *words]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == code
     assert expected in run.stderr

@@ -14,7 +14,7 @@ from services.classifier.settings import available_cpus
 from services.export.convert import torch_logits
 from services.export.errors import Disagreement
 from services.export.network import Network
-from services.export.pictures import Pictures
+from services.export.sample_images import Pictures
 
 LEAST_AGREEMENT = {"fp16": 0.98, "int8": 0.90}
 """The bound on `Agreement.top1`, by precision."""
