@@ -28,7 +28,7 @@ from services.classifier.problems import (
     UrlInvalid,
 )
 from services.classifier.target import Target, parsed_target
-from services.web.faults import Overloaded
+from services.http.faults import Overloaded
 
 MAX_REDIRECTS: Final = 3
 REDIRECTS: Final = {301, 302, 303, 307, 308}

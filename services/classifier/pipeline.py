@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.artifact import ArtifactError, Receipt, read_labels
-from services.classifier.answer import Answer
 from services.classifier.engine import RankingEngine
 from services.classifier.parameters import Parameters
+from services.classifier.prediction import Prediction
 from services.classifier.predictions import SCORES, JsonWriter, best_labels
 from services.classifier.problems import ModelOutputInvalid
 
@@ -53,7 +53,7 @@ class Pipeline:
         """The size in bytes of the longest possible result."""
         return self._writer.most_bytes
 
-    def answer(self, image: bytes, parameters: Parameters) -> Answer:
+    def answer(self, image: bytes, parameters: Parameters) -> Prediction:
         """Raises ModelOutputInvalid, and a Problem for an image that cannot be read."""
         started = time.perf_counter()
         pixels = self._decode(image)
@@ -65,4 +65,4 @@ class Pipeline:
         best = self._engine.best(parameters.top_k) if parameters.function == "softmax" else None
         if best is None:
             best = best_labels(SCORES[parameters.function](self._engine.logits), parameters.top_k)
-        return Answer(self._writer.predictions(best), decoded - started, inferred - decoded)
+        return Prediction(self._writer.predictions(best), decoded - started, inferred - decoded)

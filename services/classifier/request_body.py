@@ -1,4 +1,4 @@
-"""What a caller sent -> what is asked: the four forms of a prediction request."""
+"""The four forms of a prediction request -> image or URL, and parameters."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
@@ -27,46 +26,50 @@ from services.classifier.problems import (
 )
 
 DEFAULT_TOP_K = 5
-# The gateway passes on the query it got, credentials included.
+# The gateway passes the query on, credentials included.
 CREDENTIALS = {"key", "api_key", "access_token"}
-# What says where the image is: one of them, once.
+# The fields that hold the image or its URL: one of them, once.
 SOURCES = {"image", "inputs", "url"}
 MAX_PARTS = 20
 MAX_PART_HEADERS = 8192
-# So much of a form is read at a time: a part's header is looked at before more of it is.
+# Of a form, at a time: the header of a part is checked before more is parsed.
 FORM_PIECE = 1 << 16
 
 
+# Names and values, as sent.
+Query = Sequence[tuple[str, str]]
+
+
 @dataclass(frozen=True)
-class Question:
-    """One of `image` (its bytes) and `url` is there."""
+class PredictRequest:
+    """Either `image` (its bytes) or `url` is set."""
 
     parameters: Parameters
     image: bytes | None = None
     url: str | None = None
 
 
-def question(content_type: str, body: bytes, query: MultiDict[str, str], labels: int) -> Question:
-    """What the request asks of a model with `labels` labels; raises a Problem that names what is wrong."""
+def predict_request(content_type: str, body: bytes, query: Query, labels: int) -> PredictRequest:
+    """The request to a model with `labels` labels; raises a Problem that names what is wrong."""
     parameters = _query_parameters(query, labels)
     media_type, options = _media_type(content_type)
     if media_type == "multipart/form-data":
-        return Question(parameters, image=_image_part(body, options.get("boundary", "")))
+        return PredictRequest(parameters, image=_image_part(body, options.get("boundary", "")))
     if _is_json(media_type):
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("JSON is read as UTF-8 only.")
         return _from_json(body, parameters, labels)
-    return Question(parameters, image=body)
+    return PredictRequest(parameters, image=body)
 
 
-def is_an_image_itself(content_type: str) -> bool:
-    """Whether the body is the image's bytes, with nothing to take apart."""
+def is_plain_image(content_type: str) -> bool:
+    """Whether the body is the image's bytes, neither a form nor JSON."""
     media_type, _ = _media_type(content_type)
     return media_type != "multipart/form-data" and not _is_json(media_type)
 
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
-    """A body that is no image: blame its media type where that promised none, else the bytes."""
+    """For a body that is not an image: name the media type as the cause where it promises none, else the bytes."""
     media_type, _ = _media_type(content_type)
     if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
         raise MediaTypeUnsupported(
@@ -85,13 +88,14 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _query_parameters(query: MultiDict[str, str], labels: int) -> Parameters:
-    if SOURCES & set(query):
-        raise InputAmbiguous("Send the image, or its address, in the body and not in the query.")
-    unknown = sorted(set(query) - CREDENTIALS - {"top_k"})
+def _query_parameters(query: Query, labels: int) -> Parameters:
+    names = {name for name, _ in query}
+    if SOURCES & names:
+        raise InputAmbiguous("Send the image, or its URL, in the body and not in the query.")
+    unknown = sorted(names - CREDENTIALS - {"top_k"})
     if unknown:
         raise ParameterInvalid(f"The query has `{_shown(unknown[0])}`; it may have `top_k`.")
-    values = query.getlist("top_k")
+    values = [value for name, value in query if name == "top_k"]
     if not values:
         return Parameters(_top_k(None, labels))
     if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
@@ -117,7 +121,7 @@ def _image_part(body: bytes, boundary: str) -> bytes:
     parts = _parts(body, boundary)
     names = [name for name, _ in parts]
     if set(names) <= SOURCES and names != ["image"]:
-        raise InputAmbiguous("There should be one part, named `image`; an address goes into JSON.")
+        raise InputAmbiguous("There should be one part, named `image`; send a URL as JSON.")
     if names != ["image"]:
         raise MultipartInvalid("There should be one part, named `image`.")
     if not parts[0][1]:
@@ -126,7 +130,7 @@ def _image_part(body: bytes, boundary: str) -> bytes:
 
 
 def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
-    """The parts' names and contents; what they say of file names and types is not even looked at."""
+    """Names and contents of the parts; their file names and types are ignored."""
     parts: list[tuple[str | None, bytearray]] = []
     try:
         for event in _events(body, boundary):
@@ -143,10 +147,10 @@ def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
 
 
 def _events(body: bytes, boundary: str) -> Iterator[Event]:
-    """What the form is made of, in its order; raises ValueError where it ends too early."""
+    """The events of Werkzeug's decoder; raises ValueError where the form ends early."""
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
     for start in range(0, len(body) + FORM_PIECE, FORM_PIECE):
-        # After the last piece, the decoder wants to hear that it was.
+        # None tells the decoder that there is no more.
         decoder.receive_data(body[start : start + FORM_PIECE] or None)
         while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
             yield event
@@ -155,7 +159,7 @@ def _events(body: bytes, boundary: str) -> Iterator[Event]:
 
 
 def _require_plain(part: Field | File) -> None:
-    """A part is the image's own bytes: no encoding of them, and no further parts within."""
+    """Refuse a part whose content is encoded or has parts of its own."""
     if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
         raise _too_large_a_header()
     encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
@@ -169,7 +173,7 @@ def _too_large_a_header() -> MultipartInvalid:
     return MultipartInvalid("A part of the multipart body has too large a header.")
 
 
-def _from_json(body: bytes, parameters: Parameters, labels: int) -> Question:
+def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
     document = _json_object(body)
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
@@ -179,15 +183,14 @@ def _from_json(body: bytes, parameters: Parameters, labels: int) -> Question:
         raise InputAmbiguous("Send either `url` or `inputs`.")
     parameters = _json_parameters(document.get("parameters"), parameters, labels)
     if "url" in document:
-        # What kind of value it is, the fetching module judges.
         url = document["url"] if isinstance(document["url"], str) else ""
         if re.search("[\ud800-\udfff]", url):
-            raise JsonInvalid("The JSON holds half a character.")
-        return Question(parameters, url=url)
+            raise JsonInvalid("The JSON contains an unpaired surrogate.")
+        return PredictRequest(parameters, url=url)
     if not isinstance(document["inputs"], str):
         raise JsonInvalid("`inputs` should be the image as a base64 string.")
     try:
-        return Question(parameters, image=base64.b64decode(document["inputs"], validate=True))
+        return PredictRequest(parameters, image=base64.b64decode(document["inputs"], validate=True))
     except (binascii.Error, ValueError) as err:
         raise JsonInvalid("`inputs` is not base64.") from err
 
@@ -210,9 +213,9 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-    except _Twice as err:
-        raise (InputAmbiguous if err.key in SOURCES else JsonInvalid)("The JSON has a key twice.") from err
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except _DuplicateKey as err:
+        raise (InputAmbiguous if err.key in SOURCES else JsonInvalid)("The JSON contains a duplicate key.") from err
     except RecursionError as err:
         raise JsonInvalid("The JSON is nested too deeply.") from err
     except ValueError as err:
@@ -222,16 +225,16 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     return document
 
 
-class _Twice(ValueError):
+class _DuplicateKey(ValueError):
     def __init__(self, key: str) -> None:
         self.key = key
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _Twice(key)
+            raise _DuplicateKey(key)
         found[key] = value
     return found
 
@@ -241,5 +244,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _shown(name: str) -> str:
-    """A stranger's word, short and harmless."""
+    """A name that the caller sent, short and harmless."""
     return re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]

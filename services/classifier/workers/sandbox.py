@@ -1,4 +1,4 @@
-"""A process that answers: it may use so much time and memory, open nothing, and die of a picture."""
+"""A worker: it may use a bounded amount of time and memory, opens no file or socket, and may die of an image."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import Final
 
 from PIL import Image, MpoImagePlugin, WebPImagePlugin
 
-from services.classifier.answer import Answering
 from services.classifier.decoding.pixels import Pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode
+from services.classifier.prediction import Predict
 from services.classifier.problems import ImageCorrupt, ImageTooComplex
-from services.classifier.processes.messages import ANSWER, BUG, CPU_SECONDS, DONE, FIRST_PROBLEM, PROBLEMS, REQUEST
-from services.web.logs import place_of
-from services.web.problems import Problem
+from services.classifier.workers.protocol import BUG, CPU_SECONDS, DONE, FIRST_PROBLEM, PREDICTION, PROBLEMS, REQUEST
+from services.http.problems import Problem
+from services.logs import place_of
 
-# For one picture, beyond what the process has from its start.
+# For one image, beyond what the process has when it starts.
 MEMORY_BYTES: Final = 400 * 2**20
 
-# Pages of address space in use, where the system says.
+# Pages of address space in use (Linux).
 STATM: Final = Path("/proc/self/statm")
 
-# Pillow loads its plug-ins when it first needs them, and here no file can be opened then.
+# Pillow loads its plug-ins when it first needs them, when a worker can no longer open files.
 Image.preinit()
 PLUGINS: Final = (MpoImagePlugin, WebPImagePlugin)
 
 
 def limited(decode: Decode) -> Decode:
-    """The same, but it ends the process when it has computed for too long, and fails only with a Problem."""
+    """`decode` with a limit on processor time, after which the process ends; raises nothing but Problems."""
 
     def decoded(image: bytes) -> Pixels:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
@@ -52,31 +52,31 @@ def limited(decode: Decode) -> Decode:
     return decoded
 
 
-def answer_for_ever(channel: socket.socket, memory: mmap.mmap, ask: Answering) -> None:
-    """Answer for the pictures that the service puts into `memory`, and put the answers there, until it hangs up."""
+def serve(channel: socket.socket, memory: mmap.mmap, predict: Predict) -> None:
+    """Predict the images that the service puts into `memory`, and put the predictions there, until it hangs up."""
     _limit()
-    # What Pillow thinks of a picture is for nobody, and would stand between the lines of the log.
+    # Pillow's warnings about an image would land between the lines of the log.
     warnings.simplefilter("ignore")
     # A service that was killed resets the channel instead of closing it.
     with contextlib.suppress(ConnectionError):
         while (request := channel.recv(REQUEST.size)) != b"":
-            channel.send(_reply(request, memory, ask))
+            channel.send(_reply(request, memory, predict))
 
 
-def _reply(request: bytes, memory: mmap.mmap, ask: Answering) -> bytes:
+def _reply(request: bytes, memory: mmap.mmap, predict: Predict) -> bytes:
     length, top_k, function = REQUEST.unpack(request)
     try:
-        answer = ask(memory[:length], Parameters(top_k, FUNCTIONS[function]))
+        prediction = predict(memory[:length], Parameters(top_k, FUNCTIONS[function]))
     except PROBLEMS as problem:
         return bytes([FIRST_PROBLEM + PROBLEMS.index(type(problem))]) + problem.detail.encode()
     except Exception as err:
         return bytes([BUG]) + f"{type(err).__name__} {place_of(err.__traceback__)}".encode()
-    memory[: len(answer.body)] = answer.body
-    return bytes([DONE]) + ANSWER.pack(len(answer.body), answer.decode, answer.infer)
+    memory[: len(prediction.body)] = prediction.body
+    return bytes([DONE]) + PREDICTION.pack(len(prediction.body), prediction.decode, prediction.infer)
 
 
 def _limit() -> None:
-    """From now on: no more memory than that, no new file or socket, no core dump; SIGPROF ends it when time is up."""
+    """From now on: MEMORY_BYTES more at most, no new file or socket, no core dump; SIGPROF ends the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGPROF, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""One picture that takes much memory at a time, in all processes together."""
+"""Cross-process lock: decode one large image at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from types import TracebackType
 
 
-class Alone:
-    """A lock between processes that are forked from the one that made it; the kernel opens it when its holder dies."""
+class LargeImageLock:
+    """Shared with the processes forked after it was made; the kernel releases it when its holder dies."""
 
     def __init__(self) -> None:
-        self._file = os.memfd_create("alone")
+        self._file = os.memfd_create("large-image")
 
     def __enter__(self) -> None:
         fcntl.lockf(self._file, fcntl.LOCK_EX)

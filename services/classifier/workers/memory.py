@@ -1,4 +1,4 @@
-"""Memory that is kept and that nobody uses."""
+"""Return unused memory to the OS."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAPS: Final = Path("/proc/self/maps")
 CODE: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-xp [^/]*/", re.MULTILINE)
 LARGE_BYTES: Final = 1 << 20
 KEPT_BYTES: Final = 8 << 20
-# Threads that share Python's lock need no heaps of their own.
+# Threads that share the GIL need no heaps of their own.
 ARENAS: Final = 2
 
 
-def keep_little_memory() -> None:
-    """From now on, in this process and its forks, glibc has few heaps, and gives large blocks back when they are freed.
+def limit_heap() -> None:
+    """Tell glibc, in this process and its forks, to use few heaps and to unmap large blocks when they are freed.
 
-    Left alone, it learns from the first large body to keep all that come after, between small blocks that stay.
+    By default it raises its threshold with the first large body, and keeps all later ones between small blocks.
     """
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -34,10 +34,10 @@ def keep_little_memory() -> None:
         mallopt(M_ARENA_MAX, ARENAS)
 
 
-def let_go_of_code() -> None:
-    """Give back the memory that this process's code takes; what runs again is mapped again, page by page.
+def release_code() -> None:
+    """Unmap the pages of this process's code; the kernel reads those that run again from the files.
 
-    Some 30 MB of OpenVINO only compile the network. The pages are the files', which nobody writes to.
+    Some 30 MB of OpenVINO only compile the network.
     """
     with contextlib.suppress(AttributeError, OSError):
         madvise = ctypes.CDLL(None).madvise
