@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,10 +44,11 @@ class Network:
 
 
 class Pipeline:
-    """One model, for one caller at a time."""
+    """One model. Callers in other threads wait for one another."""
 
     def __init__(self, decode: Decode, network: Network) -> None:
         self._decode, self._engine, self._writer = decode, network.engine, network.writer
+        self._lock = threading.Lock()
 
     @property
     def largest_answer(self) -> int:
@@ -55,14 +57,19 @@ class Pipeline:
 
     def answer(self, image: bytes, parameters: Parameters) -> Prediction:
         """Raises ModelOutputInvalid, and a Problem for an image that cannot be read."""
-        started = time.perf_counter()
-        pixels = self._decode(image)
-        decoded = time.perf_counter()
-        self._engine.infer(pixels)
-        inferred = time.perf_counter()
+        with self._lock:
+            started = time.perf_counter()
+            pixels = self._decode(image)
+            decoded = time.perf_counter()
+            self._engine.infer(pixels)
+            inferred = time.perf_counter()
+            return Prediction(self._ranked(parameters), decoded - started, inferred - decoded)
+
+    def _ranked(self, parameters: Parameters) -> bytes:
+        """The results of the last inference as JSON."""
         if not self._engine.valid:
             raise ModelOutputInvalid("The model gave no valid scores for this image.")
         best = self._engine.best(parameters.top_k) if parameters.function == "softmax" else None
         if best is None:
             best = best_labels(SCORES[parameters.function](self._engine.logits), parameters.top_k)
-        return Prediction(self._writer.predictions(best), decoded - started, inferred - decoded)
+        return self._writer.predictions(best)
