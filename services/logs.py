@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
+import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Final
 
@@ -19,6 +21,7 @@ OURS: Final = ("services.", "start")
 # Lines up to this length are written to a pipe in one piece, so that lines of several processes never mix.
 MAX_LINE: Final = 4096
 MAX_WAITING: Final = 10_000
+BATCH_SECONDS: Final = 0.02
 FLUSH_SECONDS: Final = 0.5
 FIELDS: Final = {"levelname": "severity", "name": "logger"}
 
@@ -54,10 +57,28 @@ class LineFormatter(JsonFormatter):
 class DroppingQueueHandler(QueueHandler):
     """Never waits: where the writing thread is stuck (a reader that does not read), records are dropped."""
 
+    queue: SimpleQueue[logging.LogRecord]
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """As it is; it never leaves the process."""
+        return record
+
     def enqueue(self, record: logging.LogRecord) -> None:
         """Called by the base class."""
-        with contextlib.suppress(queue.Full):
+        if self.queue.qsize() < MAX_WAITING:
             self.queue.put_nowait(record)
+
+
+class BatchingQueueListener(QueueListener):
+    """Writes what has gathered every BATCH_SECONDS: to wake this thread for each line would hold up requests."""
+
+    queue: SimpleQueue[logging.LogRecord]
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """Called by the base class."""
+        if self.queue.empty():
+            time.sleep(BATCH_SECONDS)
+        return super().dequeue(block)
 
 
 @contextlib.contextmanager
@@ -65,15 +86,17 @@ def logging_to_stdout() -> Iterator[None]:
     """Send every logger's INFO and above to standard output."""
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(LineFormatter())
-    waiting: queue.Queue[logging.LogRecord] = queue.Queue(MAX_WAITING)
+    waiting: SimpleQueue[logging.LogRecord] = SimpleQueue()
     handler = DroppingQueueHandler(waiting)
     handler.addFilter(Redaction())
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.INFO)
     logging.captureWarnings(True)
+    # Not in our lines, and not free.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda error: _log_uncaught(error.exc_type, error.exc_value, error.exc_traceback)
-    listener = QueueListener(waiting, output)
+    listener = BatchingQueueListener(waiting, output)
     listener.start()
     try:
         yield
@@ -82,6 +105,16 @@ def logging_to_stdout() -> Iterator[None]:
         stopping = threading.Thread(target=listener.stop, daemon=True)
         stopping.start()
         stopping.join(FLUSH_SECONDS)
+        if stopping.is_alive():
+            # The interpreter would wait for the writing thread when it exits.
+            os._exit(0)
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that are closed as /dev/null: no socket may get their numbers."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(file)
 
 
 def log_fatal(message: str) -> None:

@@ -16,7 +16,7 @@ from services.classifier.settings import Settings, available_cpus
 from services.classifier.workers.fork_server import ForkServer
 from services.classifier.workers.memory import limit_heap
 from services.environment import SettingsError
-from services.logs import log_fatal
+from services.logs import log_fatal, open_standard_streams
 
 if TYPE_CHECKING:
     from services.classifier.parameters import Parameters
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    open_standard_streams()
     limit_heap()
     try:
         settings = Settings.read(os.environ, available_cpus())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from prometheus_client import Histogram
@@ -25,6 +25,9 @@ from services.classifier.settings import Settings
 from services.http.application import Response
 from services.http.problems import CallerGone
 from services.http.request import Request
+
+if TYPE_CHECKING:
+    from services.classifier.fetch.transport import PublicNetwork
 
 LARGE_BODY: Final = 1 << 20
 # Between two looks whether the caller whose image is being fetched has left.
@@ -51,6 +54,7 @@ class PredictRoute:
         ]
         # Taking a large form or JSON apart needs several copies of it: one at a time.
         self._large = asyncio.Lock()
+        self._network = cache(partial(_public_network, settings))
         self._steps = [STEPS.labels(step) for step in vars(Timings())]
 
     async def __call__(self, request: Request) -> Response:
@@ -90,12 +94,10 @@ class PredictRoute:
         if not self._settings.url_fetch:
             raise UrlDisabled("This service does not fetch images by URL; send the image itself.")
         # Imported when it is first needed, which in many services is never.
-        from services.classifier.fetch import fetch_image
+        from services.classifier.fetch.fetch import fetch_image
 
         seconds = min(self._settings.url_seconds, until - asyncio.get_running_loop().time())
-        return await fetch_image(
-            url, seconds=seconds, max_bytes=self._settings.max_body, loopback=self._settings.url_loopback
-        )
+        return await fetch_image(url, self._network(), seconds=seconds, max_bytes=self._settings.max_body)
 
     async def _predicted(self, image: bytes, asked: PredictRequest, request: Request) -> Prediction:
         try:
@@ -104,6 +106,12 @@ class PredictRoute:
             if asked.image is None:
                 raise FetchType("The URL does not lead to an image.") from problem
             refuse_media_type(request.headers.get(b"content-type", b"").decode("latin-1"), problem)
+
+
+def _public_network(settings: Settings) -> PublicNetwork:
+    from services.classifier.fetch.transport import PublicNetwork
+
+    return PublicNetwork(loopback=settings.url_loopback)
 
 
 async def _unless_gone(work: Coroutine[Any, Any, Result], gone: Callable[[], bool]) -> Result:

@@ -11,11 +11,12 @@ from services.directory.shown import DocumentError, Window
 from services.environment import SettingsError
 from services.http.limits import Limits
 from services.http.server import listening_socket, run, serve
-from services.logs import log_fatal
+from services.logs import log_fatal, open_standard_streams
 
 
 def main() -> int:
     """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    open_standard_streams()
     limits = Limits()
     try:
         settings = Settings.read(os.environ)

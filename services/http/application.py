@@ -52,7 +52,7 @@ class Application:
     def __init__(
         self, flask: Flask, *, limits: Limits, origins: str, threads: int, fast_route: FastRoute | None = None
     ) -> None:
-        self._limits, self._fast_route = limits, fast_route
+        self._fast_route = fast_route
         self._headers = common_headers(origins)
         self._bodies = BodyReader(limits)
         self._flask: Any = WSGIMiddleware(flask.wsgi_app, workers=threads)  # type: ignore[arg-type]  # its own types
@@ -67,9 +67,9 @@ class Application:
         else:
             fast = None
         try:
+            headers = checked_headers(scope)
             if state["problem"]:
                 raise state["problem"]
-            headers = checked_headers(scope, self._limits)
             body = await self._bodies.read(scope, headers, receive)
             if fast:
                 arrived = asyncio.get_running_loop().time()

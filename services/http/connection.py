@@ -22,6 +22,7 @@ from services.http.problems import (
     Problem,
     RequestMalformed,
     RequestTimeout,
+    UriTooLong,
 )
 
 # At shutdown: for requests that are on their way on connections that were idle.
@@ -62,16 +63,17 @@ class Connection(HttpToolsProtocol):
         return self._ended or bool(self.transport.is_closing())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn names the narrower class
+        super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
         if len(self.connections) > self._limits.connections and not self._close_the_longest_idle():
             self._refuse(ConnectionRefused("The service holds as many connections as it can; try again in a moment."))
 
     def data_received(self, data: bytes) -> None:
         if self._problem:
             return
-        in_head = self._in_head
+        # Where a request is being received, the data begins with its body.
+        all_head = self._in_head or not self.responding
         super().data_received(data)
-        if in_head and self._in_head:
+        if self._in_head and all_head:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head:
                 self._refuse(HeadersTooLarge(f"The head of the request is larger than {self._limits.head:,} bytes."))
@@ -90,6 +92,11 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._head_bytes = True, 0
         self._since = self.loop.time()
         self.scope["state"] |= {"gone": self.gone, "problem": self._problem}
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self._limits.target:
+            raise UriTooLong("The URL of the request is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
@@ -166,3 +173,31 @@ class Connection(HttpToolsProtocol):
             return
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(REFUSED)
+
+
+class _JoinedWrites:
+    """A transport that sends in one packet what is written in one step of the loop.
+
+    uvicorn writes the head and the body of a response separately.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written.clear()

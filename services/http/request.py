@@ -16,7 +16,6 @@ from services.http.problems import (
     ExpectationFailed,
     RequestMalformed,
     TransferCodingUnsupported,
-    UriTooLong,
 )
 
 Scope = MutableMapping[str, Any]
@@ -43,7 +42,7 @@ class Request:
     gone: Callable[[], bool]
 
 
-def checked_headers(scope: Scope, limits: Limits) -> Headers:
+def checked_headers(scope: Scope) -> Headers:
     """The headers by lower-case name; raises a Problem for a head that the server's parser lets pass and we do not."""
     headers: Headers = {}
     for name, value in scope["headers"]:
@@ -55,8 +54,6 @@ def checked_headers(scope: Scope, limits: Limits) -> Headers:
         raise RequestMalformed("The request breaks the rules of HTTP/1.1.")
     if version == "1.1" and b"host" not in headers:
         raise RequestMalformed("The request names no Host.")
-    if len(scope["raw_path"]) + len(scope["query_string"]) > limits.target:
-        raise UriTooLong("The URL of the request is too long.")
     if (coding := headers.get(b"transfer-encoding")) is not None:
         if any(name in coding.lower() for name in COMPRESSIONS):
             raise TransferCodingUnsupported("The only Transfer-Encoding that is read here is `chunked`.")

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gc
 import logging
+import os
 import resource
 import signal
 import socket
@@ -40,7 +41,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as err:
-        raise PortTaken(f"PORT: cannot listen on {host}:{port}: {err.strerror}") from err
+        raise PortTaken(f"PORT: cannot listen on {host}:{port}: {os.strerror(err.errno or 0)}") from err
 
 
 class Server(uvicorn.Server):

@@ -133,8 +133,8 @@ def codes(problem: type) -> set[str]:
 
 def test_whatever_a_service_may_say_has_words_in_both_languages() -> None:
     import services.classifier.problems
-    import services.web.faults  # noqa: F401  # its kinds are those that count, as are the classifier's
-    from services.web.problems import Problem
+    import services.http.problems  # noqa: F401  # its kinds are those that count, as are the classifier's
+    from services.http.problems import Problem
 
     # Nobody is there to read the one, and the others are named after the status of what they are.
     said = codes(Problem) - {"", "caller_gone"}

@@ -1,4 +1,4 @@
-"""Which addresses the service may connect to: public ones only, by one table with a reason per row."""
+"""Which IP addresses and host names the service may connect to: public ones only."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# The metadata server of the cloud, which hands out credentials, is 169.254.169.254 and fd20:ce::254.
+# The cloud's metadata server, which hands out credentials, is at 169.254.169.254 and fd20:ce::254.
 DENIED: Final = {
     "0.0.0.0/8": "this network",
     "10.0.0.0/8": "private",
     "100.64.0.0/10": "carrier-grade NAT",
     "127.0.0.0/8": "loopback",
-    "168.63.129.16/32": "a cloud's platform services",
-    "169.254.0.0/16": "link-local, with the metadata server",
+    "168.63.129.16/32": "Azure's platform services",
+    "169.254.0.0/16": "link-local, including the metadata server",
     "172.16.0.0/12": "private",
     "192.0.0.0/24": "protocol assignments",
     "192.0.2.0/24": "documentation",
@@ -26,27 +26,29 @@ DENIED: Final = {
     "199.36.153.8/30": "Google's private API address",
     "203.0.113.0/24": "documentation",
     "224.0.0.0/4": "multicast",
-    "240.0.0.0/4": "reserved, with the broadcast address",
-    "2001::/23": "protocol assignments, Teredo tunnels among them",
+    "240.0.0.0/4": "reserved, including the broadcast address",
+    "2001::/23": "protocol assignments, including Teredo tunnels",
     "2001:db8::/32": "documentation",
     "2600:2d00:2:1000::/64": "Google's private API address",
     "2600:2d00:2:2000::/64": "Google's restricted API address",
-    "2002::/16": "6to4 tunnels, which hold an IPv4 address",
+    "2002::/16": "6to4 tunnels, which embed an IPv4 address",
     "3fff::/20": "documentation",
 }
-# All of public IPv6. Outside lie loopback, link-local, private, multicast, and every form that embeds an IPv4 address.
+# All of public IPv6. Loopback, link-local, private and multicast are outside, and every prefix that embeds IPv4.
 PUBLIC_IPV6: Final = ipaddress.IPv6Network("2000::/3")
 NETWORKS: Final = tuple(ipaddress.ip_network(row) for row in DENIED)
-# Not what Python calls loopback: newer ones count IPv6 addresses that embed an IPv4 one.
+# Not `Address.is_loopback`: newer versions of Python count IPv4-mapped addresses in.
 LOOPBACK: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
-# Names of the metadata server and of this machine and its neighbours; refused before anyone is asked for them.
+# The metadata server, this machine and its local network; refused without a lookup.
 DENIED_NAMES: Final = ("localhost", "metadata", "metadata.goog")
 DENIED_SUFFIXES: Final = (".internal", ".local", ".localhost", ".home.arpa")
 
+NOT_PUBLIC: Final = "The host in the URL is not on the public internet."
+
 
 def is_public(address: Address, *, loopback: bool = False) -> bool:
-    """Whether the service may connect there; `loopback` allows this machine itself, for tests."""
+    """Whether the service may connect to this address; `loopback` allows this machine, for tests."""
     if any(address in network for network in LOOPBACK):
         return loopback
     if address.version == 6 and (address not in PUBLIC_IPV6 or _is_isatap(address)):
@@ -55,10 +57,10 @@ def is_public(address: Address, *, loopback: bool = False) -> bool:
 
 
 def is_denied_name(host: str) -> bool:
-    """Whether a name (lower case, no final dot) belongs to this machine's own surroundings."""
+    """Whether a host name (lower case, no final dot) can only be local."""
     return "." not in host or host in DENIED_NAMES or host.endswith(DENIED_SUFFIXES)
 
 
 def _is_isatap(address: ipaddress.IPv6Address) -> bool:
-    """…:0:5efe:a.b.c.d, a tunnel to the IPv4 address it ends with."""
+    """…:0:5efe:a.b.c.d, a tunnel to the IPv4 address in its last 32 bits."""
     return (int(address) >> 32) & 0xFDFFFFFF == 0x00005EFE

@@ -25,7 +25,7 @@ from PIL import Image
 from benchmarks.processes import pss
 from services.catalog import load_catalog
 from tests.running import Photo, Service, StartService, wait_for
-from tests.services.pictures import (
+from tests.services.images import (
     Picture,
     encoded,
     gradient,
@@ -34,8 +34,8 @@ from tests.services.pictures import (
     mutations,
     sixteen_bit_png,
 )
-from tests.services.weighing import Cost, weighed
-from tests.services.wire import Reference, require_discretion, require_log_lines
+from tests.services.measure_cost import Cost, weighed
+from tests.services.raw_http import Reference, require_discretion, require_log_lines
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc")
 
@@ -234,7 +234,7 @@ def test_a_picture_that_kills_the_decoder_costs_that_request_alone(
     start_service: StartService, photos: list[Photo]
 ) -> None:
     """It is told as a damaged picture, on a connection that lives on: no proxy in front would send it again."""
-    service = start_service("tests.services.poisoned", MODEL_NAME="efficientnet-lite0")
+    service = start_service("tests.services.corrupt_decoder", MODEL_NAME="efficientnet-lite0")
     reference = Reference(service, photos[0].data)
     before = {child.pid for child in psutil.Process(service.process.pid).children(recursive=True)}
     with requests.Session() as session, ThreadPoolExecutor(3) as pool:

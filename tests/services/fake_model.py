@@ -1,4 +1,4 @@
-"""The service of a model that tests hold, from the tests' side."""
+"""The service of a fake model, from the tests' side."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tests.running import Service, wait_for
 
 
 @dataclass
-class Held:
-    """A service whose model the tests hold."""
+class FakeService:
+    """A service whose model the tests control."""
 
     service: Service
     folder: Path
 
-    def asked(self) -> list[str]:
-        """What the model was asked, in order."""
+    def predicted(self) -> list[str]:
+        """The names that were predicted, in order."""
         journal = self.folder / "journal"
         return journal.read_text().split() if journal.exists() else []
 
@@ -25,8 +25,8 @@ class Held:
         for name in names:
             (self.folder / f"{name}.go").touch()
 
-    def wait_until_asked(self, *names: str) -> None:
-        wait_for(lambda: set(names) <= set(self.asked()), 5, f"the model to be asked {names}")
+    def wait_until_predicting(self, *names: str) -> None:
+        wait_for(lambda: set(names) <= set(self.predicted()), 5, f"the model to predict {names}")
 
 
-StartHeld = Callable[..., Held]
+StartFake = Callable[..., FakeService]

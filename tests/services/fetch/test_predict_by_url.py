@@ -1,16 +1,13 @@
-"""Images by address, asked of the running service: its answers, and that one caller's link is nobody else's trouble.
-
-Cases 1 to 20 of the hostile inputs as a caller meets them.
-"""
+"""Predictions for an image URL, over HTTP: cases 1 to 20 of the hostile inputs as a client sees them."""
 
 from __future__ import annotations
 
 import gzip
 import re
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +15,22 @@ import pytest
 import requests
 
 from tests.running import Photo, Service, StartService, wait_for
-from tests.services.sites import (
+from tests.services.fetch.sites import (
     Script,
     drips,
     floods,
     is_silent,
+    redirect,
     resets,
     response,
     says,
     site,
 )
-from tests.services.test_fetch import redirect_then_image
-from tests.services.test_target import BLOCKED, INVALID
-from tests.services.wire import Reference, require_discretion, require_log_lines, worker
+from tests.services.fetch.test_redirects import redirect_then_image
+from tests.services.fetch.urls import BLOCKED, INVALID
+from tests.services.raw_http import Reference, http_process, require_discretion, require_log_lines
+
+pytestmark = pytest.mark.integration
 
 HTML = b"<!doctype html><title>Sign in</title>"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -38,7 +38,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def local(start_service: StartService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that may fetch from this machine, in an environment full of proxies and passwords."""
+    """A service that may fetch from this machine, in an environment with proxies and passwords."""
     home = tmp_path_factory.mktemp("home")
     (home / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
     with site(is_silent) as proxy:
@@ -58,39 +58,38 @@ def local(start_service: StartService, tmp_path_factory: pytest.TempPathFactory)
         require_log_lines(service)
 
 
-def asked(service: Service, url: Any, **more: Any) -> requests.Response:
-    answer = requests.post(f"{service.url}/predict", json={"url": url, **more}, timeout=10)
-    require_discretion(answer.content, str(answer.headers))
-    return answer
+def predicted(service: Service, url: Any, **more: Any) -> requests.Response:
+    result = requests.post(f"{service.url}/predict", json={"url": url, **more}, timeout=10)
+    require_discretion(result.content, str(result.headers))
+    return result
 
 
-def outcome(answer: requests.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
+def outcome(result: requests.Response) -> tuple[int, str]:
+    return result.status_code, result.json()["code"]
 
 
 @pytest.mark.parametrize("url", BLOCKED.values(), ids=BLOCKED)
-def test_a_private_address_is_refused(lite0: Service, url: str) -> None:
-    answer = asked(lite0, url)
-    assert outcome(answer) == (400, "url_blocked")
-    assert answer.json()["detail"] == "The address is not on the public internet."
+def test_a_private_url_is_blocked(lite0: Service, url: str) -> None:
+    result = predicted(lite0, url)
+    assert outcome(result) == (400, "url_blocked")
 
 
 @pytest.mark.parametrize("url", [*INVALID.values(), None, 5, True, [], {}, ["http://example.com/"]], ids=str)
-def test_what_is_no_address_is_refused(lite0: Service, url: Any) -> None:
+def test_an_invalid_url_is_refused(lite0: Service, url: Any) -> None:
     if isinstance(url, str) and not url.isprintable() and "\ud800" in url:
-        assert outcome(asked(lite0, url)) == (400, "json_invalid")
+        assert outcome(predicted(lite0, url)) == (400, "json_invalid")
     else:
-        assert outcome(asked(lite0, url)) == (400, "url_invalid")
+        assert outcome(predicted(lite0, url)) == (400, "url_invalid")
 
 
-def test_a_linked_photo_is_answered_as_the_photo_itself(local: Service, photos: list[Photo]) -> None:
+def test_a_photo_by_url_gets_the_same_prediction_as_its_bytes(local: Service, photos: list[Photo]) -> None:
     data = photos[0].data
     with site(says(response(data))) as served:
-        answer = asked(local, served.url, parameters={"top_k": 3})
+        result = predicted(local, served.url, parameters={"top_k": 3})
         assert not [head for head in served.requests if b"uthorization" in head]
     direct = requests.post(f"{local.url}/predict?top_k=3", data=data, timeout=10)
-    assert answer.json() == direct.json()
-    fetch = re.search(r"fetch;dur=([0-9.]+)", answer.headers["Server-Timing"])
+    assert result.json() == direct.json()
+    fetch = re.search(r"fetch;dur=([0-9.]+)", result.headers["Server-Timing"])
     assert fetch
     assert float(fetch[1]) > 0
 
@@ -125,72 +124,66 @@ SITES = {
 
 
 @pytest.mark.parametrize(("status", "code", "script"), SITES.values(), ids=SITES)
-def test_what_a_strangers_server_does_is_told_in_a_code(local: Service, status: int, code: str, script: Script) -> None:
+def test_every_misbehaviour_of_a_server_has_a_code(local: Service, status: int, code: str, script: Script) -> None:
     with site(script) as served:
         began = time.monotonic()
-        answer = asked(local, served.url)
-        assert outcome(answer) == (status, code)
+        result = predicted(local, served.url)
+        assert outcome(result) == (status, code)
         assert time.monotonic() - began < 1.5
-        assert str(served.port) not in answer.text
+        assert str(served.port) not in result.text
 
 
-def test_a_service_is_unharmed_by_all_of_that(local: Service, photos: list[Photo]) -> None:
+def test_the_service_still_predicts_after_all_of_that(local: Service, photos: list[Photo]) -> None:
     Reference(local, photos[0].data).require_unharmed()
 
 
 def test_a_redirect_with_a_bomb_for_a_body_costs_no_memory(local: Service, photos: list[Photo]) -> None:
-    bomb = response(gzip.compress(bytes(1 << 26), 9, mtime=0), "302 Found", location="/image", content_encoding="gzip")
-
-    def script(sock: Any, head: bytes, stop: threading.Event) -> None:
-        if head.startswith(b"GET /image "):
-            sock.sendall(response(photos[0].data))
-        else:
-            redirect_then_image(sock, head, stop, bomb)
-
+    bomb = redirect("/image", body=gzip.compress(bytes(1 << 26), 9, mtime=0), content_encoding="gzip")
+    script = partial(redirect_then_image, bomb, photos[0].data)
     with site(says(response(photos[0].data))) as served:
-        assert asked(local, served.url).status_code == 200
-    process = worker(local)
+        assert predicted(local, served.url).status_code == 200
+    process = http_process(local)
     Path(f"/proc/{process.pid}/clear_refs").write_text("5")
     before = peak_memory(process.pid)
     with site(script) as served:
         for _ in range(3):
-            assert asked(local, served.url).status_code == 200
+            assert predicted(local, served.url).status_code == 200
     assert peak_memory(process.pid) - before < 20
 
 
 def peak_memory(pid: int) -> float:
-    """MiB, since it was last cleared."""
+    """Peak resident memory in MiB since it was last reset."""
     match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert match
     return int(match[1]) / 1024
 
 
-def test_slow_links_do_not_take_the_places_of_uploads(local: Service, photos: list[Photo]) -> None:
-    """Of four places, two are for links."""
+def test_slow_urls_do_not_block_uploads(local: Service, photos: list[Photo]) -> None:
+    """At most two of the four slots are for URLs."""
     with site(is_silent) as served, ThreadPoolExecutor(6) as pool:
-        links = [pool.submit(asked, local, served.url) for _ in range(6)]
-        wait_for(lambda: sum(link.done() for link in links) == 4, 5, "four links to be refused")
-        refused = [link.result() for link in links if link.done()]
-        assert [outcome(answer) for answer in refused] == [(429, "overloaded")] * 4
-        assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+        pending = [pool.submit(predicted, local, served.url) for _ in range(6)]
+        wait_for(lambda: sum(each.done() for each in pending) == 4, 5, "four requests to be refused")
+        refused = [each.result() for each in pending if each.done()]
+        assert [outcome(result) for result in refused] == [(429, "overloaded")] * 4
+        assert {result.headers["Retry-After"] for result in refused} == {"1"}
         photo = requests.post(f"{local.url}/predict", data=photos[0].data, timeout=5)
         assert photo.status_code == 200
-        waited = [link.result() for link in links if link.result() not in refused]
-        assert [outcome(answer) for answer in waited] == [(422, "fetch_timeout")] * 2
+        waited = [each.result() for each in pending if each.result() not in refused]
+        assert [outcome(result) for result in waited] == [(422, "fetch_timeout")] * 2
 
 
-def test_what_says_twice_where_the_image_is_is_refused_before_anything_is_fetched(local: Service) -> None:
+def test_a_request_with_two_images_or_none_is_refused_before_anything_is_fetched(local: Service) -> None:
     with site(says(response(PNG))) as served:
-        predict, link = f"{local.url}/predict", served.url
-        answers = [
-            asked(local, link, inputs="AAAA"),
-            requests.post(predict, data=f'{{"url": "{link}", "url": "{link}"}}', headers=JSON, timeout=5),
-            requests.post(predict, params={"url": link}, json={"url": link}, timeout=5),
-            requests.post(predict, params={"url": link}, data=PNG, timeout=5),
-            requests.post(predict, files={"image": PNG, "url": link.encode()}, timeout=5),
+        predict, url = f"{local.url}/predict", served.url
+        results = [
+            predicted(local, url, inputs="AAAA"),
+            requests.post(predict, data=f'{{"url": "{url}", "url": "{url}"}}', headers=JSON, timeout=5),
+            requests.post(predict, params={"url": url}, json={"url": url}, timeout=5),
+            requests.post(predict, params={"url": url}, data=PNG, timeout=5),
+            requests.post(predict, files={"image": PNG, "url": url.encode()}, timeout=5),
             requests.post(predict, json={"parameters": {"top_k": 1}}, timeout=5),
         ]
-        assert [outcome(answer) for answer in answers] == [(400, "input_ambiguous")] * len(answers)
+        assert [outcome(result) for result in results] == [(400, "input_ambiguous")] * len(results)
         assert not served.requests
 
 
@@ -198,5 +191,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def test_fetching_can_be_turned_off(start_service: StartService, tmp_path: Path) -> None:
-    service = start_service("tests.services.held", MODEL_NAME="held", HELD=str(tmp_path), GUICHET_URL_FETCH="off")
-    assert outcome(asked(service, "http://example.com/")) == (403, "url_disabled")
+    service = start_service(
+        "tests.services.fake_model_service", MODEL_NAME="fake", FAKE_MODEL=str(tmp_path), GUICHET_URL_FETCH="off"
+    )
+    assert outcome(predicted(service, "http://example.com/")) == (403, "url_disabled")

@@ -112,10 +112,9 @@ def head(method: str = "POST", target: str = "/predict", **headers: str) -> byte
     return "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode("latin-1")
 
 
-def worker(service: Service) -> psutil.Process:
-    """The process that answers: of the arbiter's children, the one with the connections."""
-    children = psutil.Process(service.process.pid).children()
-    return max(children, key=lambda child: (child.create_time(), child.pid))
+def http_process(service: Service) -> psutil.Process:
+    """The process that speaks HTTP."""
+    return psutil.Process(service.process.pid)
 
 
 def require_discretion(*texts: bytes | str) -> None:
@@ -140,7 +139,7 @@ class Reference:
 
     def __init__(self, service: Service, photo: bytes) -> None:
         self._service, self._photo = service, photo
-        self._worker = worker(service)
+        self._started = http_process(service).create_time()
         self._answer = self._predict()
 
     def require_unharmed(self) -> None:
@@ -149,7 +148,7 @@ class Reference:
         assert requests.get(f"{self._service.url}/live", timeout=5).status_code == 200
         assert time.monotonic() - began < 1
         assert self._predict() == self._answer
-        assert worker(self._service) == self._worker
+        assert http_process(self._service).create_time() == self._started
 
     def _predict(self) -> Any:
         answer = requests.post(f"{self._service.url}/predict", data=self._photo, timeout=10)

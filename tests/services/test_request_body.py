@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.datastructures import MultiDict
 
-from services.classifier.inputs import Parameters, Question, question, refuse_media_type
 from services.classifier.problems import ImageUnsupported
-from services.web.problems import Problem
+from services.classifier.request_body import Parameters, PredictRequest, predict_request, refuse_media_type
+from services.http.problems import Problem
 
 IMAGE = b"\x89PNG\r\n\x1a\n an image"
 BASE64 = base64.b64encode(IMAGE).decode()
@@ -29,11 +28,13 @@ PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r
 
 def asked(
     content_type: str = "", body: bytes = b"", query: dict[str, Any] | None = None, labels: int = LABELS
-) -> Question:
-    return question(content_type, body, MultiDict(query or {}), labels)
+) -> PredictRequest:
+    lists = {name: value if isinstance(value, list) else [value] for name, value in (query or {}).items()}
+    pairs = [(name, value) for name, values in lists.items() for value in values]
+    return predict_request(content_type, body, pairs, labels)
 
 
-def asked_json(document: Any, query: dict[str, Any] | None = None) -> Question:
+def asked_json(document: Any, query: dict[str, Any] | None = None) -> PredictRequest:
     return asked(JSON, json.dumps(document).encode(), query)
 
 
@@ -64,7 +65,7 @@ END = b"--b--\r\n"
     ],
 )
 def test_a_body_that_claims_to_be_no_form_and_no_json_is_the_image(content_type: str) -> None:
-    assert asked(content_type, IMAGE) == Question(Parameters(5), image=IMAGE)
+    assert asked(content_type, IMAGE) == PredictRequest(Parameters(5), image=IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,9 @@ def test_a_body_that_is_no_image_is_blamed_on_its_type_where_that_promised_none(
 )
 def test_json_has_the_image_or_its_address(content_type: str) -> None:
     body = json.dumps({"inputs": BASE64}).encode()
-    assert asked(content_type, body) == Question(Parameters(5), image=IMAGE)
+    assert asked(content_type, body) == PredictRequest(Parameters(5), image=IMAGE)
     body = json.dumps({"url": "http://a.example/", "parameters": {"top_k": 2, "function_to_apply": "sigmoid"}}).encode()
-    assert asked(content_type, body) == Question(Parameters(2, "sigmoid"), url="http://a.example/")
+    assert asked(content_type, body) == PredictRequest(Parameters(2, "sigmoid"), url="http://a.example/")
 
 
 def test_json_is_utf8() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.services.poisoned`: the real service, whose decoder dies of the word `segfault`."""
+"""`python -m tests.services.corrupt_decoder`: the real service, whose decoder dies of the word `segfault`."""
 
 from __future__ import annotations
 

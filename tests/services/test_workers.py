@@ -1,5 +1,6 @@
-"""Answers from other processes: the same as in one, and a picture that kills its process costs nobody else anything."""
+"""Predictions by workers: the same as in one process, and an image that kills its worker costs nobody else anything."""
 
+import asyncio
 import contextlib
 import faulthandler
 import io
@@ -18,18 +19,16 @@ import requests
 from PIL import Image
 
 from services.artifact import ArtifactError, Receipt, read_receipt
-from services.classifier.answer import Answer
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode, Network, Pipeline
+from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
-from services.classifier.processes.child import limited
-from services.classifier.processes.fork_server import ForkServer
-from services.classifier.processes.pool import Pool
-from services.web.loop import Loop
-from services.web.problems import InternalError
+from services.classifier.workers.fork_server import ForkServer
+from services.classifier.workers.pool import Pool
+from services.classifier.workers.sandbox import limited
+from services.http.problems import InternalError
 from tests.running import Photo, Service, wait_for
-from tests.services.looping import run
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's memory files"),
@@ -87,20 +86,48 @@ def alone(folder: Path, receipt: Receipt) -> Pipeline:
     return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
 
-@pytest.fixture
-def pool(folder: Path, receipt: Receipt) -> Iterator[Pool]:
-    """Two processes; losing them all is a failure."""
-    with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
-        yield opened
+class OpenedPool:
+    """A pool on a loop of its own."""
+
+    def __init__(self, fork_server: ForkServer, max_image: int, lost: Callable[[], None]) -> None:
+        self._runner = asyncio.Runner()
+
+        async def open_pool() -> Pool:
+            return Pool(fork_server, 2, max_image, lost)
+
+        try:
+            self._pool = self._runner.run(open_pool())
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def predict(self, image: bytes, parameters: Parameters) -> Prediction:
+        return self._runner.run(asyncio.wait_for(self._pool.predict(image, parameters), 60))
+
+    def cancel(self, image: bytes, seconds: float) -> None:
+        """Ask for a prediction and give it up."""
+
+        async def give_up() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pool.predict(image, FIVE), seconds)
+
+        self._runner.run(give_up())
+
+    def close(self) -> None:
+        async def close_pool() -> None:
+            self._pool.close()
+
+        self._runner.run(close_pool())
+        self._runner.close()
 
 
 @contextlib.contextmanager
 def opened_pool(
-    folder: Path, receipt: Receipt, lost: Callable[[], None], largest_image: int = 1 << 20
-) -> Iterator[Pool]:
+    folder: Path, receipt: Receipt, lost: Callable[[], None], max_image: int = 1 << 20
+) -> Iterator[OpenedPool]:
     decode = limited(partial(hostile, partial(decoded_pixels, preprocess=receipt.preprocess)))
     fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)))
-    pool = Pool(Loop(), fork_server, 2, largest_image, lost)
+    pool = OpenedPool(fork_server, max_image, lost)
     try:
         yield pool
     finally:
@@ -108,16 +135,19 @@ def opened_pool(
         fork_server.control.close()
 
 
-def ask(pool: Pool, image: bytes, parameters: Parameters) -> Answer:
-    return run(pool.loop, pool.answer(image, parameters))
+@pytest.fixture
+def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
+    """Two workers; losing them all is a failure."""
+    with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
+        yield opened
 
 
-def test_the_answers_are_those_of_a_single_process(pool: Pool, alone: Pipeline, photos: list[Photo]) -> None:
+def test_the_answers_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
     for photo in photos:
         for function in FUNCTIONS:
             for top_k in (1, 5, 1000):
                 parameters = Parameters(top_k, function)
-                answer = ask(pool, photo.data, parameters)
+                answer = pool.predict(photo.data, parameters)
                 assert answer.body == alone.answer(photo.data, parameters).body
                 assert answer.decode > 0
                 assert answer.infer > 0
@@ -129,55 +159,65 @@ def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
     stream = io.BytesIO()
     Image.new("RGB", (9, 9)).save(stream, "PNG")
     picture, everything = stream.getvalue(), Parameters(receipt.labels, "none")
-    with opened_pool(folder, receipt, lambda: None, largest_image=len(picture)) as small:
-        assert ask(small, picture, everything).body == alone.answer(picture, everything).body
+    with opened_pool(folder, receipt, lambda: None, max_image=len(picture)) as small:
+        assert small.predict(picture, everything).body == alone.answer(picture, everything).body
 
 
-def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: Pool, photos: list[Photo]) -> None:
+def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
     with pytest.raises(ImageUnsupported, match="not an image this service reads"):
-        ask(pool, b"text", FIVE)
+        pool.predict(b"text", FIVE)
     with pytest.raises(ImageCorrupt, match="damaged or cut short"):
-        ask(pool, photos[0].data[:2000], FIVE)
+        pool.predict(photos[0].data[:2000], FIVE)
 
 
 @pytest.mark.parametrize("word", ["segfault", "compute for ever", "stumble"])
 def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
-    pool: Pool, alone: Pipeline, photos: list[Photo], word: str
+    pool: OpenedPool, alone: Pipeline, photos: list[Photo], word: str
 ) -> None:
     expected = alone.answer(photos[0].data, FIVE).body
     for _ in range(1 if word == "compute for ever" else 3):
         with pytest.raises(ImageCorrupt, match=r"^The image cannot be decoded\.$"):
-            ask(pool, word.encode(), FIVE)
-        assert ask(pool, photos[0].data, FIVE).body == expected
+            pool.predict(word.encode(), FIVE)
+        assert pool.predict(photos[0].data, FIVE).body == expected
 
 
-def test_a_hundred_processes_in_a_row_answer_the_same(pool: Pool, alone: Pipeline, photos: list[Photo]) -> None:
+def test_a_hundred_processes_in_a_row_answer_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
     """Each is forked from a process in which OpenVINO has threads, of which it gets none."""
     expected = [alone.answer(photo.data, FIVE).body for photo in photos]
     for turn in range(100):
         with pytest.raises(ImageCorrupt):
-            ask(pool, b"segfault", FIVE)
-        assert ask(pool, photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
+            pool.predict(b"segfault", FIVE)
+        assert pool.predict(photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
 
 
-def test_a_picture_that_takes_too_much_memory_is_refused(pool: Pool, photos: list[Photo]) -> None:
+def test_a_picture_that_takes_too_much_memory_is_refused(pool: OpenedPool, photos: list[Photo]) -> None:
     with pytest.raises(ImageTooComplex, match="too much memory"):
-        ask(pool, b"take all memory", FIVE)
-    assert ask(pool, photos[0].data, FIVE).body
+        pool.predict(b"take all memory", FIVE)
+    assert pool.predict(photos[0].data, FIVE).body
 
 
-def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
+    pool: OpenedPool, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InternalError, match="it is not your fault"):
-        ask(pool, b"the wrong shape", FIVE)
+        pool.predict(b"the wrong shape", FIVE)
     (record,) = caplog.records
     assert record.message == "unforeseen error"
     assert vars(record)["kind"] == "ValueError"
     assert vars(record)["place"].startswith("services.classifier.engine")
 
 
-def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: Pool) -> None:
+def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
     with pytest.raises(ImageUnsupported, match="Nothing can be opened"):
-        ask(pool, b"open", FIVE)
+        pool.predict(b"open", FIVE)
+
+
+def test_a_prediction_that_is_given_up_does_not_answer_the_next_request(
+    pool: OpenedPool, alone: Pipeline, photos: list[Photo]
+) -> None:
+    for _ in range(3):
+        pool.cancel(b"compute for ever", 0.05)
+    assert pool.predict(photos[0].data, FIVE).body == alone.answer(photos[0].data, FIVE).body
 
 
 def resident_code(process: psutil.Process) -> int:
@@ -192,8 +232,8 @@ def test_code_that_only_compiles_the_network_is_given_back(folder: Path, receipt
         (fork_server,) = set(psutil.Process().children()) - before
         wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be given back")
         with pytest.raises(ImageCorrupt):
-            ask(pool, b"segfault", FIVE)
-        assert ask(pool, photos[0].data, FIVE).body
+            pool.predict(b"segfault", FIVE)
+        assert pool.predict(photos[0].data, FIVE).body
 
 
 def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folder: Path, receipt: Receipt) -> None:
@@ -209,14 +249,14 @@ def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folde
         for process in family:
             wait_for(lambda process=process: not process.is_running(), 5, "the processes' end")
         with pytest.raises(NotReady):
-            ask(pool, b"anything", FIVE)
+            pool.predict(b"anything", FIVE)
     assert lost
 
 
 def test_a_network_that_takes_more_memory_than_there_is_is_told() -> None:
     fork_server = ForkServer.open(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
     with pytest.raises(ArtifactError, match="is there enough memory"):
-        Pool(Loop(), fork_server, 2, 1 << 20, lambda: None)
+        OpenedPool(fork_server, 1 << 20, lambda: None)
     fork_server.control.close()
 
 
@@ -240,7 +280,7 @@ def test_the_running_service_survives_the_death_of_its_processes(lite0: Service,
         return requests.post(f"{lite0.url}/predict", data=photos[0].data, timeout=20)
 
     expected = predict().json()
-    children = [grandchild for child in psutil.Process(lite0.process.pid).children() for grandchild in child.children()]
+    children = [worker for forker in psutil.Process(lite0.process.pid).children() for worker in forker.children()]
     assert children
     for child in children:
         child.kill()
