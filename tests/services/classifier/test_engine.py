@@ -34,8 +34,10 @@ def huge(values: ov.Node) -> ov.Node:
 def network(folder: Path, expression: Expression, labels: int) -> RankingEngine:
     """One label per value of the image, which has a single row."""
     pixels = ops.parameter([1, 1, labels // 3 or 1, 3], np.uint8)
-    values = ops.reshape(ops.convert(pixels, "f32"), np.int64([1, -1]), special_zero=False)
-    values = ops.slice(values, np.int64([0]), np.int64([labels]), np.int64([1]), np.int64([1]))
+    values = ops.reshape(ops.convert(pixels, "f32"), np.array([1, -1], np.int64), special_zero=False)
+    values = ops.slice(
+        values, np.array([0], np.int64), np.array([labels], np.int64), np.array([1], np.int64), np.array([1], np.int64)
+    )
     ov.save_model(ov.Model([ops.result(expression(values))], [pixels], "test"), folder / "model.xml", False)
     return RankingEngine(folder / "model.xml")
 
