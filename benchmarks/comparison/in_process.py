@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from PIL import Image
 from benchmarks.harness.machine import cores
 from services.artifact import Preprocess, read_labels, read_receipt
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
-from services.classifier.engine import ONE_PROCESSOR, Engine
-from services.classifier.predictions import best_predictions, softmax
+from services.classifier.engine import Engine
+from services.classifier.parameters import Parameters
+from services.classifier.pipeline import Network, Pipeline
+from services.classifier.predictions import JsonWriter, best_labels, softmax
 
 TOP = 5
 WARM_UP_SECONDS = 0.5
@@ -120,8 +123,12 @@ def measure_large_photo(photos: Sequence[Path], repeats: int = 40) -> LargePhoto
 
 def _predict(artifact: Path, engine: Engine) -> Callable[[bytes], object]:
     receipt = read_receipt(artifact)
-    labels = read_labels(artifact, receipt)
-    return lambda body: best_predictions(softmax(engine.logits(decoded_pixels(body, receipt.preprocess))), labels, TOP)
+    writer = JsonWriter(read_labels(artifact, receipt))
+
+    def predict(body: bytes) -> bytes:
+        return writer.predictions(best_labels(softmax(engine.logits(decoded_pixels(body, receipt.preprocess))), TOP))
+
+    return predict
 
 
 def _rate_of_processes(artifact: Path, bodies: Sequence[bytes], seconds: float) -> float:
@@ -145,7 +152,12 @@ def _rate_of_processes(artifact: Path, bodies: Sequence[bytes], seconds: float) 
 
 
 def _process(artifact: Path, bodies: Sequence[bytes], seconds: float, pipe: Connection) -> None:
-    predict = _predict(artifact, Engine(artifact / "model.xml", streams=1, properties=ONE_PROCESSOR))
+    receipt = read_receipt(artifact)
+    pipeline = Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(artifact, receipt))
+
+    def predict(body: bytes) -> bytes:
+        return pipeline.predict(body, Parameters(TOP)).body
+
     _durations(predict, bodies, WARM_UP_SECONDS)
     pipe.send("ready")
     pipe.recv()

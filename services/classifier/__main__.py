@@ -74,7 +74,7 @@ def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:
     pipeline = Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
     async def predict(image: bytes, parameters: Parameters) -> Prediction:
-        return await asyncio.to_thread(pipeline.answer, image, parameters)
+        return await asyncio.to_thread(pipeline.predict, image, parameters)
 
     return predict
 

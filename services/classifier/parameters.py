@@ -1,4 +1,4 @@
-"""What a caller may ask of a prediction beside the picture."""
+"""The parameters of a prediction request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = get_args(Function)
 
 @dataclass(frozen=True)
 class Parameters:
-    """How many labels are wanted, and what makes scores of the logits."""
+    """The number of labels to return, and the function that turns logits into scores."""
 
     top_k: int
     function: Function = "softmax"

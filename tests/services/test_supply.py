@@ -1,6 +1,6 @@
-"""What the services are made of may do no more than they need: no strangers called, nothing unpickled, nothing run.
+"""The code of the services may not open connections of its own, unpickle data, or run code from it.
 
-Case 59 of the hostile inputs; test_export has the pickles that are refused when a model is exported.
+export/test_state_dict.py tests that the export refuses malicious pickles.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def test_no_data_becomes_code_where_models_are_served(path: Path) -> None:
     assert not called & {"eval", "exec", "compile", "os.system", "os.popen", "os.execv", "__import__", "np.load"}
 
 
-# Python tells this of itself, wherever in the process it happens.
+# Records the audit events of the whole process.
 WATCH = """
 import os, sys
 WATCHED = set("{events}".split())
@@ -125,8 +125,9 @@ socket.connect socket.getaddrinfo subprocess.Popen
 """
 
 
+@pytest.mark.integration
 def test_a_service_does_nothing_but_serve(start_service: StartService, photos: list[Photo], tmp_path: Path) -> None:
-    """As the interpreter's own audit sees it: it reaches for nobody but whom a caller has named, and writes nothing."""
+    """By Python's audit events: it connects only to URLs from requests, and writes no file."""
     seen = tmp_path / "seen"
     (tmp_path / "sitecustomize.py").write_text(WATCH.format(file=str(seen), events=" ".join(EVENTS.split())))
     with site(says(response(photos[0].data))) as served:
@@ -152,6 +153,7 @@ def test_a_service_does_nothing_but_serve(start_service: StartService, photos: l
     assert [event for event in events if not harmless.match(event)] == []
 
 
+@pytest.mark.integration
 def test_a_pickle_in_place_of_the_weights_is_never_run(artifacts: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(artifacts / NAME, tmp_path / NAME))
     canary = tmp_path / "canary"

@@ -105,7 +105,7 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
             release_code()
             continue
         if request == LOADED:
-            control.send(str(pipeline.largest_answer).encode())
+            control.send(str(pipeline.max_bytes).encode())
             continue
         if request != FORK:
             os._exit(0)
@@ -120,6 +120,6 @@ def _be_worker(channel: socket.socket, memory: mmap.mmap, pipeline: Pipeline) ->
     from services.classifier.workers.sandbox import serve
 
     try:
-        serve(channel, memory, pipeline.answer)
+        serve(channel, memory, pipeline.predict)
     finally:
         os._exit(0)

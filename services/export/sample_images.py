@@ -1,4 +1,4 @@
-"""The pictures on which a converted model is compared with torch: a folder of photos, or generated ones."""
+"""The images on which a converted model is compared with torch: a folder of photos, or generated ones."""
 
 from __future__ import annotations
 
@@ -20,34 +20,37 @@ LABELLED = re.compile(r"([0-9]{1,5})_.*")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """uint8 [side, side, 3] each; `answers` are the numbers of their labels, where all the files' names say them."""
+class SampleImages:
+    """uint8 [side, side, 3] each. `labels` are their labels' numbers, if every file name begins with one."""
 
     pixels: list[Pixels]
     photos: bool
-    answers: list[int] | None = None
+    labels: list[int] | None = None
 
 
-def photos_in(folder: Path, preprocess: Preprocess, labels: int, most: int) -> Pictures:
-    """Up to `most` pictures of a folder, spread over its names in order; what cannot be read is passed over."""
+def photos_in(folder: Path, preprocess: Preprocess, labels: int, most: int) -> SampleImages:
+    """Up to `most` images of a folder, evenly spaced in order of name; unreadable ones are skipped.
+
+    `labels` is the number of the model's labels.
+    """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     pixels: list[Pixels] = []
-    answers: list[int] = []
+    numbers: list[int] = []
     for path in paths[:: max(1, len(paths) // most)][:most]:
         try:
             pixels.append(decoded_pixels(path.read_bytes(), preprocess))
         except Problem:
             continue
         if (name := LABELLED.fullmatch(path.stem)) and int(name[1]) < labels:
-            answers.append(int(name[1]))
-    return Pictures(pixels, photos=True, answers=answers if len(answers) == len(pixels) else None)
+            numbers.append(int(name[1]))
+    return SampleImages(pixels, photos=True, labels=numbers if len(numbers) == len(pixels) else None)
 
 
-def generated(preprocess: Preprocess) -> Pictures:
-    """Pictures for want of photos: soft coloured shapes over noise, the same ones every time."""
+def generated_images(preprocess: Preprocess) -> SampleImages:
+    """Soft coloured shapes over noise, for use without photos; the same images every time."""
     random = np.random.default_rng(0)
     side = preprocess.crop
-    pictures: list[Pixels] = []
+    images: list[Pixels] = []
     for _ in range(GENERATED):
         image = Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize(
             (side, side), Image.Resampling.BICUBIC
@@ -58,5 +61,5 @@ def generated(preprocess: Preprocess) -> Pictures:
             draw.ellipse((x, y, x + w // 2 + 2, y + h // 2 + 2), fill=tuple(random.integers(0, 256, 3).tolist()))
         grain = random.normal(0, 8, (side, side, 3))
         pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(1))) + grain
-        pictures.append(pixels.clip(0, 255).astype(np.uint8))
-    return Pictures(pictures, photos=False)
+        images.append(pixels.clip(0, 255).astype(np.uint8))
+    return SampleImages(images, photos=False)

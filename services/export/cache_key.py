@@ -1,4 +1,4 @@
-"""What an artifact is made from: if nothing of it changed, there is nothing to make. Imports no torch."""
+"""When an artifact must be exported again. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
 from services.catalog import Catalog, Model
 
-INGREDIENTS = ("architecture", "weights", "preprocess", "labels")
+# The fields of an entry that the artifact depends on; the others say how the service runs.
+FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A model's ingredients, down to the versions of the tools; `digest` changes with any of them."""
+class CacheKey:
+    """Everything an artifact is made from; `digest` changes with any part of it, versions of the tools included."""
 
     precision: str
     calibration: Path | None
@@ -25,14 +25,14 @@ class Recipe:
     digest: str
 
     @classmethod
-    def of(cls, catalog: Catalog, model: Model, precision: str, calibration: Path | None) -> Recipe:
-        """The recipe of a catalog entry at a precision, with a folder of photos or without."""
+    def of(cls, catalog: Catalog, model: Model, precision: str, calibration: Path | None) -> CacheKey:
+        """The key of a catalog entry at a precision; `calibration` is a folder of photos."""
         tools = ["openvino", "torch", "torchvision"] + (["nncf"] if precision == "int8" else [])
         versions = {tool: version(tool).partition("+")[0] for tool in tools}
         labels = catalog.labels_file(model)
-        ingredients: dict[str, Any] = {
+        parts = {
             "format": FORMAT,
-            "entry": model.model_dump(mode="json", include=set(INGREDIENTS) | {"name", "title"}),
+            "entry": model.model_dump(mode="json", include=FIELDS),
             "labels": _digest(labels) if labels and labels.is_file() else None,
             "precision": precision,
             "calibration": [_digest(path) for path in sorted(calibration.iterdir()) if path.is_file()]
@@ -40,14 +40,14 @@ class Recipe:
             else None,
             "versions": versions,
         }
-        text = json.dumps(ingredients, sort_keys=True)
-        return cls(precision, calibration, versions, hashlib.sha256(text.encode()).hexdigest())
+        digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return cls(precision, calibration, versions, digest)
 
 
-def is_current(folder: Path, recipe: Recipe) -> bool:
-    """Whether the artifact in `folder` is whole and was made by this recipe."""
+def is_current(folder: Path, key: CacheKey) -> bool:
+    """Whether `folder` holds an undamaged artifact with this key."""
     try:
-        return verified_receipt(folder, folder.name).recipe == recipe.digest
+        return verified_receipt(folder, folder.name).recipe == key.digest
     except ArtifactError:
         return False
 

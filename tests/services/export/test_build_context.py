@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from services.catalog import CatalogError, load_catalog
-from services.export.ingredients import imported, write_entry
-from services.export.recipe import Recipe
+from services.export.build_context import imported, write_entry
+from services.export.cache_key import CacheKey
 from tests.running import ROOT
 
 MODEL = "efficientnet-lite0"
@@ -37,7 +37,9 @@ def test_the_entry_alone_makes_the_same_artifact_as_the_whole_catalog(tmp_path: 
     entry(tmp_path)
     whole, alone = load_catalog(), load_catalog(tmp_path / "out" / "models.yaml")
     assert [model.name for model in alone] == [MODEL]
-    assert Recipe.of(alone, alone[MODEL], "fp16", None).digest == Recipe.of(whole, whole[MODEL], "fp16", None).digest
+    assert (
+        CacheKey.of(alone, alone[MODEL], "fp16", None).digest == CacheKey.of(whole, whole[MODEL], "fp16", None).digest
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,9 +83,9 @@ def test_photos_come_along_where_int8_needs_them(tmp_path: Path, precision: str)
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [
-        pytest.param("absent.txt", "cats/labels: .*absent.txt is not there", id="missing"),
-        pytest.param("../labels.txt", "cats/labels: ../labels.txt should lie in", id="outside"),
-        pytest.param("/etc/hostname", "cats/labels: /etc/hostname should lie in", id="absolute"),
+        pytest.param("absent.txt", "cats/labels: .*absent.txt does not exist", id="missing"),
+        pytest.param("../labels.txt", "cats/labels: ../labels.txt should be in", id="outside"),
+        pytest.param("/etc/hostname", "cats/labels: /etc/hostname should be in", id="absolute"),
     ],
 )
 def test_files_that_no_build_could_see_are_refused(tmp_path: Path, labels: str, expected: str) -> None:
@@ -116,14 +118,14 @@ def test_the_code_that_serves_is_not_among_them() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        pytest.param([], 2, "Usage: python -m services.export.ingredients NAME FOLDER", id="no-arguments"),
+        pytest.param([], 2, "Usage: python -m services.export.build_context NAME FOLDER", id="no-arguments"),
         pytest.param(["nope", "FOLDER"], 1, "has no model 'nope'; it has efficientnet-lite0", id="unknown-model"),
         pytest.param([MODEL, "/proc/nowhere"], 1, "/proc/nowhere", id="nowhere-to-write"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(tmp_path: Path, arguments: list[str], code: int, expected: str) -> None:
     words = [word.replace("FOLDER", str(tmp_path / "out")) for word in arguments]
-    command = [sys.executable, "-m", "services.export.ingredients", *words]
+    command = [sys.executable, "-m", "services.export.build_context", *words]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == code
     assert expected in run.stderr

@@ -1,8 +1,8 @@
-"""`python -m services.export.ingredients NAME FOLDER`: the part of this repository that one artifact is made from.
+"""`python -m services.export.build_context NAME FOLDER`: copy everything that one artifact is made from.
 
-The folder gets the modules that the export imports, a catalog with the one entry, and the files that the entry names.
-An image's build exports from there, so that nothing else, such as another model's entry or the code that serves, can
-make it export again. Imports no torch.
+That is the modules that the export imports, a catalog with this entry alone, and the files that the entry names.
+A container image's build exports from this folder, so that its cached export stays valid when anything else changes,
+such as another model's entry or the code that serves. Imports no torch.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, LocalFile, Model, load_catalog
 
 ROOT = DEFAULT_PATH.parents[1]
-# How a service runs is no part of its artifact; a catalog has to say it, so it says this.
-RUNNING = {
+# The fields that say how a service runs do not change its artifact, but a catalog must have them.
+SERVICE_FIELDS = {
     "cpu": 1,
     "memory": "512Mi",
     "concurrency": 1,
@@ -30,9 +30,9 @@ RUNNING = {
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the folder is filled; 1 and one sentence where that cannot be, 2 for wrong arguments."""
+    """The exit code: 0 for success, 1 after printing one sentence, 2 for wrong arguments."""
     if len(arguments) != 2:
-        print("Usage: python -m services.export.ingredients NAME FOLDER", file=sys.stderr)
+        print("Usage: python -m services.export.build_context NAME FOLDER", file=sys.stderr)
         return 2
     name, folder = arguments[0], Path(arguments[1])
     try:
@@ -50,21 +50,21 @@ def main(arguments: list[str]) -> int:
 
 
 def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
-    """A catalog of that one model in `path`, and beside it the files of its own that the entry names; photos for int8.
+    """Write a catalog of this model alone to `path`; copy the files that its entry names, and for int8 the photos.
 
-    Raises CatalogError where such a file is missing, or lies outside the catalog's folder and so outside of a build.
+    Raises CatalogError if such a file is missing, or outside the catalog's folder and therefore outside the build.
     """
-    entry = model.model_dump(mode="json", exclude={"name"}) | RUNNING
+    entry = model.model_dump(mode="json", exclude={"name"}) | SERVICE_FIELDS
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"models": {model.name: entry}}, indent=1) + "\n", encoding="utf-8")
     origin = catalog.path.parent.resolve()
-    for field, name in _own_files(model):
+    for field, name in _named_files(model):
         place = f"{catalog.path}: {model.name}/{field}"
         source = (origin / name).resolve()
         if not source.is_relative_to(origin):
-            raise CatalogError(f"{place}: {name} should lie in {origin}, as only that folder gets into a build")
+            raise CatalogError(f"{place}: {name} should be in {origin}: a build sees only that folder")
         if not source.is_file():
-            raise CatalogError(f"{place}: {source} is not there")
+            raise CatalogError(f"{place}: {source} does not exist")
         _copy([source], origin, path.parent)
     if model.precision == "int8" and catalog.calibration.is_dir():
         photos = [photo for photo in catalog.calibration.resolve().iterdir() if photo.is_file()]
@@ -72,7 +72,7 @@ def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
 
 
 def imported(root: Path, module: str) -> list[Path]:
-    """The files under `root` of `module` and of all that it imports from there, directly or not, in order."""
+    """The files under `root` of `module` and of everything it imports, directly or indirectly, sorted."""
     found: set[Path] = set()
     waiting = [module]
     while waiting:
@@ -84,7 +84,7 @@ def imported(root: Path, module: str) -> list[Path]:
 
 
 def _files(root: Path, module: str) -> Iterator[Path]:
-    """The module's own file and those of the packages it lies in; none where it lies elsewhere."""
+    """The files of the module and of its parent packages; none if they are not under `root`."""
     parts = module.split(".")
     for count in range(1, len(parts) + 1):
         place = root.joinpath(*parts[:count])
@@ -92,7 +92,7 @@ def _files(root: Path, module: str) -> Iterator[Path]:
 
 
 def _names(path: Path) -> Iterator[str]:
-    """What the file imports, by absolute names; of `from a import b` also a.b, which may be a module."""
+    """The absolute names that the file imports; for `from a import b` a.b, which may be a module."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -100,8 +100,8 @@ def _names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _own_files(model: Model) -> list[tuple[str, str]]:
-    """Field and path, relative to the catalog, of each file of the model's own."""
+def _named_files(model: Model) -> list[tuple[str, str]]:
+    """Field and path, relative to the catalog, of each file that the entry names."""
     labels = [] if model.labels == "imagenet" else [("labels", model.labels)]
     return labels + ([("weights", model.weights.file)] if isinstance(model.weights, LocalFile) else [])
 

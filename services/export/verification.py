@@ -1,0 +1,83 @@
+"""Compare a converted model with the torch network it was made from, on the same pixels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.classifier.engine import Engine
+from services.classifier.predictions import softmax
+from services.classifier.settings import available_cpus
+from services.export.convert import torch_logits
+from services.export.errors import Disagreement
+from services.export.network import Network
+from services.export.sample_images import SampleImages
+
+# The least `Agreement.top1`, by precision.
+MIN_AGREEMENT = {"fp16": 0.98, "int8": 0.90}
+# Of top-1 accuracy, on labelled photos.
+MAX_ACCURACY_LOSS = 0.005
+# If torch's scores of two labels differ by less, either may be the best: rounding may swap them.
+TIE = 0.02
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often the best label is torch's, out of `images`, and the largest difference of a score.
+
+    With labelled photos, also the accuracy of the converted model and of torch.
+    """
+
+    images: int
+    photos: bool
+    top1: float
+    largest_score_difference: float
+    accuracy: float | None = None
+    torch_accuracy: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields that are not None."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def measured_agreement(network: Network, model_xml: Path, images: SampleImages) -> Agreement:
+    """Run both networks on every image."""
+    engine = Engine(model_xml, streams=available_cpus())
+    expected = np.stack([softmax(torch_logits(network, pixels)) for pixels in images.pixels])
+    actual = np.stack([softmax(engine.logits(pixels)) for pixels in images.pixels])
+    best = actual.argmax(axis=1)
+    torch_score_of_best = expected[np.arange(len(best)), best]
+    agreement = Agreement(
+        images=len(best),
+        photos=images.photos,
+        top1=round(float((expected.max(axis=1) - torch_score_of_best < TIE).mean()), 4),
+        largest_score_difference=round(float(np.abs(expected - actual).max()), 3),
+    )
+    if images.labels is None:
+        return agreement
+    labels = np.array(images.labels)
+    return replace(
+        agreement,
+        accuracy=round(float((best == labels).mean()), 4),
+        torch_accuracy=round(float((expected.argmax(axis=1) == labels).mean()), 4),
+    )
+
+
+def require_agreement(model: str, precision: str, agreement: Agreement) -> None:
+    """Raise Disagreement if the model agrees with torch too seldom, or loses too much accuracy."""
+    least = MIN_AGREEMENT[precision]
+    if not agreement.top1 >= least:
+        raise Disagreement(
+            f"{model}: as {precision} it agrees with torch on {agreement.top1:.1%} of {agreement.images} images;"
+            f" at least {least:.0%} are required. Nothing was written."
+        )
+    if agreement.accuracy is None or agreement.torch_accuracy is None:
+        return
+    if agreement.torch_accuracy - agreement.accuracy > MAX_ACCURACY_LOSS + 1e-9:
+        raise Disagreement(
+            f"{model}: as {precision} its accuracy is {agreement.accuracy:.1%} on {agreement.images} photos, torch's"
+            f" {agreement.torch_accuracy:.1%}; at most {MAX_ACCURACY_LOSS:.1%} may be lost. Nothing was written."
+        )

@@ -1,0 +1,37 @@
+"""A small model of the tests' own, and a catalog with its entry."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+LABELS = ["ant", "bee", "cat", "dog"]
+
+CATALOG = """
+defaults: {preprocess: weights, labels: imagenet, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
+           min_instances: 0, max_instances: 4, deadline: 60, quota: null}
+models:
+  own:
+    title: Own
+    architecture: shufflenet_v2_x0_5
+    weights: WEIGHTS
+    preprocess: {resize: 72, crop: 64, interpolation: bilinear, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}
+    labels: labels.txt
+"""
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def catalog_file(folder: Path, weights: str, labels: list[str] = LABELS) -> Path:
+    """The catalog's path; `weights` is the field as YAML."""
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    path = folder / "models.yaml"
+    path.write_text(CATALOG.replace("WEIGHTS", weights))
+    return path
+
+
+def local_file(path: Path) -> str:
+    """The entry's field `weights` for a local file."""
+    return f"{{file: {path}, sha256: {sha256(path)}}}"

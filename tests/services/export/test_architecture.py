@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.catalog import DottedCallable, Model, load_catalog
+from services.export.architecture import architecture
+from services.export.errors import NetworkError
+from tests.services.export.own_model import catalog_file, local_file
+
+
+@pytest.fixture
+def model(tmp_path: Path, weights: Path) -> Model:
+    return load_catalog(catalog_file(tmp_path, local_file(weights)))["own"]
+
+
+def test_a_callable_gets_its_arguments(model: Model) -> None:
+    dotted = DottedCallable(callable="torch.nn:Linear", arguments={"in_features": 2, "out_features": 3})
+    module = architecture(model.model_copy(update={"architecture": dotted}), outputs=3)
+    assert [tuple(parameter.shape) for parameter in module.parameters()] == [(3, 2), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("no.such.module:Net", "cannot be imported", id="no-module"),
+        pytest.param("torch.nn:NoSuchClass", "cannot be imported", id="no-class"),
+        pytest.param("torch:__version__", "is not callable", id="not-callable"),
+        pytest.param("builtins:dict", "is a dict, not a torch module", id="not-a-module"),
+        pytest.param("torch.nn:Linear", "cannot be built", id="missing-arguments"),
+    ],
+)
+def test_a_callable_that_makes_no_module_is_refused(model: Model, name: str, message: str) -> None:
+    with pytest.raises(NetworkError, match=message):
+        architecture(model.model_copy(update={"architecture": DottedCallable(callable=name)}), outputs=3)

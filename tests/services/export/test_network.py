@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from services.catalog import DottedCallable, load_catalog
+from services.export.errors import NetworkError
+from services.export.network import built_network
+from tests.services.export.own_model import catalog_file, local_file
+
+
+def test_a_network_with_another_number_of_outputs_than_labels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "flatten.pth"
+    torch.save({}, path)
+    catalog = load_catalog(catalog_file(tmp_path, local_file(path)))
+    model = catalog["own"].model_copy(update={"architecture": DottedCallable(callable="torch.nn:Flatten")})
+    with pytest.raises(NetworkError, match=r"the output's shape is \[1, 12288\], but there are 4 labels"):
+        built_network(catalog, model, path)
