@@ -24,7 +24,7 @@ def main() -> int:
         print(f"frontend: port {wanted.port} is taken; set PORT to another one", file=sys.stderr)
         return 1
     # Only now: importing Streamlit takes most of a second.
-    from frontend.server import options, page
+    from frontend.serve.application import options, page
 
     page().run(config=options(wanted))
     return 0

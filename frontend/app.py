@@ -6,8 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from frontend import components, markup
-from frontend.session import choose_language, office, words
+from frontend import components
+from frontend.state.streamlit_state import choose_language, office, words
+from frontend.views import markup
 
 VIEWS = Path(__file__).with_name("views")
 

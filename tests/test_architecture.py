@@ -103,7 +103,7 @@ def within_torch(path: Path) -> bool:
         pytest.param(
             "gateway.spec, gateway.tether", ("torch", "flask", "openvino", "streamlit", "google"), id="gateway"
         ),
-        pytest.param("frontend.client, frontend.settings", ("torch", "flask", "openvino", "google"), id="frontend"),
+        pytest.param("frontend.api.client, frontend.settings", ("torch", "flask", "openvino", "google"), id="frontend"),
         pytest.param("deploy.__main__", ("torch", "flask", "openvino", "streamlit", "google"), id="deploy"),
     ],
 )

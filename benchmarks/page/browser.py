@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from frontend.pictures import SAMPLES
+from frontend.images.image import SAMPLES
 from tests.browsers import DESK, chromium_browser
 from tests.frontend.stub_gateway import StubGateway, stub_gateway
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for

@@ -30,7 +30,7 @@ from tests.running import ROOT, answers, end_process, environment, free_port, wa
 
 DELAYS = {"efficientnet-lite0": 0.05, "efficientnet-lite1": 0.10, "efficientnet-lite2": 0.15}
 PICTURE_BYTES = 110_000
-INPUT = "guichet_picture_input"
+INPUT = "guichet_image_input"
 PATIENCE = 30.0
 
 

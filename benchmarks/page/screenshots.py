@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from benchmarks.shell import run
-from frontend.pictures import SAMPLES
+from frontend.images.image import SAMPLES
 from tests.browsers import PHONE, chromium_browser
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
 

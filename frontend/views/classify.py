@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from frontend import markup
-from frontend.asking import Wishes, choose_models, choose_options, give_pictures, keep_link
-from frontend.client import GatewayError
-from frontend.results import show_results
-from frontend.session import office, visit, words
+from frontend.api.client import GatewayError
+from frontend.state.streamlit_state import office, visit, words
+from frontend.views import markup
+from frontend.views.inputs import Wishes, choose_models, choose_options, give_pictures, keep_link
+from frontend.views.live_results import show_results
 
 
 def main() -> None:

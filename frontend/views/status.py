@@ -6,12 +6,12 @@ import statistics
 
 import streamlit as st
 
-from frontend import markup
-from frontend.client import GatewayError
-from frontend.details import card_facts
-from frontend.office import Model
-from frontend.session import office, words
-from frontend.texts import Texts
+from frontend.api.client import GatewayError
+from frontend.locales.texts import Texts
+from frontend.state.shared import Model
+from frontend.state.streamlit_state import office, words
+from frontend.views import markup
+from frontend.views.model_details import card_facts
 
 POLL = 1.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from frontend.pictures import SAMPLES
+from frontend.images.image import SAMPLES
 from tests.browsers import DESK, PATIENCE_MS, chromium_browser
 from tests.frontend.stub_gateway import StubGateway, stub_gateway
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
