@@ -1,4 +1,4 @@
-"""The gateway as the page sees it: four questions, typed answers, one typed error."""
+"""A typed client of the gateway. Every failure becomes a `GatewayError`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -15,12 +16,22 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-# Longer than the longest deadline the gateway allows a model would be a lie; its usual one is 60 s.
-PATIENCE = 75.0
-CONNECT_WITHIN = 5.0
-# The directory never sleeps, and a visitor is looking at an empty page meanwhile.
-DIRECTORY_PATIENCE = 10.0
-LARGEST_ANSWER = 4 * 1024 * 1024
+# Seconds. A model's deadline at the gateway is usually 60.
+REQUEST_TIMEOUT = 75.0
+CONNECT_TIMEOUT = 5.0
+# The directory does not scale to zero, and the page is empty until it responds.
+DIRECTORY_TIMEOUT = 10.0
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+IMAGENET_LABELS = 1000
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as the directory lists it; `labels` is how many it distinguishes."""
+
+    name: str
+    title: str
+    labels: int = IMAGENET_LABELS
 
 
 @dataclass(frozen=True)
@@ -31,20 +42,20 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Timings:
-    """Milliseconds. `total` is what the caller waited; the rest is what the service says it spent."""
+    """Milliseconds: the caller's total, and the parts of it that the service reports."""
 
     total: float
     parts: dict[str, float] = field(default_factory=dict)
 
     @property
     def network(self) -> float:
-        """What is left of the total: the way there and back, through the gateway."""
+        """The rest of the total: the network and the gateway."""
         return max(0.0, self.total - sum(self.parts.values()))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says of a picture, best first."""
+class PredictResponse:
+    """A model's predictions for one image, best first."""
 
     predictions: tuple[Prediction, ...]
     timings: Timings
@@ -53,10 +64,10 @@ class Answer:
 
 
 class GatewayError(Exception):
-    """The gateway or what is behind it did not give the answer asked for.
+    """The gateway or a service behind it did not return what was requested.
 
-    `code` is stable: a service's own (`image_unsupported`, `overloaded`, …), `http_STATUS` where only the gateway
-    spoke, or one of `unreachable`, `too_slow`, `not_understood`, `redirected`. `detail` is one sentence in English.
+    `code` is stable: a service's own (`image_unsupported`, `overloaded`, …), `http_STATUS` for the gateway's errors, or
+    one of `unreachable`, `too_slow`, `not_understood`, `redirected`. `detail` is one English sentence.
     """
 
     def __init__(
@@ -77,48 +88,48 @@ class GatewayError(Exception):
 
 
 class GatewayClient:
-    """Asks the gateway at `address`. Safe to share between threads: it keeps connections, no cookies and no answers."""
+    """A thread-safe client of the gateway at `address`. It pools connections and keeps no cookies."""
 
     def __init__(
-        self, address: str, api_key: str, *, session: requests.Session | None = None, patience: float = PATIENCE
+        self, address: str, api_key: str, *, session: requests.Session | None = None, timeout: float = REQUEST_TIMEOUT
     ) -> None:
         self._address = address.rstrip("/")
-        self._patience = patience
+        self._timeout = timeout
         self._session = session or plain_session()
         self._headers = {"x-api-key": api_key, "Accept": "application/json", "Accept-Encoding": "identity"}
 
-    def models(self) -> list[dict[str, Any]]:
-        """The models there are, as the directory describes them: at least `name` and `title`."""
-        reply = self._ask("GET", "/v1/models", patience=min(self._patience, DIRECTORY_PATIENCE))
-        entries = reply.json.get("models") if isinstance(reply.json, dict) else None
+    def models(self) -> list[Model]:
+        """The models in the directory's order; malformed entries are skipped."""
+        response = self._request("GET", "/v1/models", timeout=min(self._timeout, DIRECTORY_TIMEOUT))
+        entries = response.json.get("models") if isinstance(response.json, dict) else None
         if not isinstance(entries, list):
-            raise _not_understood(reply)
-        models = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
-        return [{**entry, "title": str(entry.get("title") or entry["name"])} for entry in models]
+            raise _not_understood(response)
+        return [_model(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
 
     def card(self, model: str) -> dict[str, Any]:
-        """What the model is: architecture, input, precision, version, receipt."""
-        reply = self._ask("GET", f"/v1/models/{quote(model, safe='')}")
-        if not isinstance(reply.json, dict):
-            raise _not_understood(reply)
-        return reply.json
+        """The model's architecture, input, precision, version and receipt."""
+        response = self._request("GET", f"/v1/models/{quote(model, safe='')}")
+        if not isinstance(response.json, dict):
+            raise _not_understood(response)
+        return response.json
 
-    def ready(self, model: str) -> float:
-        """Wakes the model if it sleeps; how long it took to say it is ready, in milliseconds."""
-        return self._ask("GET", f"/v1/models/{quote(model, safe='')}/ready").timings.total
+    def ready(self, model: str) -> None:
+        """Return once the model is ready. A service that was scaled to zero starts."""
+        self._request("GET", f"/v1/models/{quote(model, safe='')}/ready")
 
-    def predict(self, model: str, picture: bytes | str, top_k: int = 5) -> Answer:
-        """The model's `top_k` best labels for a picture: its bytes, or its address, which the service fetches."""
-        body: dict[str, Any] = {"json": {"url": picture}} if isinstance(picture, str) else {"data": picture}
-        reply = self._ask("POST", f"/v1/models/{quote(model, safe='')}/predict", params={"top_k": top_k}, **body)
+    def predict(self, model: str, image: bytes | str, top_k: int = 5) -> PredictResponse:
+        """The model's `top_k` best labels for an image: its bytes, or a URL for the service to fetch."""
+        body: dict[str, Any] = {"json": {"url": image}} if isinstance(image, str) else {"data": image}
+        response = self._request("POST", f"/v1/models/{quote(model, safe='')}/predict", params={"top_k": top_k}, **body)
         try:
-            predictions = tuple(_prediction(one) for one in reply.json)
+            predictions = tuple(_prediction(entry) for entry in response.json)
         except (TypeError, KeyError, ValueError) as err:
-            raise _not_understood(reply) from err
-        return Answer(predictions, reply.timings, reply.request_id, reply.headers.get("X-Model-Version", ""))
+            raise _not_understood(response) from err
+        version = response.headers.get("X-Model-Version", "")
+        return PredictResponse(predictions, response.timings, response.request_id, version)
 
-    def _ask(self, method: str, path: str, *, patience: float | None = None, **options: Any) -> _Reply:
-        patience = patience or self._patience
+    def _request(self, method: str, path: str, *, timeout: float | None = None, **options: Any) -> _Response:
+        timeout = timeout or self._timeout
         request_id = uuid.uuid4().hex
         started = time.perf_counter()
         try:
@@ -126,30 +137,30 @@ class GatewayClient:
                 method,
                 self._address + path,
                 headers={**self._headers, "X-Request-Id": request_id},
-                timeout=(CONNECT_WITHIN, patience),
+                timeout=(CONNECT_TIMEOUT, timeout),
                 allow_redirects=False,
                 stream=True,
                 **options,
             ) as response:
-                body = _bounded(response, started + patience)
+                body = _read_body(response, started + timeout)
                 status, headers = response.status_code, response.headers
         except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as err:
             waited = time.perf_counter() - started
-            raise GatewayError("too_slow", f"No answer came within {waited:.0f} s.", request_id=request_id) from err
+            raise GatewayError("too_slow", f"Timed out after {waited:.0f} s.", request_id=request_id) from err
         except (requests.RequestException, urllib3.exceptions.HTTPError) as err:
-            detail = "The gateway cannot be reached, or closed the connection without an answer."
+            detail = "The gateway cannot be reached, or closed the connection without a response."
             raise GatewayError("unreachable", detail, request_id=request_id) from err
         total = (time.perf_counter() - started) * 1000
-        reply = _Reply(status, headers, body, headers.get("X-Request-Id", request_id), total)
+        result = _Response(status, headers, body, headers.get("X-Request-Id", request_id), total)
         if status != 200:
-            raise _error(reply)
-        return reply
+            raise _error(result)
+        return result
 
 
-class _Reply:
-    """One answer, read whole; `json` is None for a body which is no JSON."""
+class _Response:
+    """A response whose body has been read; `json` is None if the body is not JSON."""
 
-    def __init__(self, status: int, headers: Any, body: bytes, request_id: str, total: float) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, request_id: str, total: float) -> None:
         self.status = status
         self.headers = headers
         self.request_id = request_id
@@ -161,7 +172,7 @@ class _Reply:
 
 
 def plain_session(connections: int = 32) -> requests.Session:
-    """A session that keeps connections but no cookies, and heeds no proxy or netrc of its surroundings."""
+    """A session that pools connections, stores no cookies, and ignores the environment's proxies and .netrc."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -171,7 +182,7 @@ def plain_session(connections: int = 32) -> requests.Session:
 
 
 def server_timing(header: str) -> dict[str, float]:
-    """`decode;dur=1.5, infer;dur=2.1` as {"decode": 1.5, "infer": 2.1}; what is not of that form is left out."""
+    """`decode;dur=1.5, infer;dur=2.1` as {"decode": 1.5, "infer": 2.1}; malformed entries are skipped."""
     parts: dict[str, float] = {}
     for metric in header.split(","):
         name, *parameters = (piece.strip() for piece in metric.split(";"))
@@ -187,45 +198,52 @@ def server_timing(header: str) -> dict[str, float]:
     return parts
 
 
+def _model(entry: dict[str, Any]) -> Model:
+    name, labels = entry["name"], entry.get("labels")
+    if not isinstance(labels, int) or labels <= 0:
+        labels = IMAGENET_LABELS
+    return Model(name, str(entry.get("title") or name), labels)
+
+
 def _prediction(entry: Any) -> Prediction:
     label, score = entry["label"], float(entry["score"])
     if not isinstance(label, str) or not math.isfinite(score):
-        raise ValueError("a label without a score")
+        raise ValueError("not a label with a finite score")
     return Prediction(label, score)
 
 
-def _bounded(response: requests.Response, deadline: float) -> bytes:
-    """The body, at most LARGEST_ANSWER bytes of it, and none of it past the deadline."""
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    """The body; b"" if it exceeds MAX_RESPONSE_BYTES. TimeoutError past the deadline."""
     body = bytearray()
-    # read1 returns what is there; requests' own iterator waits for whole blocks, however slowly they come.
+    # Not iter_content: it waits for whole chunks, so a slow sender could outlast the deadline.
     while chunk := response.raw.read1(64 * 1024):
         body += chunk
-        if len(body) > LARGEST_ANSWER:
+        if len(body) > MAX_RESPONSE_BYTES:
             return b""
         if time.perf_counter() > deadline:
             raise TimeoutError
     return bytes(body)
 
 
-def _error(reply: _Reply) -> GatewayError:
-    """The error in a service's shape (problem+json), in the gateway's ({"code", "message"}), or in none."""
-    answer = reply.json if isinstance(reply.json, dict) else {}
-    retry_after = reply.headers.get("Retry-After", "")
+def _error(response: _Response) -> GatewayError:
+    """The error of a service (problem+json), of the gateway ({"code", "message"}), or of neither's shape."""
+    body = response.json if isinstance(response.json, dict) else {}
+    retry_after = response.headers.get("Retry-After", "")
     known: dict[str, Any] = {
-        "request_id": str(answer.get("request_id") or reply.request_id),
-        "status": reply.status,
+        "request_id": str(body.get("request_id") or response.request_id),
+        "status": response.status,
         "retry_after": float(retry_after) if retry_after.isdecimal() else None,
     }
-    if isinstance(answer.get("detail"), str) and isinstance(answer.get("code"), str):
-        return GatewayError(answer["code"], answer["detail"], **known)
-    if isinstance(answer.get("message"), str):
-        return GatewayError(f"http_{reply.status}", answer["message"], **known)
-    if 300 <= reply.status < 400:
-        return GatewayError("redirected", "The gateway's address answers with a redirect, not with an answer.", **known)
-    detail = f"The gateway answered with status {reply.status} and no explanation."
-    return GatewayError(f"http_{reply.status}", detail, **known)
+    if isinstance(body.get("detail"), str) and isinstance(body.get("code"), str):
+        return GatewayError(body["code"], body["detail"], **known)
+    if isinstance(body.get("message"), str):
+        return GatewayError(f"http_{response.status}", body["message"], **known)
+    if 300 <= response.status < 400:
+        return GatewayError("redirected", "The gateway's address responds with a redirect.", **known)
+    detail = f"The gateway returned status {response.status} without an explanation."
+    return GatewayError(f"http_{response.status}", detail, **known)
 
 
-def _not_understood(reply: _Reply) -> GatewayError:
-    detail = "What answers at the gateway's address does not speak its language."
-    return GatewayError("not_understood", detail, request_id=reply.request_id, status=reply.status)
+def _not_understood(response: _Response) -> GatewayError:
+    detail = "The response is not what the gateway's API promises."
+    return GatewayError("not_understood", detail, request_id=response.request_id, status=response.status)

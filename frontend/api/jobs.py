@@ -1,6 +1,6 @@
-"""One visitor's questions: every (model, picture) asked at most once, in the background, and kept with its answer.
+"""One visitor's predictions: each (model, image) is a job, sent at most once, in the background.
 
-Nothing here knows of Streamlit: threads write, the page reads.
+Threads write the jobs and the page reads them.
 """
 
 from __future__ import annotations
@@ -14,34 +14,33 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from frontend.api.client import Answer, GatewayError
-from frontend.images.image import Picture
+from frontend.api.client import GatewayError, PredictResponse
+from frontend.images.image import Image
 
-State = Literal["waiting", "waking", "asking", "done", "failed", "cancelled"]
-PENDING: frozenset[State] = frozenset({"waiting", "waking", "asking"})
-# Questions of one visitor to one model under way at once. The others wait here, not in line before other visitors; and
-# each model has a line of its own, so that one which sleeps holds up no other.
-AT_ONCE = 4
-# A service that refuses because it is busy says when to come back; after this many refusals it is an error.
-REFUSALS = 4
-LONGEST_PAUSE = 10.0
-# A visitor whose page has not looked for so long has left: what was not asked yet stays unasked until the next look.
-ABSENCE = 90.0
+State = Literal["queued", "waking", "running", "done", "failed", "cancelled"]
+PENDING: frozenset[State] = frozenset({"queued", "waking", "running"})
+# One visitor's concurrent requests per model. Each model has its own queue, so one that is starting delays no other.
+CONCURRENCY = 4
+# How often to retry a request that was refused with Retry-After, and the longest Retry-After to respect (s).
+MAX_RETRIES = 4
+MAX_RETRY_AFTER = 10.0
+# After this long (s) without a poll, the visitor is assumed gone and queued jobs are paused.
+VISITOR_TIMEOUT = 90.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """One question. `woke` is how many seconds the model took to wake for it."""
+    """One prediction. `wake_seconds` is how long it waited for the model to start; times are time.monotonic."""
 
     model: str
-    picture: str
-    state: State = "waiting"
-    answer: Answer | None = None
+    image: str
+    state: State = "queued"
+    response: PredictResponse | None = None
     error: GatewayError | None = None
-    woke: float = 0.0
-    asked_at: float = 0.0
+    wake_seconds: float = 0.0
+    started_at: float = 0.0
     ended_at: float = 0.0
-    refusals: int = 0
+    retries: int = 0
 
     @property
     def pending(self) -> bool:
@@ -52,127 +51,125 @@ Key = tuple[str, str]
 
 
 class JobStore:
-    """The questions of one visitor.
+    """The jobs of one visitor.
 
-    `ask(model, picture)` is the request itself; `awake(model)` is a future that is done once the model can be asked.
+    `predict(model, image)` sends the request; `wake(model)` is a future that completes when the model is ready.
     """
 
     def __init__(
         self,
-        ask: Callable[[str, Picture], Answer],
-        awake: Callable[[str], Future[float]],
+        predict: Callable[[str, Image], PredictResponse],
+        wake: Callable[[str], Future[float]],
         executor: Executor,
         *,
-        at_once: int = AT_ONCE,
-        absence: float = ABSENCE,
+        visitor_timeout: float = VISITOR_TIMEOUT,
     ) -> None:
-        self._ask = ask
-        self._awake = awake
+        self._predict = predict
+        self._wake = wake
         self._executor = executor
-        self._at_once = at_once
-        self._absence = absence
+        self._visitor_timeout = visitor_timeout
         self._changed = threading.Condition()
         self._version = 0
         self._jobs: dict[Key, Job] = {}
-        self._pictures: dict[Key, Picture] = {}
-        self._lines: defaultdict[str, deque[Key]] = defaultdict(deque)
-        self._under_way: Counter[str] = Counter()
-        self._looked_at = time.monotonic()
+        self._images: dict[Key, Image] = {}
+        self._queues: defaultdict[str, deque[Key]] = defaultdict(deque)
+        self._running: Counter[str] = Counter()
+        self._polled_at = time.monotonic()
 
     @property
     def version(self) -> int:
         """Grows with every change."""
         return self._version
 
-    def submit(self, pictures: Iterable[Picture], models: Iterable[str]) -> None:
-        """Asks each model about each picture, picture by picture; what was ever asked is not asked again."""
+    def submit(self, images: Iterable[Image], models: Iterable[str]) -> None:
+        """Queue a job for every image and model that has none yet."""
         names = list(models)
         with self._changed:
-            for picture in pictures:
+            for image in images:
                 for model in names:
-                    key = (model, picture.id)
+                    key = (model, image.id)
                     if key not in self._jobs:
                         self._jobs[key] = Job(*key)
-                        self._pictures[key] = picture
-                        self._lines[model].append(key)
-            self._touch()
-        self._pump()
+                        self._images[key] = image
+                        self._queues[model].append(key)
+            self._notify()
+        self._start_queued()
 
     def jobs(self) -> dict[Key, Job]:
-        """Every job as it is now; looking also tells that the visitor is still there."""
+        """All jobs. Polling also shows that the visitor is still there."""
         with self._changed:
-            self._looked_at = time.monotonic()
+            self._polled_at = time.monotonic()
             jobs = dict(self._jobs)
-        self._pump()
+        self._start_queued()
         return jobs
 
     def wait(self, version: int, seconds: float) -> bool:
-        """Returns at once when anything has changed since `version`, else after `seconds`; whether it has."""
+        """Whether anything has changed since `version`; waits at most `seconds` for a change."""
         with self._changed:
             return self._changed.wait_for(lambda: self._version != version, seconds)
 
     def cancel(self) -> None:
-        """Nothing more is asked; what is under way still arrives."""
+        """Cancel what has not been sent yet. Requests that were sent still complete."""
         with self._changed:
-            self._lines.clear()
+            self._queues.clear()
             for key, job in self._jobs.items():
-                if job.state in {"waiting", "waking"}:
+                if job.state in {"queued", "waking"}:
                     self._jobs[key] = replace(job, state="cancelled")
-            self._touch()
+            self._notify()
 
-    def again(self, models: Iterable[str] | None = None) -> None:
-        """Resumes what was cancelled, and asks once more what failed, of these models or of all."""
+    def retry(self, models: Iterable[str] | None = None) -> None:
+        """Queue cancelled and failed jobs again: those of `models`, or all."""
         names = None if models is None else set(models)
         with self._changed:
             for key, job in self._jobs.items():
                 if job.state in {"cancelled", "failed"} and (names is None or job.model in names):
                     self._jobs[key] = Job(*key)
-                    self._lines[job.model].append(key)
-            self._touch()
-        self._pump()
+                    self._queues[job.model].append(key)
+            self._notify()
+        self._start_queued()
 
-    def forget(self, pictures: Iterable[str]) -> None:
-        """Drops the questions about these pictures and their answers."""
-        gone = set(pictures)
+    def forget(self, images: Iterable[str]) -> None:
+        """Drop the jobs of these images, by id."""
+        gone = set(images)
         with self._changed:
-            for model, line in self._lines.items():
-                self._lines[model] = deque(key for key in line if key[1] not in gone)
+            for model, queue in self._queues.items():
+                self._queues[model] = deque(key for key in queue if key[1] not in gone)
             for key in [key for key in self._jobs if key[1] in gone]:
                 del self._jobs[key]
-                del self._pictures[key]
-            self._touch()
+                del self._images[key]
+            self._notify()
 
-    def _pump(self) -> None:
-        """Starts as many of the waiting jobs as may be under way."""
+    def _start_queued(self) -> None:
         while key := self._next():
-            # Not within the lock: a future that is done already calls back at once.
-            self._awake(key[0]).add_done_callback(partial(self._awoken, key))
+            # Outside the lock: a completed future calls back at once.
+            self._wake(key[0]).add_done_callback(partial(self._woken, key))
 
     def _next(self) -> Key | None:
-        """Takes the next job that may start out of its line."""
+        """Take a job that may start out of its queue."""
         with self._changed:
-            if time.monotonic() - self._looked_at > self._absence:
+            if time.monotonic() - self._polled_at > self._visitor_timeout:
                 return None
-            for model, line in self._lines.items():
-                if line and self._under_way[model] < self._at_once:
-                    key = line.popleft()
+            for model, queue in self._queues.items():
+                if queue and self._running[model] < CONCURRENCY:
+                    key = queue.popleft()
                     self._jobs[key] = replace(self._jobs[key], state="waking")
-                    self._under_way[model] += 1
-                    self._touch()
+                    self._running[model] += 1
+                    self._notify()
                     return key
         return None
 
-    def _awoken(self, key: Key, future: Future[float]) -> None:
+    def _woken(self, key: Key, future: Future[float]) -> None:
         error = future.exception()
         if error is not None:
-            self._give_up(key, _as_gateway_error(error))
+            self._fail_model(key, _as_gateway_error(error))
             return
         with self._changed:
             job = self._jobs.get(key)
             start = job is not None and job.state == "waking"
             if job is not None and start:
-                self._jobs[key] = replace(job, state="asking", woke=future.result(), asked_at=time.monotonic())
-                self._touch()
+                now = time.monotonic()
+                self._jobs[key] = replace(job, state="running", wake_seconds=future.result(), started_at=now)
+                self._notify()
         if not start:
             self._finish(key)
             return
@@ -181,61 +178,66 @@ class JobStore:
         except RuntimeError:  # the process is stopping
             self._finish(key, state="cancelled")
 
-    def _give_up(self, key: Key, error: GatewayError) -> None:
-        """The model does not wake: nobody else in its line needs to find that out alone."""
+    def _fail_model(self, key: Key, error: GatewayError) -> None:
+        """The model did not start: fail all of its queued jobs, without trying for each."""
         with self._changed:
-            self._lines[key[0]].clear()
+            self._queues[key[0]].clear()
             for other, job in self._jobs.items():
-                if job.model == key[0] and job.state in {"waiting", "waking"}:
+                if job.model == key[0] and job.state in {"queued", "waking"}:
                     self._jobs[other] = replace(job, state="failed", error=error, ended_at=time.monotonic())
         self._finish(key)
 
     def _send(self, key: Key) -> None:
         try:
-            answer = self._ask(key[0], self._pictures[key])
+            response = self._predict(key[0], self._images[key])
         except KeyError:  # forgotten meanwhile
             self._finish(key)
         except Exception as err:
             error = _as_gateway_error(err)
-            if not self._postpone(key, error):
+            if not self._retry_later(key, error):
                 self._finish(key, state="failed", error=error)
         else:
-            self._finish(key, state="done", answer=answer)
+            self._finish(key, state="done", response=response)
 
-    def _postpone(self, key: Key, error: GatewayError) -> bool:
-        """Whether the question goes back into the line: the service did not take it, and says when it will."""
-        if error.status not in {429, 503} or error.retry_after is None or error.retry_after > LONGEST_PAUSE:
+    def _retry_later(self, key: Key, error: GatewayError) -> bool:
+        """Queue the job again after the service's Retry-After; False if it gave none or it was retried enough."""
+        if error.status not in {429, 503} or error.retry_after is None or error.retry_after > MAX_RETRY_AFTER:
             return False
         with self._changed:
             job = self._jobs.get(key)
-            if job is None or job.refusals >= REFUSALS:
+            if job is None or job.retries >= MAX_RETRIES:
                 return False
-            self._jobs[key] = replace(job, state="waiting", refusals=job.refusals + 1)
-        timer = threading.Timer(error.retry_after, self._back_in_line, [key])
+            self._jobs[key] = replace(job, state="queued", retries=job.retries + 1)
+        timer = threading.Timer(error.retry_after, self._requeue, [key])
         timer.daemon = True
         timer.start()
         return True
 
-    def _back_in_line(self, key: Key) -> None:
+    def _requeue(self, key: Key) -> None:
         with self._changed:
-            self._under_way[key[0]] -= 1
-            line = self._lines[key[0]]
-            if key in self._jobs and self._jobs[key].state == "waiting" and key not in line:
-                line.appendleft(key)
-        self._pump()
+            self._running[key[0]] -= 1
+            queue = self._queues[key[0]]
+            if key in self._jobs and self._jobs[key].state == "queued" and key not in queue:
+                queue.appendleft(key)
+        self._start_queued()
 
     def _finish(
-        self, key: Key, *, state: State | None = None, answer: Answer | None = None, error: GatewayError | None = None
+        self,
+        key: Key,
+        *,
+        state: State | None = None,
+        response: PredictResponse | None = None,
+        error: GatewayError | None = None,
     ) -> None:
         with self._changed:
-            self._under_way[key[0]] -= 1
+            self._running[key[0]] -= 1
             job = self._jobs.get(key)
-            if job is not None and state is not None and job.state != "cancelled":
-                self._jobs[key] = replace(job, state=state, answer=answer, error=error, ended_at=time.monotonic())
-            self._touch()
-        self._pump()
+            if job is not None and state is not None:
+                self._jobs[key] = replace(job, state=state, response=response, error=error, ended_at=time.monotonic())
+            self._notify()
+        self._start_queued()
 
-    def _touch(self) -> None:
+    def _notify(self) -> None:
         self._version += 1
         self._changed.notify_all()
 
@@ -243,4 +245,4 @@ class JobStore:
 def _as_gateway_error(error: BaseException) -> GatewayError:
     if isinstance(error, GatewayError):
         return error
-    return GatewayError("page_failed", "The page itself failed to ask; this is a fault of the page.")
+    return GatewayError("page_failed", "The page failed to send the request. This is a bug in the page.")

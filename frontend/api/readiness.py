@@ -1,4 +1,4 @@
-"""Which models are awake, as far as the page knows, and how long they take to wake. Durations only, for everybody."""
+"""Which models are ready, and how long their cold starts take. Shared by all visitors."""
 
 from __future__ import annotations
 
@@ -13,122 +13,127 @@ from typing import Literal
 
 from frontend.api.client import GatewayError
 
-# A service that was awake a moment ago still is: Cloud Run keeps an idle instance for minutes.
-FRESH = 240.0
-# A service that says itself that it is loading gets the time a cold start may take; a gateway that finds nobody behind
-# a route gets less: then the service is most likely down.
-LOADING_PATIENCE = 90.0
-ABSENT_PATIENCE = 4.0
+# Seconds. Cloud Run keeps an idle instance for minutes, so a recent success still counts.
+READY_FOR = 240.0
+# How long to retry a service that reports that it is loading …
+LOADING_TIMEOUT = 90.0
+# … and a route without a reachable service, which is most likely down.
+ABSENT_TIMEOUT = 4.0
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 2.0
+MAX_PAUSE = 2.0
+# A faster start was not a cold start.
+SHORTEST_COLD_START = 1.0
 
 
 @dataclass(frozen=True)
-class Wake:
-    """What is known of one model. `since` is when (time.monotonic) it began to wake, or was last seen awake."""
+class ModelState:
+    """One model's state; `since` (time.monotonic) is when it began to start, or was last known to be ready."""
 
-    state: Literal["unknown", "waking", "awake", "failed"]
+    state: Literal["unknown", "waking", "ready", "failed"]
     since: float = 0.0
     error: GatewayError | None = None
 
 
-class Wakes:
-    """Wakes each model at most once at a time, whoever asks.
+class Readiness:
+    """Wakes models, each by at most one request at a time.
 
-    `ready` asks a model whether it is ready (seconds or minutes: it wakes a sleeping one) and raises GatewayError.
+    `ready(model)` returns once the model is ready, which takes minutes if its service has to start, or raises
+    GatewayError. `clock` and `sleep` are those of `time`.
     """
 
     def __init__(
-        self, ready: Callable[[str], float], *, fresh: float = FRESH, patience: float = LOADING_PATIENCE
+        self,
+        ready: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ready = ready
-        self._fresh = fresh
-        self._patience = patience
+        self._clock = clock
+        self._sleep = sleep
         self._lock = threading.Lock()
-        self._known: dict[str, Wake] = {}
-        self._under_way: dict[str, Future[float]] = {}
-        self._seconds: dict[str, deque[float]] = {}
+        self._states: dict[str, ModelState] = {}
+        self._waking: dict[str, Future[float]] = {}
+        self._cold_starts: dict[str, deque[float]] = {}
         self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="wake")
 
-    def state(self, model: str) -> Wake:
-        """What is known of the model now."""
+    def state(self, model: str) -> ModelState:
+        """The model's current state."""
         with self._lock:
-            return self._now(model)
+            return self._current(model)
 
-    def usual(self, model: str) -> float | None:
-        """The seconds it usually takes to wake: the median of what was seen; None if it never was."""
+    def typical_seconds(self, model: str) -> float | None:
+        """The median of the model's recent cold starts; None if there were none."""
         with self._lock:
-            seen = self._seconds.get(model)
-            return statistics.median(seen) if seen else None
+            recent = self._cold_starts.get(model)
+            return statistics.median(recent) if recent else None
 
-    def awake(self, model: str) -> Future[float]:
-        """Done once the model is awake, with the seconds that took: 0 if it was. Fails with GatewayError."""
+    def wake(self, model: str) -> Future[float]:
+        """A future of the seconds until the model is ready, 0 if it already is; or of a GatewayError."""
         with self._lock:
-            if self._now(model).state == "awake":
+            if self._current(model).state == "ready":
                 done: Future[float] = Future()
                 done.set_result(0.0)
                 return done
-            if model not in self._under_way:
-                self._known[model] = Wake("waking", time.monotonic())
-                self._under_way[model] = self._threads.submit(self._wake, model)
-            return self._under_way[model]
+            if model not in self._waking:
+                self._states[model] = ModelState("waking", self._clock())
+                self._waking[model] = self._threads.submit(self._wake, model)
+            return self._waking[model]
 
-    def seen_awake(self, model: str) -> None:
-        """The model has just answered something."""
+    def mark_ready(self, model: str) -> None:
+        """Record that the model has just responded."""
         with self._lock:
-            if model not in self._under_way:
-                self._known[model] = Wake("awake", time.monotonic())
+            if model not in self._waking:
+                self._states[model] = ModelState("ready", self._clock())
 
-    def seen_absent(self, model: str) -> None:
-        """The model has just not been there; the next who needs it wakes it first."""
+    def forget(self, model: str) -> None:
+        """Forget the model's state, so that the next `wake` sends a request."""
         with self._lock:
-            if model not in self._under_way:
-                self._known.pop(model, None)
+            if model not in self._waking:
+                self._states.pop(model, None)
 
-    def _now(self, model: str) -> Wake:
-        known = self._known.get(model, Wake("unknown"))
-        if known.state == "awake" and time.monotonic() - known.since > self._fresh:
-            return Wake("unknown")
+    def _current(self, model: str) -> ModelState:
+        known = self._states.get(model, ModelState("unknown"))
+        if known.state == "ready" and self._clock() - known.since > READY_FOR:
+            return ModelState("unknown")
         return known
 
     def _wake(self, model: str) -> float:
-        started = time.monotonic()
+        started = self._clock()
         try:
-            self._until_ready(model, started)
+            self._wait_until_ready(model, started)
         except BaseException as err:
             error = err if isinstance(err, GatewayError) else None
-            self._end(model, Wake("failed", time.monotonic(), error))
+            self._finish(model, ModelState("failed", self._clock(), error))
             raise
-        seconds = time.monotonic() - started
-        self._end(model, Wake("awake", time.monotonic()))
-        # What is this quick was no cold start, and would make the next one look like a lie.
-        if seconds >= 1:
+        seconds = self._clock() - started
+        if seconds >= SHORTEST_COLD_START:
             with self._lock:
-                self._seconds.setdefault(model, deque(maxlen=9)).append(seconds)
+                self._cold_starts.setdefault(model, deque(maxlen=9)).append(seconds)
+        self._finish(model, ModelState("ready", self._clock()))
         return seconds
 
-    def _until_ready(self, model: str, started: float) -> None:
+    def _wait_until_ready(self, model: str, started: float) -> None:
         pause = FIRST_PAUSE
         while True:
             try:
                 self._ready(model)
             except GatewayError as err:
-                patience = _patience(err, self._patience)
-                if time.monotonic() + pause - started > patience:
+                if self._clock() + pause - started > _retry_seconds(err):
                     raise
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                self._sleep(pause)
+                pause = min(2 * pause, MAX_PAUSE)
             else:
                 return
 
-    def _end(self, model: str, known: Wake) -> None:
+    def _finish(self, model: str, state: ModelState) -> None:
         with self._lock:
-            self._known[model] = known
-            self._under_way.pop(model, None)
+            self._states[model] = state
+            self._waking.pop(model, None)
 
 
-def _patience(error: GatewayError, loading: float) -> float:
-    """How many seconds after the first question an error like this one is still no verdict."""
+def _retry_seconds(error: GatewayError) -> float:
+    """For how many seconds after the first request to retry after this error."""
     if error.status == 503 and not error.code.startswith("http_"):
-        return loading
-    return ABSENT_PATIENCE if error.status in {502, 503, 504} else 0.0
+        return LOADING_TIMEOUT
+    return ABSENT_TIMEOUT if error.status in {502, 503, 504} else 0.0

@@ -1,4 +1,4 @@
-"""The page's own pieces of browser: the picture input, the table, and a voice for screen readers."""
+"""The page's own browser components: the image input, the results table, and announcements for screen readers."""
 
 from __future__ import annotations
 
@@ -13,55 +13,42 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 HERE = Path(__file__).parent
-STYLESHEET = HERE.parent / "assets" / "page.css"
 
-# A live region must stay in the document while its text changes, which an element that is drawn anew does not.
-VOICE_HTML = '<p role="status" data-at="voice"></p>'
-VOICE_CSS = "p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }"
-VOICE_JS = """
+# A live region must stay in the document while its text changes; Streamlit replaces its own elements.
+ANNOUNCER_HTML = '<p role="status" data-at="announcer"></p>'
+ANNOUNCER_CSS = "p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }"
+ANNOUNCER_JS = """
 export default function ({ parentElement, data }) {
-  const voice = parentElement.querySelector('[data-at="voice"]');
+  const announcer = parentElement.querySelector('[data-at="announcer"]');
   const { text } = JSON.parse(new TextDecoder().decode(data));
-  if (voice.textContent !== text) voice.textContent = text;
+  if (announcer.textContent !== text) announcer.textContent = text;
 }
 """
 
 
 def as_data(value: object) -> bytes:
-    """A component's data. Streamlit takes bytes as they are; in anything else it looks for data frames, every time."""
+    """A component's data. Bytes, because Streamlit searches anything else for data frames on every run."""
     return json.dumps(value, ensure_ascii=False).encode()
 
 
 @cache
-def picture_input() -> ComponentRenderer:
-    """Triggers: `pictures` (a batch, see Visit.take_uploads), `sample` (its name), `address` (pasted), `cleared`."""
-    return _from_assets("image_input")
+def image_input() -> ComponentRenderer:
+    """Triggers: `images` (a batch, see VisitorState.add_uploads), `sample` (its name), `url` (pasted), `cleared`."""
+    return _from_files("image_input")
 
 
 @cache
-def matrix() -> ComponentRenderer:
-    """Triggers: `opened` (the id of the picture whose answers are wanted in full)."""
-    return _from_assets("results_table")
+def results_table() -> ComponentRenderer:
+    """Trigger: `opened`, the id of the image to show in full."""
+    return _from_files("results_table")
 
 
 @cache
-def snippet() -> ComponentRenderer:
-    """Code to copy; nothing comes back."""
-    return _from_assets("snippet")
+def announcer() -> ComponentRenderer:
+    """Announces the data's `text` when it changes."""
+    return st.components.v2.component("guichet_announcer", html=ANNOUNCER_HTML, css=ANNOUNCER_CSS, js=ANNOUNCER_JS)
 
 
-@cache
-def voice() -> ComponentRenderer:
-    """Says the data's `text` to screen readers when it changes."""
-    return st.components.v2.component("guichet_voice", html=VOICE_HTML, css=VOICE_CSS, js=VOICE_JS)
-
-
-@cache
-def stylesheet() -> str:
-    """The page's own style, as a <style> element."""
-    return f"<style>{STYLESHEET.read_text(encoding='utf-8')}</style>"
-
-
-def _from_assets(name: str) -> ComponentRenderer:
+def _from_files(name: str) -> ComponentRenderer:
     html, css, js = ((HERE / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
     return st.components.v2.component(f"guichet_{name}", html=html, css=css, js=js)

@@ -1,17 +1,17 @@
-// The picture input: drop, choose, folder, camera, paste, samples. It reads each picture in the browser, makes it no larger
-// than the models need, and hands it over in batches, the next one only when the page has taken the last.
+// The image input: drop, choose, folder, camera, paste, samples. It decodes each image in the browser, reduces it to what
+// the models need, and sends it in batches, the next one only after the page has taken the last.
 
-const SENT_AS_THEY_ARE = new Set(["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]);
-const PICTURE_NAME = /\.(jpe?g|png|webp|gif|bmp|heic|heif|avif|tiff?)$/i;
-const BATCH_PICTURES = 8;
+const READABLE_TYPES = new Set(["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]);
+const IMAGE_NAME = /\.(jpe?g|png|webp|gif|bmp|heic|heif|avif|tiff?)$/i;
+const BATCH_IMAGES = 8;
 const BATCH_CHARACTERS = 6_000_000;
 const SMALL_FILE = 150_000;
-const LARGEST = 10 * 1024 * 1024;
+const MAX_BYTES = 10 * 1024 * 1024;
 
-const MOST_PREVIEWS = 1000;
+const MAX_PREVIEWS = 1000;
 
 const inputs = new WeakMap();
-// What was given, by handle, as addresses that an <img> may show. The page's server never needs them.
+// Object URLs of the previews, by handle. They never leave the browser.
 const previews = (globalThis.guichetPreviews ??= new Map());
 
 export default function (component) {
@@ -19,7 +19,7 @@ export default function (component) {
   const data = JSON.parse(new TextDecoder().decode(component.data));
   let input = inputs.get(parentElement);
   if (!input) {
-    input = new PictureInput(parentElement);
+    input = new ImageInput(parentElement);
     inputs.set(parentElement, input);
   }
   input.update(component, data);
@@ -29,7 +29,7 @@ export default function (component) {
   };
 }
 
-class PictureInput {
+class ImageInput {
   constructor(root) {
     this.root = root;
     this.at = (name) => root.querySelector(`[data-at="${name}"]`);
@@ -49,8 +49,8 @@ class PictureInput {
     on(this.at("shoot"), "click", () => this.shoot());
     on(this.at("close"), "click", () => this.at("dialog").close());
     on(this.at("dialog"), "close", () => this.stopCamera());
-    // What the browser cannot fetch, the models may: no picture is shown rather than a broken one.
-    on(this.at("picture"), "error", () => (this.at("picture").hidden = true));
+    // The models may be able to fetch what the browser cannot: show no image rather than a broken one.
+    on(this.at("image"), "error", () => (this.at("image").hidden = true));
     on(this.at("paste"), "click", () => this.pasteFromClipboard());
     on(this.at("remove"), "click", () => this.send("cleared", Date.now()));
     on(this.at("samples"), "click", (event) => {
@@ -70,7 +70,9 @@ class PictureInput {
     this.send = component.setTriggerValue;
     this.data = data;
     this.taken(data.batch);
-    for (const place of this.root.querySelectorAll("[data-text]")) place.textContent = data.texts[place.dataset.text];
+    for (const element of this.root.querySelectorAll("[data-text]")) {
+      element.textContent = data.texts[element.dataset.text];
+    }
     document.documentElement.lang = data.language;
     this.showPreview(data.preview);
     this.showSamples(data.samples);
@@ -86,13 +88,13 @@ class PictureInput {
     figure.hidden = !preview;
     this.at("drop").classList.toggle("given", Boolean(preview));
     if (!preview) return;
-    const picture = this.at("picture");
+    const image = this.at("image");
     const src = preview.src || previews.get(preview.handle);
-    if (picture.getAttribute("src") !== (src ?? "")) {
-      picture.hidden = !src;
-      picture.src = src ?? "";
+    if (image.getAttribute("src") !== (src ?? "")) {
+      image.hidden = !src;
+      image.src = src ?? "";
     }
-    picture.alt = preview.alt;
+    image.alt = preview.alt;
     this.at("strip").hidden = !preview.strip.length;
     const strip = preview.strip.map((handle) => previews.get(handle)).filter(Boolean);
     this.at("strip").replaceChildren(...strip.map((src) => Object.assign(document.createElement("img"), { src, alt: "" })));
@@ -126,7 +128,7 @@ class PictureInput {
     this.at("said").textContent = text;
   }
 
-  // ---- ways in
+  // ---- sources
 
   pasted(event) {
     const files = [...(event.clipboardData?.files ?? [])];
@@ -137,7 +139,7 @@ class PictureInput {
     }
     const typing = event.composedPath()[0]?.closest?.("input, textarea, [contenteditable]");
     const text = event.clipboardData?.getData("text/plain").trim() ?? "";
-    if (!typing && /^https?:\/\/\S+$/.test(text)) this.send("address", text);
+    if (!typing && /^https?:\/\/\S+$/.test(text)) this.send("url", text);
   }
 
   async pasteFromClipboard() {
@@ -151,9 +153,9 @@ class PictureInput {
         }
       }
     } catch {
-      // refused by the visitor or the browser: the same to us as an empty clipboard
+      // Not permitted: treated like an empty clipboard.
     }
-    this.say(this.data.texts.no_picture_in_clipboard);
+    this.say(this.data.texts.no_image_in_clipboard);
   }
 
   dragged(event, over) {
@@ -199,22 +201,22 @@ class PictureInput {
     this.at("video").srcObject = null;
   }
 
-  // ---- on the way
+  // ---- sending
 
   take(files) {
-    // One lot after the other: a second drop waits until the first is handed over.
-    this.busy = this.busy.then(() => this.handOver(files)).catch((error) => console.error(error));
+    // One drop after the other: a second one waits until the first has been sent.
+    this.busy = this.busy.then(() => this.sendAll(files)).catch((error) => console.error(error));
   }
 
-  async handOver(files) {
+  async sendAll(files) {
     const { most, texts } = this.data;
-    const pictures = files
-      .filter((file) => file.type.startsWith("image/") || (!file.type && PICTURE_NAME.test(file.name)))
+    const images = files
+      .filter((file) => file.type.startsWith("image/") || (!file.type && IMAGE_NAME.test(file.name)))
       .sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-    // A single file is taken at its word: the page or the models will say what is wrong with it.
-    const chosen = pictures.length || files.length !== 1 ? pictures : files;
+    // A single file is sent whatever it is: the page or the models report what is wrong with it.
+    const chosen = images.length || files.length !== 1 ? images : files;
     if (!chosen.length) {
-      this.say(texts.no_picture_in_files);
+      this.say(texts.no_image_in_files);
       return;
     }
     const total = Math.min(chosen.length, most);
@@ -223,7 +225,7 @@ class PictureInput {
     let characters = 0;
     const flush = async () => {
       if (!items.length) return;
-      await this.handBatch({ first, items });
+      await this.sendBatch({ first, items });
       first = false;
       items = [];
       characters = 0;
@@ -231,7 +233,7 @@ class PictureInput {
     for (const [index, file] of chosen.slice(0, most).entries()) {
       if (total > 1) this.say(fill(texts.preparing, { done: index + 1, total }));
       const item = await prepared(file, this.data.side, total > 1 ? 112 : 640);
-      if (characters + item.data.length > BATCH_CHARACTERS || items.length >= BATCH_PICTURES) await flush();
+      if (characters + item.data.length > BATCH_CHARACTERS || items.length >= BATCH_IMAGES) await flush();
       items.push(item);
       characters += item.data.length;
     }
@@ -239,7 +241,7 @@ class PictureInput {
     this.say(chosen.length > most ? fill(texts.too_many, { most }) : "");
   }
 
-  handBatch(content) {
+  sendBatch(content) {
     const batch = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
     return new Promise((resolve) => {
       const giveUp = setTimeout(resolve, 30_000);
@@ -248,7 +250,7 @@ class PictureInput {
         clearTimeout(giveUp);
         resolve();
       };
-      this.send("pictures", { batch, ...content });
+      this.send("images", { batch, ...content });
     });
   }
 }
@@ -270,25 +272,25 @@ async function filesOf(entries) {
   return files;
 }
 
-// The picture as the models need it: its shorter side no longer than `side`. What the browser cannot read goes as it is.
+// The image with a shorter side of at most `side`. A file that the browser cannot decode is sent unchanged.
 async function prepared(file, side, previewSide) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return { name: file.name, data: file.size > LARGEST ? "" : await base64(file), handle: "", original: file.size };
+    return { name: file.name, data: file.size > MAX_BYTES ? "" : await base64(file), handle: "", original: file.size };
   }
   const scale = Math.min(1, side / Math.min(bitmap.width, bitmap.height), 4096 / Math.max(bitmap.width, bitmap.height));
-  const keep = SENT_AS_THEY_ARE.has(file.type) && (scale === 1 ? file.size < 10 * SMALL_FILE : file.size < SMALL_FILE);
+  const keep = READABLE_TYPES.has(file.type) && (scale === 1 ? file.size < 10 * SMALL_FILE : file.size < SMALL_FILE);
   let blob = file;
   if (!keep) {
-    // WebP keeps what is transparent; a photo has nothing that is.
+    // WebP keeps transparency.
     const type = ["image/png", "image/webp", "image/gif"].includes(file.type) ? "image/webp" : "image/jpeg";
     const smaller = await drawn(bitmap, scale, type, 0.92);
-    if (smaller.size < file.size || !SENT_AS_THEY_ARE.has(file.type)) blob = smaller;
+    if (smaller.size < file.size || !READABLE_TYPES.has(file.type)) blob = smaller;
   }
   const previewScale = Math.min(1, previewSide / Math.max(bitmap.width, bitmap.height));
-  const handle = remembered(await drawn(bitmap, previewScale, "image/webp", 0.8));
+  const handle = keepPreview(await drawn(bitmap, previewScale, "image/webp", 0.8));
   bitmap.close();
   return {
     name: file.name,
@@ -298,8 +300,8 @@ async function prepared(file, side, previewSide) {
   };
 }
 
-function remembered(preview) {
-  if (previews.size >= MOST_PREVIEWS) {
+function keepPreview(preview) {
+  if (previews.size >= MAX_PREVIEWS) {
     const [oldest, address] = previews.entries().next().value;
     previews.delete(oldest);
     URL.revokeObjectURL(address);

@@ -1,4 +1,4 @@
-// The table of pictures by models. Sorting and filtering happen here, at once, and survive every update of the data.
+// The table of images by models. It sorts and filters in the browser, and keeps doing so when the data is updated.
 
 const tables = new WeakMap();
 
@@ -7,14 +7,14 @@ export default function (component) {
   const data = JSON.parse(new TextDecoder().decode(component.data));
   let table = tables.get(parentElement);
   if (!table) {
-    table = new Matrix(parentElement);
+    table = new ResultsTable(parentElement);
     tables.set(parentElement, table);
   }
   table.update(component, data);
   return () => tables.delete(parentElement);
 }
 
-class Matrix {
+class ResultsTable {
   constructor(root) {
     this.at = (name) => root.querySelector(`[data-at="${name}"]`);
     this.sort = { column: "", descending: false };
@@ -53,7 +53,7 @@ class Matrix {
   showHead() {
     const { models, texts } = this.data;
     const columns = [
-      ["name", texts.column_picture],
+      ["name", texts.column_image],
       ...models.map(({ name, title }) => [`model:${name}`, title]),
       ["agree", texts.column_agree],
     ];
@@ -89,7 +89,7 @@ class Matrix {
         head.scope = "row";
         const button = Object.assign(document.createElement("button"), { type: "button" });
         button.dataset.id = row.id;
-        button.title = texts.open_picture.replace("{name}", row.name);
+        button.title = texts.open_image.replace("{name}", row.name);
         const src = row.preview || globalThis.guichetPreviews?.get(row.handle);
         if (src) button.append(Object.assign(document.createElement("img"), { src, alt: "" }));
         button.append(Object.assign(document.createElement("span"), { textContent: row.name }));

@@ -1,6 +1,6 @@
-"""Pictures on their way from a visitor to the models.
+"""An image from a visitor: uploaded, at a URL, or one of the samples.
 
-The page never decodes one: the visitor's browser does, and the services do.
+The page never decodes images. The visitor's browser and the services do.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
-# Where the page serves them.
+# The route of the samples.
 SAMPLES_PATH = "/samples"
-# Of one picture, as the browser sends it: smaller ones as they are, larger ones downscaled; what the browser cannot
-# read comes as it is, up to this size.
-LARGEST = 10 * 1024 * 1024
-# Of one visitor.
-MOST = 200
-MOST_BYTES = 64 * 1024 * 1024
-LONGEST_URL = 2000
-LONGEST_NAME = 120
+# Bytes of one image. The browser sends what it cannot decode unchanged, up to this size.
+MAX_BYTES = 10 * 1024 * 1024
+# Per visitor.
+MAX_IMAGES = 200
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+MAX_URL_LENGTH = 2000
+MAX_NAME_LENGTH = 120
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture: its bytes, or the address from which the services fetch it.
+class Image:
+    """An image's bytes, or the URL from which the services fetch it.
 
-    `preview` is an address that an <img> may show, or "". What was uploaded is shown by the visitor's browser, which
-    has it already and knows it by its `handle`.
+    `preview` is the `src` of an <img>, or "". The visitor's browser keeps the previews of uploads; `handle` is its key.
+    `original_bytes` is the file's size if the browser reduced the image, else 0.
     """
 
     id: str
@@ -41,18 +40,17 @@ class Picture:
     url: str = ""
     preview: str = ""
     handle: str = ""
-    sent_as: str = "image/jpeg"
-    # What the visitor's own file was, where the browser made it smaller.
+    media_type: str = "image/jpeg"
     original_bytes: int = 0
 
     @property
-    def question(self) -> bytes | str:
-        """What is sent to a model."""
+    def payload(self) -> bytes | str:
+        """What is sent to a model: the URL, or the bytes."""
         return self.url or self.data
 
 
-class PictureRefused(Exception):
-    """A picture that the page does not take; `reason` is a key of the page's texts."""
+class ImageRefused(Exception):
+    """The page does not accept this image; `reason` is the key of a text."""
 
     def __init__(self, reason: str, name: str = "") -> None:
         super().__init__(reason)
@@ -60,90 +58,83 @@ class PictureRefused(Exception):
         self.name = name
 
 
-def uploaded(entry: Any) -> Picture:
-    """One picture as the page's own picture input sends it: {"name", "data", "handle", "original"}.
-
-    Everything in it is a stranger's word: PictureRefused for what is not of that form, or too large.
-    """
-    if not isinstance(entry, dict):
-        raise PictureRefused("refused_form")
-    name = short_name(str(entry.get("name", "")))
-    encoded = entry.get("data")
-    original = entry.get("original")
+def from_upload(item: Any) -> Image:
+    """An image from the image input, {"name", "data", "handle", "original"}. Untrusted: ImageRefused if malformed."""
+    if not isinstance(item, dict):
+        raise ImageRefused("refused_form")
+    name = short_name(str(item.get("name", "")))
+    encoded = item.get("data")
+    original = item.get("original")
     if not isinstance(encoded, str) or not encoded:
-        # The browser does not send what is too large, only how large it is.
-        large = isinstance(original, int) and original > LARGEST
-        raise PictureRefused("refused_size" if large else "refused_empty", name)
-    if len(encoded) > LARGEST * 4 // 3 + 4:
-        raise PictureRefused("refused_size", name)
+        # For a file that is too large the browser sends only its size.
+        large = isinstance(original, int) and original > MAX_BYTES
+        raise ImageRefused("refused_size" if large else "refused_empty", name)
+    if len(encoded) > MAX_BYTES * 4 // 3 + 4:
+        raise ImageRefused("refused_size", name)
     try:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as err:
-        raise PictureRefused("refused_form", name) from err
-    return Picture(
+        raise ImageRefused("refused_form", name) from err
+    return Image(
         id=hashlib.sha256(data).hexdigest(),
         name=name,
         data=data,
-        handle=str(entry.get("handle", ""))[:40],
-        sent_as=_media_type(data),
+        handle=str(item.get("handle", ""))[:40],
+        media_type=_media_type(data),
         original_bytes=original if isinstance(original, int) and original > len(data) else 0,
     )
 
 
-def at_address(url: str) -> Picture:
-    """The picture at a visitor's address. PictureRefused for what is no web address; the services judge the rest."""
+def from_url(url: str) -> Image:
+    """The image at a URL; ImageRefused unless it is an http(s) URL. The services check the rest."""
     url = url.strip()
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
-        usable = False
-    if not usable or len(url) > LONGEST_URL or any(ord(letter) <= 32 for letter in url):
-        raise PictureRefused("refused_url")
-    name = short_name(PurePath(parts.path).name) if PurePath(parts.path).name else parts.hostname or url
-    return Picture(id=hashlib.sha256(b"url " + url.encode()).hexdigest(), name=name, url=url, preview=url)
+        valid = False
+    if not valid or len(url) > MAX_URL_LENGTH or any(ord(letter) <= 32 for letter in url):
+        raise ImageRefused("refused_url")
+    file = PurePath(parts.path).name
+    name = short_name(file) if file else parts.hostname or url
+    return Image(id=hashlib.sha256(b"url " + url.encode()).hexdigest(), name=name, url=url, preview=url)
 
 
-def sample(name: str) -> Picture | None:
+def sample(name: str) -> Image | None:
     """The sample of that name, or None."""
-    file = SAMPLES / f"{name}.jpg"
     if name not in sample_names():
         return None
+    file = SAMPLES / f"{name}.jpg"
     data = file.read_bytes()
-    return Picture(
-        id=hashlib.sha256(data).hexdigest(),
-        name=file.name,
-        data=data,
-        preview=f"{SAMPLES_PATH}/{file.name}",
-    )
+    return Image(hashlib.sha256(data).hexdigest(), file.name, data, preview=f"{SAMPLES_PATH}/{file.name}")
 
 
 def sample_names() -> list[str]:
-    """The samples there are."""
+    """The names of the samples."""
     return sorted(file.stem for file in SAMPLES.glob("*.jpg"))
 
 
-def bounded(pictures: Iterable[Picture]) -> list[Picture]:
-    """The pictures, each once, as many as one visitor may keep."""
-    kept: dict[str, Picture] = {}
+def limited(images: Iterable[Image]) -> list[Image]:
+    """The images without duplicates, cut off where a visitor's limits are reached."""
+    kept: dict[str, Image] = {}
     size = 0
-    for picture in pictures:
-        size += len(picture.data)
-        if len(kept) >= MOST or size > MOST_BYTES:
+    for image in images:
+        size += len(image.data)
+        if len(kept) >= MAX_IMAGES or size > MAX_TOTAL_BYTES:
             break
-        kept.setdefault(picture.id, picture)
+        kept.setdefault(image.id, image)
     return list(kept.values())
 
 
 def short_name(name: str) -> str:
-    """The last part of a file's name, without control characters, of a length one can show."""
+    """A file's base name without control characters, cut to MAX_NAME_LENGTH."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     clean = "".join(letter for letter in last if letter.isprintable()).strip()
-    return clean[-LONGEST_NAME:] or "picture"
+    return clean[-MAX_NAME_LENGTH:] or "image"
 
 
 def _media_type(data: bytes) -> str:
-    """The media type that the first bytes tell."""
+    """The media type, from the first bytes."""
     for head, media_type in {
         b"\xff\xd8\xff": "image/jpeg",
         b"\x89PNG": "image/png",

@@ -1,8 +1,7 @@
-"""Makes the sample pictures: `python -m frontend.images.make_samples`, where scikit-image is installed.
+"""Makes the sample images: `python -m frontend.images.make_samples`, which needs scikit-image.
 
-They are three photos that scikit-image's package carries, all CC0: chelsea (Stefan van der Walt), coffee (Rachel
-Michetti) and rocket (SpaceX). They are small, so they are kept beside the code, and neither the page nor its image
-needs the package.
+They are three CC0 photos from scikit-image: chelsea (Stefan van der Walt), coffee (Rachel Michetti) and rocket
+(SpaceX). They are kept in the repository, so that the page does not depend on scikit-image.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ SOURCES = {"chelsea": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.j
 
 
 def make_samples(folder: Path = SAMPLES) -> list[Path]:
-    """Writes the samples into `folder` as JPEG; the files."""
+    """Write the samples into `folder` as JPEG; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, source in SOURCES.items():
         written.append(folder / f"{name}.jpg")
-        with (files("skimage") / "data" / source).open("rb") as file, Image.open(file) as picture:
-            picture.convert("RGB").save(written[-1], quality=88, optimize=True)
+        with (files("skimage") / "data" / source).open("rb") as file, Image.open(file) as photo:
+            photo.convert("RGB").save(written[-1], quality=88, optimize=True)
     return written
 
 

@@ -1,4 +1,4 @@
-"""Streamlit's scripts and styles, compressed: 3 MB over a phone's connection become less than 1."""
+"""Compresses Streamlit's scripts and styles, which Streamlit itself serves uncompressed: 3 MB become less than 1 MB."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "/static/"
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
-# Their names carry a digest of what is in them: another version has another name.
-FOR_EVER = "public, max-age=31536000, immutable"
+# Each file's name contains a digest of its content.
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
-class Compressed:
-    """Answers for the files under /static/ that compress well, where the browser takes gzip; passes on all the rest."""
+class Compression:
+    """Middleware that serves the scripts and styles below /static/ from `folder`, if the client accepts gzip."""
 
     def __init__(self, app: ASGIApp, folder: Path) -> None:
         self._app = app
@@ -30,16 +30,16 @@ class Compressed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = self._files.get(scope.get("path", "")) if scope["type"] == "http" else None
-        if path is None or scope["method"] != "GET" or not takes_gzip(Headers(scope=scope)):
+        if path is None or scope["method"] != "GET" or not accepts_gzip(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": FOR_EVER}
+        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Cache-Control": CACHE_FOREVER}
         body = await run_in_threadpool(compressed, path)
         await Response(body, headers=headers, media_type=MEDIA_TYPES[path.suffix])(scope, receive, send)
 
 
-def takes_gzip(headers: Headers) -> bool:
-    """Whether the caller's Accept-Encoding names gzip, and not to refuse it."""
+def accepts_gzip(headers: Headers) -> bool:
+    """Whether Accept-Encoding lists gzip with a quality above 0."""
     for entry in headers.get("accept-encoding", "").lower().split(","):
         coding, _, weight = entry.partition(";")
         if coding.strip() == "gzip":
@@ -49,5 +49,5 @@ def takes_gzip(headers: Headers) -> bool:
 
 @lru_cache(maxsize=512)
 def compressed(path: Path) -> bytes:
-    """The file, compressed once."""
+    """The file's content, compressed once."""
     return gzip.compress(path.read_bytes(), 6, mtime=0)

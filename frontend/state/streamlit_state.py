@@ -1,4 +1,4 @@
-"""Where Streamlit keeps things: the office for all, the visit for one, the language of the page."""
+"""Where Streamlit keeps the shared state, a visitor's state, and the chosen language."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ import streamlit as st
 from frontend.api.jobs import JobStore
 from frontend.locales.texts import LANGUAGES, Texts, language_of
 from frontend.settings import settings
-from frontend.state.shared import Office
-from frontend.state.visitor_state import Visit
+from frontend.state.shared import SharedState
+from frontend.state.visitor_state import VisitorState
 
 
 @st.cache_resource(show_spinner=False)
-def office() -> Office:
-    """What all visitors share."""
-    return Office(settings())
+def shared_state() -> SharedState:
+    """The state that all visitors share."""
+    return SharedState(settings())
 
 
-def visit() -> Visit:
-    """What this visitor has given and asked."""
-    if "visit" not in st.session_state:
-        shared = office()
-        st.session_state["visit"] = Visit(JobStore(shared.ask, shared.awake, shared.threads))
-    kept = st.session_state["visit"]
-    assert isinstance(kept, Visit)  # noqa: S101  # the session holds anything; mypy should know
-    return kept
+def visitor_state() -> VisitorState:
+    """This visitor's state."""
+    if "visitor" not in st.session_state:
+        shared = shared_state()
+        jobs = JobStore(shared.predict, shared.readiness.wake, shared.threads)
+        st.session_state["visitor"] = VisitorState(jobs)
+    state = st.session_state["visitor"]
+    assert isinstance(state, VisitorState)  # noqa: S101  # for mypy
+    return state
 
 
-def words() -> Texts:
-    """The page's words: in the language that was chosen, or linked to, or else the browser's."""
-    for wanted in (st.session_state.get("lang"), st.query_params.get("lang")):
-        if wanted in LANGUAGES:
-            return Texts(wanted)
+def page_texts() -> Texts:
+    """The texts in the language that was chosen, else that of the link, else the browser's."""
+    for language in (st.session_state.get("lang"), st.query_params.get("lang")):
+        if language in LANGUAGES:
+            return Texts(language)
     return Texts(language_of(st.context.locale))
 
 
-def choose_language(say: Texts) -> None:
-    """Asks for the language; `words` knows the answer from the next run on."""
+def choose_language(texts: Texts) -> None:
+    """The language switch; `page_texts` sees the choice on the next run."""
     st.segmented_control(
-        say("language"),
+        texts("language"),
         LANGUAGES,
         default=language_of(st.context.locale),
         required=True,

@@ -1,4 +1,4 @@
-"""One visitor's state: what was given, what was asked. It lives in the visitor's session and dies with it."""
+"""One visitor's images and jobs. They live in the visitor's session and are dropped with it."""
 
 from __future__ import annotations
 
@@ -7,69 +7,67 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frontend.api.jobs import JobStore
-from frontend.images.image import Picture, PictureRefused, at_address, bounded, sample, uploaded
+from frontend.images.image import Image, ImageRefused, from_upload, from_url, limited, sample
 
 
 @dataclass
-class Visit:
-    """What one visitor has given the page.
-
-    `batch` is the last batch of uploads taken, so that the browser knows when to send the next; `opened` is the picture
-    of many whose answers are shown in full.
+class VisitorState:
+    """`batch` is the id of the last upload batch, which tells the browser to send the next one; `opened` is the id of
+    the image whose predictions are shown in full below the table.
     """
 
     jobs: JobStore
-    pictures: list[Picture] = field(default_factory=list)
-    refused: list[PictureRefused] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    refused: list[ImageRefused] = field(default_factory=list)
     batch: str = ""
     opened: str = ""
 
-    def take_uploads(self, payload: Any) -> None:
-        """One batch from the picture input: {"batch", "first", "items"}; the first one replaces what was there."""
+    def add_uploads(self, payload: Any) -> None:
+        """Add a batch of the image input, {"batch", "first", "items"}; the first one replaces the images before."""
         if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
             return
         batch = str(payload.get("batch", ""))[:80]
         if batch == self.batch:
             return
-        taken, refused = [], []
-        for entry in payload["items"]:
+        accepted, refused = [], []
+        for item in payload["items"]:
             try:
-                taken.append(uploaded(entry))
-            except PictureRefused as err:
+                accepted.append(from_upload(item))
+            except ImageRefused as err:
                 refused.append(err)
         first = bool(payload.get("first"))
         self.batch = batch
-        self._replace([] if first else self.pictures, taken)
+        self._set_images(accepted if first else [*self.images, *accepted])
         self.refused = refused if first else self.refused + refused
 
-    def take_address(self, url: str) -> None:
-        """The picture at a web address, instead of what was there; nothing for an empty one."""
+    def use_url(self, url: str) -> None:
+        """Replace the images by the one at `url`; an empty `url` removes only an image that came from a URL."""
         self.refused = []
         if not url.strip():
-            if any(picture.url for picture in self.pictures):
-                self._replace([], [])
+            if any(image.url for image in self.images):
+                self._set_images([])
             return
         try:
-            self._replace([], [at_address(url)])
-        except PictureRefused as err:
+            self._set_images([from_url(url)])
+        except ImageRefused as err:
             self.refused = [err]
 
-    def take_sample(self, name: str) -> None:
-        """One of the samples, instead of what was there."""
-        picture = sample(name)
-        if picture:
+    def use_sample(self, name: str) -> None:
+        """Replace the images by a sample."""
+        image = sample(name)
+        if image:
             self.refused = []
-            self._replace([], [picture])
+            self._set_images([image])
 
     def clear(self) -> None:
-        """Forgets every picture and answer."""
+        """Drop all images and their jobs."""
         self.refused = []
-        self._replace([], [])
+        self._set_images([])
 
-    def _replace(self, before: list[Picture], more: Iterable[Picture]) -> None:
-        pictures = bounded([*before, *more])
-        kept = {picture.id for picture in pictures}
-        self.jobs.forget(picture.id for picture in self.pictures if picture.id not in kept)
-        self.pictures = pictures
+    def _set_images(self, images: Iterable[Image]) -> None:
+        images = limited(images)
+        kept = {image.id for image in images}
+        self.jobs.forget(image.id for image in self.images if image.id not in kept)
+        self.images = images
         if self.opened not in kept:
             self.opened = ""

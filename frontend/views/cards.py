@@ -1,4 +1,4 @@
-"""One picture's answers: a card per model, and whether the models agree."""
+"""The predictions for one image: a card per model, and whether the models agree."""
 
 from __future__ import annotations
 
@@ -10,130 +10,128 @@ from streamlit.delta_generator import DeltaGenerator
 
 from frontend import components
 from frontend.api.jobs import Job
-from frontend.images.image import Picture
+from frontend.images.image import Image
 from frontend.results.comparison import agreement
-from frontend.state.streamlit_state import office
-from frontend.state.visitor_state import Visit
+from frontend.state.streamlit_state import shared_state
+from frontend.state.visitor_state import VisitorState
 from frontend.views import markup
-from frontend.views.inputs import Wishes
+from frontend.views.inputs import ViewOptions
+from frontend.views.messages import error_message, pending_message, readiness_note, show_error, waking_message
 from frontend.views.model_details import show_details
 
-# Sooner than this (s) a model that is asked whether it is awake says so; calling it asleep would be a lie.
-PATIENCE = 0.4
+# A model that is ready says so within these seconds; only after them is it shown as starting.
+READY_WITHIN = 0.4
 
 
 class Cards:
-    """The cards of one picture, drawn; what comes afterwards goes into the same places."""
+    """The cards of one image, drawn at once and updated in place."""
 
-    def __init__(self, picture: Picture, wishes: Wishes, here: Visit) -> None:
-        self._picture, self._wishes, self._here = picture, wishes, here
-        self._jobs = asked(picture, wishes, here)
-        self.said = said(self._jobs, wishes)
-        self._row = _row(self._jobs, wishes)
-        # The place is there before there is a verdict: what stands below it must not move, or it is drawn anew.
-        with st.container(key=f"agreement-{picture.id[:8]}"):
-            self._row_place = st.html(self._row) if self._row else st.empty()
+    def __init__(self, image: Image, options: ViewOptions, visitor: VisitorState) -> None:
+        self._image, self._options, self._visitor = image, options, visitor
+        self._jobs = jobs_of(image, options, visitor)
+        self.shown = status_by_model(self._jobs, options)
+        self._agreement = _agreement_row(self._jobs, options)
+        # A placeholder even while empty: if the elements below moved, Streamlit would create them anew.
+        with st.container(key=f"agreement-{image.id[:8]}"):
+            self._agreement_place = st.html(self._agreement) if self._agreement else st.empty()
         self._places: dict[str, DeltaGenerator] = {}
         with st.grid(min_column_width=240, gap="small"):
             for model, job in self._jobs.items():
                 with st.container(border=True, key=f"card-{model}"):
                     if job.pending:
-                        self._places[model] = st.html(_body(job, wishes))
+                        self._places[model] = st.html(_body(job, options))
                     else:
                         with st.container():
-                            self._settle(job)
+                            self._show_result(job)
 
     @property
     def pending(self) -> bool:
-        """Whether an answer is still due."""
+        """Whether a prediction is still to come."""
         return any(job.pending for job in self._jobs.values())
 
     def update(self) -> None:
-        """Draws what has changed."""
-        self._jobs = asked(self._picture, self._wishes, self._here)
-        before, self.said = self.said, said(self._jobs, self._wishes)
+        """Draw what has changed."""
+        self._jobs = jobs_of(self._image, self._options, self._visitor)
+        before, self.shown = self.shown, status_by_model(self._jobs, self._options)
         for model, job in self._jobs.items():
-            if model not in self._places or self.said[model] == before.get(model):
+            if model not in self._places or self.shown[model] == before.get(model):
                 continue
             if job.pending:
-                self._places[model].html(_body(job, self._wishes))
+                self._places[model].html(_body(job, self._options))
             else:
                 with self._places.pop(model).container():
-                    self._settle(job)
-        if (row := _row(self._jobs, self._wishes)) and row != self._row:
-            self._row = row
-            self._row_place.html(row)
+                    self._show_result(job)
+        if (row := _agreement_row(self._jobs, self._options)) and row != self._agreement:
+            self._agreement = row
+            self._agreement_place.html(row)
 
     def announce(self) -> None:
-        """Tells a screen reader what has come; once in a run, at its end."""
-        say, lines = self._wishes.say, []
+        """Tell screen readers the results. Call it once, at the end of a run."""
+        texts, lines = self._options.texts, []
         for model, job in self._jobs.items():
-            title = self._wishes.titles[model]
-            if job.answer and job.answer.predictions:
-                best = job.answer.predictions[0]
-                lines.append(say("announce", model=title, label=best.label, score=say.percent(best.score)))
+            title = self._options.titles[model]
+            if job.response and job.response.predictions:
+                best = job.response.predictions[0]
+                lines.append(texts("announce", model=title, label=best.label, score=texts.percent(best.score)))
             elif job.error:
-                lines.append(say("announce_failed", model=title, reason=markup.reason(job.error, say)))
-        components.voice()(key="voice", data=components.as_data({"text": ". ".join(lines)}))
+                lines.append(texts("announce_failed", model=title, reason=error_message(job.error, texts)))
+        components.announcer()(key="announcer", data=components.as_data({"text": ". ".join(lines)}))
 
-    def _settle(self, job: Job) -> None:
-        st.html(_body(job, self._wishes))
+    def _show_result(self, job: Job) -> None:
+        st.html(_body(job, self._options))
         if job.error is not None:
-            st.button(
-                self._wishes.say("again"),
-                key=f"again-{job.model}",
-                on_click=self._here.jobs.again,
-                args=[[job.model]],
-            )
-        show_details(job, self._picture, self._wishes)
+            show_error(job.error, self._options.texts)
+            retry = self._visitor.jobs.retry
+            st.button(self._options.texts("retry"), key=f"again-{job.model}", on_click=retry, args=[[job.model]])
+        show_details(job, self._image, self._options)
 
 
-def asked(picture: Picture, wishes: Wishes, here: Visit) -> dict[str, Job]:
-    """The jobs of the wished models about this picture, by model."""
-    jobs = here.jobs.jobs()
-    return {model: jobs[model, picture.id] for model in wishes.models if (model, picture.id) in jobs}
+def jobs_of(image: Image, options: ViewOptions, visitor: VisitorState) -> dict[str, Job]:
+    """The image's jobs for the chosen models, by model."""
+    jobs = visitor.jobs.jobs()
+    return {model: jobs[model, image.id] for model in options.models if (model, image.id) in jobs}
 
 
-def said(jobs: Mapping[str, Job], wishes: Wishes) -> dict[str, str]:
-    """What there is to say of each job, in short, by model: what is the same is not drawn again."""
-    return {model: _waits_for(job, wishes) if job.pending else job.state for model, job in jobs.items()}
+def status_by_model(jobs: Mapping[str, Job], options: ViewOptions) -> dict[str, str]:
+    """Each job's status as shown. A card is drawn again only if it changes."""
+    return {model: _pending_message(job, options) if job.pending else job.state for model, job in jobs.items()}
 
 
-def _body(job: Job, wishes: Wishes) -> str:
-    say, title = wishes.say, wishes.titles[job.model]
-    if job.answer is not None:
-        head = markup.card_head(title, markup.awake_words(job.woke, job.answer.timings, say))
-        return head + markup.answer_body(job.answer, wishes.top, wishes.threshold, say)
+def _body(job: Job, options: ViewOptions) -> str:
+    texts, title = options.texts, options.titles[job.model]
+    if job.response is not None:
+        head = markup.card_head(title, readiness_note(job.wake_seconds, job.response.timings, texts))
+        return head + markup.predictions(job.response, options.top, options.threshold, texts)
+    head = markup.card_head(title)
     if job.error is not None:
-        body = markup.error_body(job.error, say)
-    elif job.state == "cancelled":
-        body = markup.waiting_body(say("cancelled"))
-    else:
-        bar = markup.waking_bar(*waking) if (waking := _waking(job)) else markup.MOVING_BAR
-        body = markup.waiting_body(_waits_for(job, wishes)) + bar
-    return markup.card_head(title) + body
+        return head
+    if job.state == "cancelled":
+        return head + markup.waiting(texts("cancelled"))
+    bar = markup.waking_bar(*waking) if (waking := _waking(job)) else markup.INDETERMINATE_BAR
+    return head + markup.waiting(_pending_message(job, options), bar)
 
 
-def _waits_for(job: Job, wishes: Wishes) -> str:
-    """What a pending job waits for, in words."""
+def _pending_message(job: Job, options: ViewOptions) -> str:
     if waking := _waking(job):
-        return markup.waking_words(waking[1], wishes.say)
-    return markup.waiting_words(job.state, time.monotonic() - job.asked_at, wishes.say)
+        return waking_message(waking[1], options.texts)
+    return pending_message(job.state, time.monotonic() - job.started_at, options.texts)
 
 
 def _waking(job: Job) -> tuple[float, float | None] | None:
-    """How long (s) the model has been waking, and how long it usually takes; None where it is not known to be."""
-    wakes = office().wakes
-    known = wakes.state(job.model)
+    """For how many seconds the model has been starting, and how many it usually takes; None if it is not starting."""
+    readiness = shared_state().readiness
+    known = readiness.state(job.model)
     elapsed = time.monotonic() - known.since
-    if job.state == "waking" and known.state == "waking" and elapsed > PATIENCE:
-        return elapsed, wakes.usual(job.model)
+    if job.state == "waking" and known.state == "waking" and elapsed > READY_WITHIN:
+        return elapsed, readiness.typical_seconds(job.model)
     return None
 
 
-def _row(jobs: Mapping[str, Job], wishes: Wishes) -> str:
+def _agreement_row(jobs: Mapping[str, Job], options: ViewOptions) -> str:
     best = {
-        model: job.answer.predictions[0].label for model, job in jobs.items() if job.answer and job.answer.predictions
+        model: job.response.predictions[0].label
+        for model, job in jobs.items()
+        if job.response and job.response.predictions
     }
     pending = sum(job.pending for job in jobs.values())
-    return markup.agreement_row(agreement(best), wishes.titles, pending, wishes.say)
+    return markup.agreement_row(agreement(best), options.titles, pending, options.texts)

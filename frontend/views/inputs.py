@@ -1,4 +1,4 @@
-"""What a visitor chooses: models, options, pictures; and the link that says the same."""
+"""The visitor's choices: images, models and options, and the link that reproduces them."""
 
 from __future__ import annotations
 
@@ -8,175 +8,164 @@ from typing import Any
 import streamlit as st
 
 from frontend import components
-from frontend.images.image import MOST, SAMPLES_PATH, Picture, sample_names
+from frontend.api.client import Model
+from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, sample_names
 from frontend.locales.texts import Texts
-from frontend.state.shared import MOST_LABELS, Model
-from frontend.state.visitor_state import Visit
-from frontend.views import markup
+from frontend.state.shared import MAX_LABELS
+from frontend.state.visitor_state import VisitorState
+from frontend.views.markup import escape_markdown
 
-# Until a visitor chooses: few enough to read at a glance, and to wake.
-FIRST_CHOICE = 3
-# The shorter side of a picture as it is sent, in pixels: about twice what the models look at.
+# How many models are chosen at first.
+DEFAULT_MODELS = 3
+# The browser reduces an image to this shorter side (pixels), about twice what the models need.
 SIDE = 640
-INPUT_WORDS = (
+# How many of several images are previewed.
+MAX_PREVIEWS = 24
+INPUT_TEXTS = (
     "invite", "choose", "folder", "camera", "paste", "remove", "samples", "shoot", "close", "no_camera",
-    "no_picture_in_clipboard", "no_picture_in_files",
+    "no_image_in_clipboard", "no_image_in_files",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What is to be shown, and how."""
+class ViewOptions:
+    """The chosen models, all models' titles, the number of labels to show, and the score below which one is unsure."""
 
     models: list[str]
     titles: dict[str, str]
     top: int
     threshold: float
-    say: Texts
+    texts: Texts
 
 
-def choose_models(models: list[Model], say: Texts) -> list[str]:
-    """The names of the chosen models, in the directory's order; a link's `models` come first."""
+def choose_models(models: list[Model], texts: Texts) -> list[str]:
+    """The names of the chosen models, in the directory's order; at first those of the link."""
     titles = {model.name: model.title for model in models}
     linked = [name for name in (st.query_params.get("models") or "").split(",") if name in titles]
     chosen = st.pills(
-        say("models"),
+        texts("models"),
         list(titles),
         selection_mode="multi",
-        default=linked or list(titles)[:FIRST_CHOICE],
-        format_func=lambda name: markup.inert(titles[name]),
+        default=linked or list(titles)[:DEFAULT_MODELS],
+        format_func=lambda name: escape_markdown(titles[name]),
         key="chosen",
-        help=say("models_help"),
+        help=texts("models_help"),
         wrap=True,
         persist_state="session",
     )
     return [name for name in titles if name in chosen]
 
 
-def choose_options(say: Texts) -> tuple[int, float]:
-    """How many labels to show, and the score below which the page says that a model is not sure."""
-    with st.popover(say("options"), icon=":material/tune:"):
-        top = st.slider(say("top"), 1, MOST_LABELS, 5, key="top", bind="query-params")
+def choose_options(texts: Texts) -> tuple[int, float]:
+    """The number of labels to show, and the score below which a model is unsure."""
+    with st.popover(texts("options"), icon=":material/tune:"):
+        top = st.slider(texts("top"), 1, MAX_LABELS, 5, key="top", bind="query-params")
         sure = st.slider(
-            say("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=say("sure_help"), bind="query-params"
+            texts("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=texts("sure_help"), bind="query-params"
         )
     return int(top), sure / 100
 
 
-def keep_link(chosen: list[str]) -> None:
-    """Writes the models into the page's address; the widgets keep the rest of it."""
-    wanted = ",".join(chosen)
-    if st.query_params.get("models", "") != wanted:
-        if wanted:
-            st.query_params["models"] = wanted
+def update_link(chosen: list[str]) -> None:
+    """Write the chosen models into the page's URL. The other widgets are bound to it."""
+    models = ",".join(chosen)
+    if st.query_params.get("models", "") != models:
+        if models:
+            st.query_params["models"] = models
         else:
             del st.query_params["models"]
 
 
-def give_pictures(here: Visit, say: Texts) -> None:
-    """The one place where pictures come in."""
-    if "url" in st.query_params and not here.pictures and not here.refused:
-        here.take_address(st.query_params["url"])  # a link's picture
+def choose_images(visitor: VisitorState, texts: Texts) -> None:
+    """The image input, the URL field, and the reasons why images were refused."""
+    if "url" in st.query_params and not visitor.images and not visitor.refused:
+        visitor.use_url(st.query_params["url"])
 
-    def uploaded() -> None:
-        _without_address()
-        here.take_uploads(_sent("pictures"))
+    def on_images() -> None:
+        st.session_state["url"] = ""
+        visitor.add_uploads(_event("images"))
 
-    def sampled() -> None:
-        _without_address()
-        here.take_sample(str(_sent("sample")))
+    def on_sample() -> None:
+        st.session_state["url"] = ""
+        visitor.use_sample(str(_event("sample")))
 
-    def pasted() -> None:
-        st.session_state["url"] = str(_sent("address") or "")
-        here.take_address(st.session_state["url"])
+    def on_url() -> None:
+        st.session_state["url"] = str(_event("url") or "")
+        visitor.use_url(st.session_state["url"])
 
-    def cleared() -> None:
-        _without_address()
-        here.clear()
+    def on_cleared() -> None:
+        st.session_state["url"] = ""
+        visitor.clear()
 
-    words = {key: say(key) for key in INPUT_WORDS}
-    words["too_many"] = say("too_many", most=MOST)
-    words["preparing"] = say("preparing", done="{done}", total="{total}")
-    components.picture_input()(
+    components.image_input()(
         key="input",
-        data=components.as_data(
-            {
-                "texts": words,
-                "language": say.language,
-                "side": SIDE,
-                "most": MOST,
-                "batch": here.batch,
-                "preview": _preview(here.pictures, say),
-                "samples": [_sample(name, here.pictures, say) for name in sample_names()],
-            }
-        ),
-        on_pictures_change=uploaded,
-        on_sample_change=sampled,
-        on_address_change=pasted,
-        on_cleared_change=cleared,
+        data=components.as_data(input_data(visitor, texts)),
+        on_images_change=on_images,
+        on_sample_change=on_sample,
+        on_url_change=on_url,
+        on_cleared_change=on_cleared,
     )
     with st.container(key="address"):
-        _ask_address(here, say)
-    if here.pictures:
-        st.html('<span class="g-given"></span>')
-    for refusal in here.refused[:5]:
-        name = f"{refusal.name}: " if refusal.name else ""
-        st.html(f'<p class="g-error" role="alert">{markup.escape(name + say(refusal.reason))}</p>')
+        st.text_input(
+            texts("address"),
+            key="url",
+            type="url",
+            placeholder="https://…",
+            bind="query-params",
+            on_change=lambda: visitor.use_url(st.session_state["url"]),
+        )
+    for refused in visitor.refused[:5]:
+        name = f"{refused.name}: " if refused.name else ""
+        st.error(escape_markdown(name + texts(refused.reason)))
 
 
-def _ask_address(here: Visit, say: Texts) -> None:
-    st.text_input(
-        say("address"),
-        key="url",
-        type="url",
-        placeholder="https://…",
-        bind="query-params",
-        on_change=lambda: here.take_address(st.session_state["url"]),
-    )
+def _event(name: str) -> Any:
+    """What the image input has just sent. A client that is not a browser may send an event without the widget."""
+    return getattr(st.session_state.get("input"), name, None)
 
 
-def _sent(event: str) -> Any:
-    """What the picture input has just sent; a browser that is not one may send an event without its widget."""
-    return getattr(st.session_state.get("input"), event, None)
-
-
-def _without_address() -> None:
-    st.session_state["url"] = ""
-
-
-def _preview(pictures: list[Picture], say: Texts) -> dict[str, object] | None:
-    if not pictures:
-        return None
-    if len(pictures) > 1:
-        strip = [picture.handle for picture in pictures[:24]]
-        return {
-            "src": "",
-            "handle": "",
-            "alt": "",
-            "strip": strip,
-            "caption": say("many", count=len(pictures)),
-            "note": "",
-        }
-    (picture,) = pictures
-    note = ""
-    if picture.original_bytes:
-        note = say("made_smaller", before=say.size(picture.original_bytes), after=say.size(len(picture.data)))
+def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
+    """The data of the image input component."""
+    labels = {key: texts(key) for key in INPUT_TEXTS}
+    labels["too_many"] = texts("too_many", most=MAX_IMAGES)
+    labels["preparing"] = texts("preparing", done="{done}", total="{total}")
     return {
-        "src": picture.preview,
-        "handle": picture.handle,
-        "alt": say("preview_alt", name=picture.name),
+        "texts": labels,
+        "language": texts.language,
+        "side": SIDE,
+        "most": MAX_IMAGES,
+        "batch": visitor.batch,
+        "preview": _preview(visitor.images, texts),
+        "samples": [_sample(name, visitor.images, texts) for name in sample_names()],
+    }
+
+
+def _preview(images: list[Image], texts: Texts) -> dict[str, object] | None:
+    if not images:
+        return None
+    if len(images) > 1:
+        strip = [image.handle for image in images[:MAX_PREVIEWS]]
+        caption = texts("image_count", count=len(images))
+        return {"src": "", "handle": "", "alt": "", "strip": strip, "caption": caption, "note": ""}
+    (image,) = images
+    note = ""
+    if image.original_bytes:
+        note = texts("made_smaller", before=texts.size(image.original_bytes), after=texts.size(len(image.data)))
+    return {
+        "src": image.preview,
+        "handle": image.handle,
+        "alt": texts("preview_alt", name=image.name),
         "strip": [],
-        "caption": picture.name,
+        "caption": image.name,
         "note": note,
     }
 
 
-def _sample(name: str, pictures: list[Picture], say: Texts) -> dict[str, object]:
-    chosen = len(pictures) == 1 and pictures[0].name == f"{name}.jpg"
+def _sample(name: str, images: list[Image], texts: Texts) -> dict[str, object]:
     key = f"sample_{name}"
     return {
         "name": name,
-        "label": say(key) if say.has(key) else name,
+        "label": texts(key) if texts.has(key) else name,
         "src": f"{SAMPLES_PATH}/{name}.jpg",
-        "chosen": chosen,
+        "chosen": len(images) == 1 and images[0].name == f"{name}.jpg",
     }

@@ -1,4 +1,4 @@
-"""The answers as they come. The page asks nothing anew to show them: it only looks at what its visitor's jobs say."""
+"""Draws the results while they arrive. Drawing sends no requests: it only reads the visitor's jobs."""
 
 from __future__ import annotations
 
@@ -8,90 +8,89 @@ from collections.abc import Iterator
 import streamlit as st
 
 from frontend.api.jobs import Job
-from frontend.state.visitor_state import Visit
-from frontend.views.batch import show_many
-from frontend.views.cards import Cards, asked, said
-from frontend.views.inputs import Wishes
+from frontend.state.visitor_state import VisitorState
+from frontend.views.batch import show_batch
+from frontend.views.cards import Cards, jobs_of, status_by_model
+from frontend.views.inputs import ViewOptions
 
-# The run of the script that asks stays for the answers, so long (s) …
-STAY = 0.4
-# … then it has the browser ask so often for what is new (s) …
-POLL = 0.4
-# … and each run waits for news, so long (s): when it ends the browser has asked again, and the next begins at once.
-HOLD = 0.8
-# A table that fills is drawn so often (s) at most.
-POLL_MANY = 0.25
-# A run that waits looks this often (s) whether its visitor has clicked, and what it says of those it waits for.
-LOOK = 0.1
+# Seconds. The script's first run waits this long for results …
+FIRST_WAIT = 0.4
+# … then the browser polls this often …
+POLL_SECONDS = 0.4
+# … and each poll waits this long for news, so that the next one has already arrived when it ends.
+LONG_POLL = 0.8
+# The table is drawn this often at most.
+TABLE_POLL = 0.25
+# How often a waiting run lets Streamlit interrupt it for a click.
+INTERRUPT_EVERY = 0.1
 
 
-def show_results(here: Visit, wishes: Wishes) -> None:
-    """Draws the answers as they come, until all have come."""
-    if len(here.pictures) == 1:
-        _one(here, wishes)
+def show_results(visitor: VisitorState, options: ViewOptions) -> None:
+    """Draw the results of one image as cards, those of several as a table, until all have arrived."""
+    if len(visitor.images) == 1:
+        _show_one(visitor, options)
     else:
-        _many(here, wishes)
+        _show_several(visitor, options)
 
 
-def _one(here: Visit, wishes: Wishes) -> None:
-    """One picture: an answer that comes soon is drawn by the run that asked for it, a later one by a run of its own."""
-    picture = here.pictures[0]  # a click may give another while this run still waits
-    cards = Cards(picture, wishes, here)
-    voice = st.container()  # before what is not always there: it must not move
-    _draw_what_comes(cards, here, STAY)
+def _show_one(visitor: VisitorState, options: ViewOptions) -> None:
+    image = visitor.images[0]  # kept, because a click may replace it while this run waits
+    cards = Cards(image, options, visitor)
+    announcements = st.container()  # before the fragment, which is not always there, so that it does not move
+    _update_until_done(cards, visitor, FIRST_WAIT)
     if cards.pending:
-        waits = iter([False])
+        long_polls = iter([False])  # the fragment's first run is part of this one and does not wait
 
-        def run_again_at_news() -> None:
-            for _ in _looks(here, HOLD) if next(waits, True) else ():
-                if said(asked(picture, wishes, here), wishes) != cards.said or not cards.pending:
+        def rerun_at_news() -> None:
+            for _ in _ticks(visitor, LONG_POLL) if next(long_polls, True) else ():
+                if status_by_model(jobs_of(image, options, visitor), options) != cards.shown or not cards.pending:
                     st.rerun()
 
-        st.fragment(run_again_at_news, run_every=POLL)()
-        _draw_what_comes(cards, here, HOLD)
-    with voice:
+        st.fragment(rerun_at_news, run_every=POLL_SECONDS)()
+        _update_until_done(cards, visitor, LONG_POLL)
+    with announcements:
         cards.announce()
 
 
-def _draw_what_comes(cards: Cards, here: Visit, seconds: float) -> None:
-    for _ in _looks(here, seconds):
+def _update_until_done(cards: Cards, visitor: VisitorState, seconds: float) -> None:
+    for _ in _ticks(visitor, seconds):
         cards.update()
         if not cards.pending:
             break
 
 
-def _many(here: Visit, wishes: Wishes) -> None:
-    due = _due(here, wishes)
-    waits = iter([bool(due)])
+def _show_several(visitor: VisitorState, options: ViewOptions) -> None:
+    pending = _pending(visitor, options)
+    long_polls = iter([bool(pending)])
 
-    def results() -> None:
-        version = here.jobs.version
-        show_many(here, wishes)
-        if due and not _due(here, wishes):
-            st.rerun()  # draws once more, without asking for news from now on
-        # The wait comes last because Streamlit sends every 10 ms, and drops what is not yet sent when the next drawing
-        # begins. A browser may ask once more than it should: without a wait it would keep the page drawing the same.
-        if next(waits, True):
-            for _ in _looks(here, HOLD):
-                if here.jobs.version != version:
+    def draw_table() -> None:
+        version = visitor.jobs.version
+        show_batch(visitor, options)
+        if pending and not _pending(visitor, options):
+            st.rerun()  # without the polling
+        # Wait after drawing: Streamlit flushes every 10 ms, and the next run discards what was not flushed. If nothing
+        # is pending, a late poll must wait too, or it would draw the same table again and again.
+        if next(long_polls, True):
+            for _ in _ticks(visitor, LONG_POLL):
+                if visitor.jobs.version != version:
                     break
 
-    st.fragment(results, run_every=POLL_MANY if due else None)()
+    st.fragment(draw_table, run_every=TABLE_POLL if pending else None)()
 
 
-def _looks(here: Visit, seconds: float) -> Iterator[None]:
-    """One item at once, then one whenever there may be news, for so long; a click of the visitor ends the run."""
+def _ticks(visitor: VisitorState, seconds: float) -> Iterator[None]:
+    """Yield at once, then at every change of the jobs and every INTERRUPT_EVERY, for `seconds`."""
     until = time.monotonic() + seconds
-    version = here.jobs.version
+    version = visitor.jobs.version
     yield
     while (left := until - time.monotonic()) > 0:
-        here.jobs.wait(version, min(left, LOOK))
-        version = here.jobs.version
-        "visit" in st.session_state  # noqa: B015  # where Streamlit may interrupt
+        visitor.jobs.wait(version, min(left, INTERRUPT_EVERY))
+        version = visitor.jobs.version
+        "visitor" in st.session_state  # noqa: B015  # reading the session is where Streamlit interrupts a run
         yield
 
 
-def _due(here: Visit, wishes: Wishes) -> list[Job]:
-    ids = {picture.id for picture in here.pictures}
-    jobs = here.jobs.jobs().values()
-    return [job for job in jobs if job.pending and job.model in wishes.models and job.picture in ids]
+def _pending(visitor: VisitorState, options: ViewOptions) -> list[Job]:
+    ids = {image.id for image in visitor.images}
+    jobs = visitor.jobs.jobs().values()
+    return [job for job in jobs if job.pending and job.model in options.models and job.image in ids]

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browsers import DESK, PHONE, needs_chromium
 from tests.frontend.conftest import Visitor, give_files
-from tests.frontend.stub_gateway import StubGateway, answer
+from tests.frontend.stub_gateway import StubGateway, response
 from tests.running import Photo
 
 pytestmark = needs_chromium
@@ -33,7 +33,7 @@ def sideways(page: Page, where: str) -> list[str]:
 def test_every_view_is_accessible_and_fits(
     visitor: Visitor, gateway: StubGateway, photos: list[Photo], theme: str, viewport: dict[str, int]
 ) -> None:
-    gateway.models["efficientnet-lite2"].broken = answer(500, {"code": 500, "message": "oops"})
+    gateway.models["efficientnet-lite2"].broken = response(500, {"code": 500, "message": "oops"})
     page = visitor("?sure=60", viewport=viewport, color_scheme=theme, reduced_motion="reduce")
     found: list[str] = []
 

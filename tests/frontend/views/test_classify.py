@@ -10,8 +10,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browsers import PHONE, needs_chromium
-from tests.frontend.conftest import PICTURES, Visitor, give_files
-from tests.frontend.stub_gateway import StubGateway, answer, problem
+from tests.frontend.conftest import IMAGES, Visitor, give_files
+from tests.frontend.stub_gateway import StubGateway, problem, response
 from tests.running import Photo, wait_for
 
 pytestmark = needs_chromium
@@ -44,7 +44,7 @@ def test_an_upload_is_answered_by_three_models_with_bars(
 
 
 def test_a_picture_s_address_goes_to_the_services_and_into_the_link(visitor: Visitor, gateway: StubGateway) -> None:
-    url = f"{PICTURES}cat.jpg?size=2"
+    url = f"{IMAGES}cat.jpg?size=2"
     page = visitor()
     page.get_by_label("Or a picture’s address").fill(url)
     page.get_by_label("Or a picture’s address").press("Enter")
@@ -198,7 +198,7 @@ def test_many_pictures_can_be_cancelled_resumed_sorted_filtered_and_saved(
 def test_a_model_that_is_down_says_so_and_hides_no_other(
     visitor: Visitor, gateway: StubGateway, photos: list[Photo]
 ) -> None:
-    gateway.models["efficientnet-lite1"].broken = answer(503, {"code": 503, "message": "no healthy upstream"})
+    gateway.models["efficientnet-lite1"].broken = response(503, {"code": 503, "message": "no healthy upstream"})
     page = visitor(ALL)
     give_files(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(2)
@@ -212,7 +212,7 @@ def test_a_model_that_is_down_says_so_and_hides_no_other(
 
 def test_a_service_s_words_are_shown_as_words(visitor: Visitor, gateway: StubGateway, photos: list[Photo]) -> None:
     words = "<img src=x onerror=alert(1)> & **bold**"
-    gateway.models["efficientnet-lite0"].first = [answer(500, problem(500, "odd", words))]
+    gateway.models["efficientnet-lite0"].first = [response(500, problem(500, "odd", words))]
     page = visitor("?models=efficientnet-lite0")
     give_files(page, photos[0].path)
     expect(page.locator(".g-error")).to_have_text(words)
