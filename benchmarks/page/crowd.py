@@ -94,7 +94,7 @@ class Visitor:
         """Gives one picture and waits for three answers; then until it is time for the next."""
         picture = base64.b64encode(b"\xff\xd8\xff" + random.randbytes(PICTURE_BYTES)).decode()
         item = {"name": f"{name}.jpg", "data": picture, "handle": name}
-        event = {"event": "pictures", "value": {"batch": name, "first": True, "items": [item]}}
+        event = {"event": "images", "value": {"batch": name, "first": True, "items": [item]}}
         self.answered.clear()
         self.verdicts, self.expects = 0, name
         started = time.monotonic()
@@ -154,8 +154,8 @@ class Visitor:
             if self.verdicts == len(DELAYS) and self.expects:
                 self.expects = ""
                 self.answered.set()
-        elif kind == "html" and 'class="g-error' in element.html.body:
-            self.errors.append(element.html.body)
+        elif kind == "alert":
+            self.errors.append(element.alert.body)
         elif kind == "exception":
             self.errors.append(element.exception.message)
 

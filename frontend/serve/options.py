@@ -55,6 +55,7 @@ def streamlit_options(settings: Settings) -> dict[str, Any]:
         "theme.baseRadius": "0.75rem",
         "theme.paddingTop": "0.5rem",
         "theme.paddingBottom": "1rem",
+        "theme.headingFontSizes": ["1.7rem", "1.2rem"],
         "theme.metricValueFontSize": "1.25rem",
         "theme.metricValueFontWeight": 600,
         **{f"theme.light.{name}": value for name, value in LIGHT.items()},

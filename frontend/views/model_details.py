@@ -25,7 +25,7 @@ def show_details(job: Job, image: Image, options: ViewOptions) -> None:
     )
     if not popover.open:
         return
-    with popover, st.container(key=f"details-body-{job.model}"):
+    with popover:
         about, code = st.tabs([texts("about"), texts("code")])
         with about:
             show_card(job.model, texts)
@@ -40,7 +40,7 @@ def show_card(model: str, texts: Texts) -> None:
     except GatewayError as err:
         st.error(markup.escape_markdown(texts("about_failed", reason=error_message(err, texts))))
         return
-    st.caption(texts("trained_on", labels=card.get("labels") or IMAGENET_LABELS))
+    st.write(texts("trained_on", labels=card.get("labels") or IMAGENET_LABELS))
     st.html(markup.facts(card_facts(card, texts)))
     if isinstance(card.get("receipt"), dict):
         with st.expander(texts("card_receipt")):
@@ -64,17 +64,17 @@ def show_code(job: Job, image: Image, options: ViewOptions) -> None:
     texts, settings = options.texts, shared_state().settings
     request = snippets.Request(settings.gateway, job.model, image, options.top, settings.shown_key)
     if settings.shown_key is None:
-        st.caption(markup.escape_markdown(texts("code_key")))
+        st.write(markup.escape_markdown(texts("code_key")))
     if not image.url:
-        st.caption(markup.escape_markdown(texts("code_file", name=image.name)))
-    for key, title, code, language in (
-        ("curl", "curl", snippets.curl(request), "bash"),
-        ("python", "Python", snippets.python(request), "python"),
-        ("hugging-face", texts("hugging_face"), snippets.hugging_face(request), "python"),
+        st.write(markup.escape_markdown(texts("code_file", name=image.name)))
+    for key, title, code in (
+        ("curl", "curl", snippets.curl(request)),
+        ("python", "Python", snippets.python(request)),
+        ("hugging-face", texts("hugging_face"), snippets.hugging_face(request)),
     ):
         with st.container(key=f"code-{key}-{job.model}", gap="xsmall"):
             st.markdown(f"**{title}**")
-            st.code(code, language, wrap_lines=True)
+            st.code(code, language=None, wrap_lines=True)
     if not image.url:
         st.download_button(
             texts("save_image"),

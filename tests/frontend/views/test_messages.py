@@ -55,7 +55,7 @@ def test_an_unknown_error_keeps_the_service_s_sentence() -> None:
     assert "418" in error_message(GatewayError("http_418", "teapot", status=418), french)
 
 
-def codes(problem: type) -> set[str]:
+def codes(problem: type[Any]) -> set[str]:
     """The codes of a problem class and its subclasses in `services`."""
     subclasses = [each for each in problem.__subclasses__() if each.__module__.startswith("services.")]
     return {getattr(problem, "code", "")}.union(*map(codes, subclasses))
