@@ -74,7 +74,7 @@ def answers(url: str) -> bool:
 
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment without the product's variables, and with these."""
-    ours = re.compile(r"GUICHET_|MODEL_|PORT$|HOST$|API_")
+    ours = re.compile(r"GUICHET_|MODEL_|FAKE_|PORT$|HOST$|API_")
     return {name: value for name, value in os.environ.items() if not ours.match(name)} | variables
 
 

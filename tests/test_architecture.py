@@ -22,15 +22,24 @@ MAY_IMPORT = {
 WITHIN_SERVICES = {
     "services.artifact": set[str](),
     "services.catalog": {"services.artifact"},
-    "services.web": {"services.web"},
-    "services.classifier": {"services.artifact", "services.classifier", "services.web"},
-    "services.directory": {"services.directory", "services.web"},
+    "services.environment": set[str](),
+    "services.logs": set[str](),
+    "services.http": {"services.http", "services.environment", "services.logs"},
+    "services.classifier": {
+        "services.artifact",
+        "services.classifier",
+        "services.http",
+        "services.environment",
+        "services.logs",
+    },
+    "services.directory": {"services.directory", "services.http", "services.environment", "services.logs"},
     "services.export": {
         "services.artifact",
         "services.catalog",
         "services.classifier",
         "services.export",
-        "services.web",
+        "services.http",
+        "services.environment",
     },
 }
 
@@ -84,14 +93,25 @@ def within_torch(path: Path) -> bool:
     ("modules", "banned"),
     [
         pytest.param(
-            "services.classifier.__main__, services.classifier.app, services.classifier.fetch,"
-            "services.classifier.processes.pool",
+            "services.classifier.__main__, services.classifier.app, services.classifier.fetch.fetch,"
+            "services.classifier.workers.pool",
             ("torch", "torchvision", "nncf", "openvino", "numpy", "PIL", "pydantic", "ruamel", "streamlit"),
             id="classifier-http",
         ),
         pytest.param(
-            "services.classifier.pipeline, services.classifier.processes.child",
-            ("torch", "torchvision", "nncf", "flask", "werkzeug", "gunicorn", "requests", "pydantic", "ruamel"),
+            "services.classifier.pipeline, services.classifier.workers.sandbox",
+            (
+                "torch",
+                "torchvision",
+                "nncf",
+                "flask",
+                "werkzeug",
+                "uvicorn",
+                "asyncio",
+                "requests",
+                "pydantic",
+                "ruamel",
+            ),
             id="classifier-processes",
         ),
         pytest.param(

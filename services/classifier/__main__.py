@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -11,31 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.artifact import ArtifactError, Receipt, verified_receipt
-from services.classifier.processes.fork_server import ForkServer
 from services.classifier.settings import Settings, available_cpus
-from services.web.environment import SettingsError
-from services.web.logs import log_fatal
-from services.web.memory import keep_little_memory
+from services.classifier.workers.fork_server import ForkServer
+from services.classifier.workers.memory import limit_heap
+from services.environment import SettingsError
+from services.logs import log_fatal, open_standard_streams
 
 if TYPE_CHECKING:
-    from services.classifier.answer import Answer, Ask
     from services.classifier.parameters import Parameters
     from services.classifier.pipeline import Pipeline
-    from services.web.direct import Direct
-    from services.web.loop import Loop
-
-# Threads beyond the requests that may come in: for probes, and whatever else is asked.
-SPARE_THREADS = 8
+    from services.classifier.prediction import AsyncPredict, Prediction
 
 
 def main() -> int:
-    """0 after a clean stop; not 0, and one line for each mistake, where the service cannot start."""
-    keep_little_memory()
+    """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    open_standard_streams()
+    limit_heap()
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)
-        # Before the socket: its copy in another process would keep the port open after this one stopped listening.
-        load = partial(_limited_pipeline, settings.artifact, receipt)
+        # Before the socket: a copy of it in another process would keep the port open after this one has ended.
+        load = partial(_worker_pipeline, settings.artifact, receipt)
         fork_server = ForkServer.open(load) if settings.processes else None
         _serve(settings, receipt, fork_server)
     except (SettingsError, ArtifactError) as err:
@@ -46,70 +43,62 @@ def main() -> int:
 
 
 def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> None:
-    # Python loads what speaks HTTP on one processor while OpenVINO loads the network on another.
-    from services.web.connection import Bounds
-    from services.web.server import listening_socket, serve
+    # Imported while the fork server loads the network on another processor.
+    from services.classifier.app import create_app
+    from services.classifier.served_model import ServedModel
+    from services.http.limits import Limits
+    from services.http.server import listening_socket, run, serve
 
     listener = listening_socket(settings.host, settings.port)
-    bounds = Bounds(body=settings.max_body, body_seconds=settings.body_seconds)
-    threads = settings.concurrency + SPARE_THREADS
-    serve(partial(_loaded_app, settings, receipt, fork_server), listener, threads, bounds)
+    limits = Limits(body=settings.max_body, body_seconds=settings.body_seconds)
+
+    async def serve_model() -> None:
+        predict = _in_workers(settings, fork_server) if fork_server else _in_a_thread(settings.artifact, receipt)
+        app = create_app(settings, ServedModel(receipt, predict), limits)
+        await serve(app, listener, limits)
+
+    run(serve_model())
 
 
-def _loaded_app(settings: Settings, receipt: Receipt, fork_server: ForkServer | None, loop: Loop) -> Direct:
-    """The application, made in the process that serves."""
-    from gunicorn.arbiter import Arbiter
+def _in_workers(settings: Settings, fork_server: ForkServer) -> AsyncPredict:
+    from services.classifier.workers.pool import Pool
 
-    from services.classifier.app import create_app
-    from services.classifier.classifier import Classifier
-    from services.classifier.processes.pool import Pool
-
-    try:
-        ask = (
-            Pool(loop, fork_server, settings.processes, settings.max_body, _end_instance).answer
-            if fork_server
-            else _in_a_thread(settings.artifact, receipt, loop)
-        )
-    except ArtifactError as err:
-        log_fatal(str(err))
-        # What gunicorn's arbiter takes for "do not try again".
-        sys.exit(Arbiter.APP_LOAD_ERROR)
-    return create_app(settings, Classifier(receipt, ask), loop)
+    return Pool(fork_server, settings.processes, settings.max_body, _stop).predict
 
 
-def _limited_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
-    """For processes that are expendable."""
-    # OpenVINO does without its converter, which takes 60 ms to import and is of no use here.
-    sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # so the import system says "not here"
-    from services.classifier.pipeline import Network, Pipeline
-
-    with ThreadPoolExecutor(1) as loader:
-        # OpenVINO compiles the network while Python loads the decoders.
-        loading = loader.submit(Network.load, folder, receipt)
-        from services.classifier.decoding.pixels import decoded_pixels
-        from services.classifier.processes.alone import Alone
-        from services.classifier.processes.child import limited
-
-    decode = partial(decoded_pixels, preprocess=receipt.preprocess, alone=Alone())
-    return Pipeline(limited(decode), loading.result())
-
-
-def _in_a_thread(folder: Path, receipt: Receipt, loop: Loop) -> Ask:
+def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:
     """In this process, one at a time, for systems without Linux's memory files."""
     from services.classifier.decoding.pixels import decoded_pixels
     from services.classifier.pipeline import Network, Pipeline
 
     pipeline = Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
-    async def ask(image: bytes, parameters: Parameters) -> Answer:
-        return await loop.elsewhere(partial(pipeline.answer, image, parameters))
+    async def predict(image: bytes, parameters: Parameters) -> Prediction:
+        return await asyncio.to_thread(pipeline.answer, image, parameters)
 
-    return ask
+    return predict
 
 
-def _end_instance() -> None:
-    """Stop the arbiter, and so everything: whoever runs the service starts it anew."""
-    os.kill(os.getppid(), signal.SIGTERM)
+def _worker_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
+    """The pipeline of the workers, with their limits."""
+    # OpenVINO works without its converter, which takes 60 ms to import.
+    sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # makes the import fail
+    from services.classifier.pipeline import Network, Pipeline
+
+    with ThreadPoolExecutor(1) as loader:
+        # OpenVINO compiles the network while Python imports the decoders.
+        loading = loader.submit(Network.load, folder, receipt)
+        from services.classifier.decoding.pixels import decoded_pixels
+        from services.classifier.workers.large_image_lock import LargeImageLock
+        from services.classifier.workers.sandbox import limited
+
+    decode = partial(decoded_pixels, preprocess=receipt.preprocess, lock=LargeImageLock())
+    return Pipeline(limited(decode), loading.result())
+
+
+def _stop() -> None:
+    """Stop the service, for whoever runs it to start it anew."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

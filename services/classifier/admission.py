@@ -1,103 +1,104 @@
-"""Who may come in, and whose turn it is."""
+"""Which requests come in, and when each may use a worker."""
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
-from services.classifier.problems import CallerGone, QueueTimeout
-from services.web.faults import Overloaded
-from services.web.loop import Future, Loop
+from services.classifier.problems import QueueTimeout
+from services.http.problems import CallerGone, Overloaded
 
 BUSY: Final = "The service has as many requests as it can answer; try again in a moment."
-# How much the last request counts in the mean of how long one works.
+# Of the latest request, in the moving average of the seconds that one takes.
 WEIGHT: Final = 0.1
-# While there is no place, requests are refused in batches: each by itself would find the processor's caches full of the
-# model, and push the model out of them. At five times the load, that is 7 % of what is answered.
-BATCH_SECONDS: Final = 0.01
 
 
 class Admission:
-    """Lets `concurrency` requests in at once and `turns` of them work at a time, in the order they came.
+    """Admits `concurrency` requests at once, of which `workers` are predicted at a time, in order of arrival.
 
-    Half of the places, at most, go to requests whose image must be fetched: strangers' servers can be slow.
+    At most half of them may be fetching an image: other people's servers can be slow.
     """
 
-    def __init__(self, loop: Loop, concurrency: int, turns: int) -> None:
-        self._loop = loop
-        self._places = _Places(concurrency)
-        self._fetches = _Places(max(1, concurrency // 2))
-        self._free = self._turns = turns
-        self._line: deque[Future[None]] = deque()
+    def __init__(self, concurrency: int, workers: int) -> None:
+        self._requests = _Slots(concurrency)
+        self._fetches = _Slots(max(1, concurrency // 2))
+        self._free = self._workers = workers
+        self._queue: deque[asyncio.Future[bool]] = deque()
         self._work_seconds = 0.0
 
-    def place(self) -> AbstractContextManager[None]:
-        """A place inside; raises Overloaded at once when all are taken."""
-        if self._places.full:
-            self._loop.let_callers_wait(BATCH_SECONDS)
-        return self._places.taken()
+    def request(self) -> AbstractContextManager[None]:
+        """A slot for a request; raises Overloaded at once when all are taken."""
+        return self._requests.taken()
 
     def fetch(self) -> AbstractContextManager[None]:
-        """Leave to fetch an image; raises Overloaded at once when too many do."""
+        """A slot for fetching an image; raises Overloaded at once when all are taken."""
         return self._fetches.taken()
 
     @asynccontextmanager
-    async def turn(self, until: float, gone: Callable[[], bool]) -> AsyncIterator[float]:
-        """A turn to work, with the seconds it was waited for.
+    async def worker(self, until: float, gone: Callable[[], bool]) -> AsyncIterator[float]:
+        """The use of a worker; gives the seconds spent in the queue. `until` is by the loop's clock.
 
-        Raises Overloaded at once where the turn would come too late for an answer before `until` (monotonic),
-        QueueTimeout where it did, and CallerGone where nobody waits for the answer any more.
+        Raises Overloaded at once where `until` would pass in the queue, QueueTimeout where it did, and CallerGone
+        where the caller has left.
         """
-        asked = time.monotonic()
-        waits = not self._free
-        if waits:
-            await self._wait_in_line(asked, until)
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        queued = not self._free
+        if queued:
+            await self._wait(asked, until)
         else:
             self._free -= 1
-        began = time.monotonic()
+        began = loop.time()
         try:
-            # Who has only ended what it sends may still be reading; only one that had to wait is taken to have left.
-            if waits and gone():
+            # A caller that sends no more may still read; only one that was queued is taken to have left.
+            if queued and gone():
                 raise CallerGone("The caller has gone.")
             yield began - asked
         finally:
-            self._pass_on(time.monotonic() - began)
+            worked = loop.time() - began
+            self._work_seconds += (WEIGHT if self._work_seconds else 1) * (worked - self._work_seconds)
+            self._release()
 
-    async def _wait_in_line(self, now: float, until: float) -> None:
-        rounds = len(self._line) // self._turns + 2
+    async def _wait(self, now: float, until: float) -> None:
+        rounds = len(self._queue) // self._workers + 2
         if now + rounds * self._work_seconds > until:
             raise Overloaded(BUSY)
-        ticket = self._loop.future(until)
-        self._line.append(ticket)
+        loop = asyncio.get_running_loop()
+        # Its result: whether a worker is free, or the time is over.
+        turn: asyncio.Future[bool] = loop.create_future()
+        timeout = loop.call_at(until, _settle, turn, False)
+        self._queue.append(turn)
         try:
-            await ticket
-        except TimeoutError as err:
-            self._line.remove(ticket)
-            raise QueueTimeout("The service could not answer this request before its deadline.") from err
+            if not await turn:
+                self._queue.remove(turn)
+                raise QueueTimeout("The service could not answer this request before its deadline.")
+        except asyncio.CancelledError:
+            if turn in self._queue:
+                self._queue.remove(turn)
+            else:
+                self._release()
+            raise
+        finally:
+            timeout.cancel()
 
-    def _pass_on(self, worked: float) -> None:
-        self._work_seconds += (WEIGHT if self._work_seconds else 1) * (worked - self._work_seconds)
-        # Those whose time is over are about to leave the line by themselves.
-        in_time = (ticket for ticket in self._line if not ticket.done)
-        if ticket := next(in_time, None):
-            self._line.remove(ticket)
-            ticket.set_result(None)
+    def _release(self) -> None:
+        """Give the worker to the next in the queue."""
+        # Those whose time is over leave the queue themselves.
+        if turn := next((turn for turn in self._queue if not turn.done()), None):
+            self._queue.remove(turn)
+            turn.set_result(True)
         else:
             self._free += 1
 
 
-class _Places:
-    """So many may be taken at a time."""
+class _Slots:
+    """A number of slots."""
 
     def __init__(self, number: int) -> None:
         self._free = number
-
-    @property
-    def full(self) -> bool:
-        return self._free == 0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -109,3 +110,8 @@ class _Places:
             yield
         finally:
             self._free += 1
+
+
+def _settle(turn: asyncio.Future[bool], result: bool) -> None:
+    if not turn.done():
+        turn.set_result(result)

@@ -1,37 +1,31 @@
-"""The HTTP face of one model."""
+"""The HTTP interface of one model."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from flask import Flask
-
-from services.classifier.classifier import Classifier
-from services.classifier.predict import Predict
+from services.classifier.predict import PredictRoute
 from services.classifier.problems import NotReady
+from services.classifier.served_model import ServedModel
 from services.classifier.settings import Settings
-from services.web.direct import Direct
-from services.web.envelope import wrap_answers
-from services.web.errors import handle_problems
-from services.web.loop import Loop
-from services.web.metrics import metrics_page
+from services.http.application import Application, FastRoute
+from services.http.flask_app import new_flask_app
+from services.http.limits import Limits
 
 FORMATS = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]
+THREADS = 8
 
 
-def create_app(settings: Settings, classifier: Classifier, loop: Loop) -> Direct:
-    """The WSGI application that answers for `classifier`: predictions directly, and everything else by Flask."""
-    app = Flask(__name__, static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    handle_problems(app)
-    wrap_answers(app, settings.origins)
-    # Flask knows of it for those who ask by another method, or which methods there are.
+def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Application:
+    """The ASGI application of `model`: Flask, and in front of it the one fast route."""
+    app = new_flask_app(__name__)
+    # Flask answers other methods on this path, and says which ones there are.
     app.add_url_rule("/predict", "predict", methods=["POST"])
 
     @app.get("/model")
-    def model() -> dict[str, Any]:
-        return model_card(settings, classifier)
+    def card() -> dict[str, Any]:
+        return model_card(settings, model)
 
     @app.get("/live")
     def live() -> dict[str, str]:
@@ -39,17 +33,17 @@ def create_app(settings: Settings, classifier: Classifier, loop: Loop) -> Direct
 
     @app.get("/ready")
     def ready() -> dict[str, str]:
-        if not classifier.healthy:
+        if not model.healthy:
             raise NotReady("The model gives no valid scores.")
-        return {"status": "ready", "model": classifier.receipt.model, "version": classifier.receipt.version}
+        return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
 
-    app.add_url_rule("/metrics", "metrics", metrics_page)
-    return Direct(app, "POST", "/predict", Predict(settings, classifier, loop), settings.origins)
+    predict = FastRoute("POST", "/predict", PredictRoute(settings, model))
+    return Application(app, limits=limits, origins=settings.origins, threads=THREADS, fast_route=predict)
 
 
-def model_card(settings: Settings, classifier: Classifier) -> dict[str, Any]:
-    """What there is to know about the model, its export receipt included."""
-    receipt = classifier.receipt
+def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
+    """The model and its export receipt."""
+    receipt = model.receipt
     side = receipt.preprocess.crop
     return {
         "name": receipt.model,

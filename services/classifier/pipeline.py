@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.artifact import ArtifactError, Receipt, read_labels
-from services.classifier.answer import Answer
 from services.classifier.engine import ONE_PROCESSOR, Engine
 from services.classifier.parameters import Parameters
+from services.classifier.prediction import Prediction
 from services.classifier.predictions import SCORES, best_predictions
 from services.classifier.problems import ModelOutputInvalid
 
@@ -61,7 +61,7 @@ class Pipeline:
         """Bytes that no answer exceeds."""
         return sum(len(json.dumps(label)) + FRAME_BYTES for label in self._network.labels)
 
-    def answer(self, image: bytes, parameters: Parameters) -> Answer:
+    def answer(self, image: bytes, parameters: Parameters) -> Prediction:
         """Raises a Problem for a picture that cannot be read, and ModelOutputInvalid."""
         started = time.perf_counter()
         pixels = self._decode(image)
@@ -71,4 +71,4 @@ class Pipeline:
         if not np.isfinite(logits).all():
             raise ModelOutputInvalid("The model gave no valid scores for this image.")
         best = best_predictions(SCORES[parameters.function](logits), self._network.labels, parameters.top_k)
-        return Answer(json.dumps(best).encode(), decoded - started, inferred - decoded)
+        return Prediction(json.dumps(best).encode(), decoded - started, inferred - decoded)

@@ -1,13 +1,13 @@
-"""What can be wrong with a prediction request, sorted by whose fault it is.
+"""The problems of prediction requests, by whose fault they are.
 
-With `services.web.faults`, which has what can be wrong with any request, this is the table of the API's error codes.
+With `services.http.problems`, which has those of any request, this is the table of the API's error codes.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from services.web.problems import Problem
+from services.http.problems import Problem
 
 # The request cannot be understood.
 
@@ -32,7 +32,7 @@ class MediaTypeUnsupported(Problem):
     status, code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"
 
 
-# The picture is not one that this service reads.
+# The image cannot be read.
 
 
 class ImageUnsupported(Problem):
@@ -51,7 +51,7 @@ class ImageTooComplex(Problem):
     status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "image_too_complex"
 
 
-# The address leads nowhere, or nowhere that this service goes.
+# The URL cannot be fetched, or may not be.
 
 
 class UrlInvalid(Problem):
@@ -94,16 +94,11 @@ class FetchTooLarge(Problem):
     status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "fetch_too_large"
 
 
-# The service cannot answer now.
+# The service cannot answer.
 
 
 class QueueTimeout(Problem):
     status, code, retry_after = HTTPStatus.TOO_MANY_REQUESTS, "queue_timeout", 1
-
-
-class CallerGone(Problem):
-    # For the log and the metrics: nobody is there to read it.
-    status, code = HTTPStatus.REQUEST_TIMEOUT, "caller_gone"
 
 
 class NotReady(Problem):

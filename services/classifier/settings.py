@@ -1,4 +1,4 @@
-"""What the service is told by its environment, read once."""
+"""The settings of a model service, read from the environment once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.web.environment import Environment
+from services.environment import Environment
 
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
 
@@ -36,8 +36,8 @@ class Settings:
         return self.model_dir / self.model_name
 
     @property
-    def turns(self) -> int:
-        """How many requests are at work at a time."""
+    def workers(self) -> int:
+        """How many images are predicted at a time."""
         return max(1, self.processes)
 
     @classmethod
@@ -51,8 +51,8 @@ class Settings:
             port=env.integer("PORT", 8000, least=1, most=65535),
             concurrency=env.integer("GUICHET_CONCURRENCY", 8, least=1, most=1000),
             deadline=env.number("GUICHET_DEADLINE", 60, least=0.1, most=3600),
-            # One more than there are processors: while one waits for its next picture, no processor is idle.
-            # 0: none but the service's own, for systems without Linux's memory files.
+            # One more than there are processors: while one waits for its next image, no processor is idle.
+            # 0: no workers, for systems without Linux's memory files.
             processes=env.integer(
                 "GUICHET_PROCESSES", cpus + 1 if hasattr(os, "memfd_create") else 0, least=0, most=256
             ),

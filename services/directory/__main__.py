@@ -8,18 +8,19 @@ import sys
 from services.directory.app import create_app
 from services.directory.settings import Settings
 from services.directory.shown import DocumentError, Window
-from services.web.environment import SettingsError
-from services.web.logs import log_fatal
-from services.web.server import listening_socket, serve
-
-THREADS = 8
+from services.environment import SettingsError
+from services.http.limits import Limits
+from services.http.server import listening_socket, run, serve
+from services.logs import log_fatal, open_standard_streams
 
 
 def main() -> int:
     """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    open_standard_streams()
+    limits = Limits()
     try:
         settings = Settings.read(os.environ)
-        app = create_app(settings, Window(settings.document))
+        app = create_app(settings, Window(settings.document), limits)
         listener = listening_socket(settings.host, settings.port)
     except SettingsError as err:
         for line in str(err).splitlines():
@@ -28,7 +29,7 @@ def main() -> int:
     except DocumentError as err:
         log_fatal(f"GUICHET_DOCUMENT: {err}")
         return 1
-    serve(lambda _loop: app, listener, THREADS)
+    run(serve(app, listener, limits))
     return 0
 
 

@@ -7,31 +7,30 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 from services.directory.docs import docs_page
 from services.directory.settings import Settings
 from services.directory.shown import Shown
-from services.web.envelope import wrap_answers
-from services.web.errors import handle_problems
-from services.web.metrics import metrics_page
+from services.http.application import Application
+from services.http.flask_app import new_flask_app
+from services.http.limits import Limits
+
+THREADS = 8
 
 
-def create_app(settings: Settings, shown: Callable[[], Shown]) -> Flask:
-    """The WSGI application; `shown` says what there is to show now."""
-    app = Flask(__name__, static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    handle_problems(app)
-    wrap_answers(app, settings.origins)
+def create_app(settings: Settings, published: Callable[[], Shown], limits: Limits) -> Application:
+    """The ASGI application; `published` gives the document and the models to publish now."""
+    app = new_flask_app(__name__)
     page = cache(docs_page)
 
     @app.get("/v1/models")
     def listing() -> dict[str, Any]:
-        return {"models": shown().models}
+        return {"models": published().models}
 
     @app.get("/v1/openapi.json")
     def openapi() -> Response:
-        return Response(shown().document, content_type="application/json")
+        return Response(published().document, content_type="application/json")
 
     @app.get("/docs")
     def docs() -> Response:
@@ -51,5 +50,4 @@ def create_app(settings: Settings, shown: Callable[[], Shown]) -> Flask:
     def ready() -> dict[str, str]:
         return {"status": "ready"}
 
-    app.add_url_rule("/metrics", "metrics", metrics_page)
-    return app
+    return Application(app, limits=limits, origins=settings.origins, threads=THREADS)

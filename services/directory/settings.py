@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.web.environment import Environment
+from services.environment import Environment
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.running import Service, StartService
-from tests.services.holding import Held, StartHeld
+from tests.services.fake_model import FakeService, StartFake
 
 
 @pytest.fixture
-def start_held(start_service: StartService, tmp_path: Path) -> Iterator[StartHeld]:
-    """Starts the service of a held model and stops it with the test."""
+def start_fake(start_service: StartService, tmp_path: Path) -> Iterator[StartFake]:
+    """Starts the service of a fake model and stops it with the test."""
     started: list[Service] = []
 
-    def start(**variables: str) -> Held:
-        started.append(start_service("tests.services.held", MODEL_NAME="held", HELD=str(tmp_path), **variables))
-        return Held(started[-1], tmp_path)
+    def start(**variables: str) -> FakeService:
+        started.append(
+            start_service("tests.services.fake_model_service", MODEL_NAME="fake", FAKE_MODEL=str(tmp_path), **variables)
+        )
+        return FakeService(started[-1], tmp_path)
 
     yield start
     for service in started:

@@ -1,51 +1,42 @@
-"""More requests than can be answered: who comes in, who waits, and who is told at once to try again.
+"""More requests than can be answered: which come in, which wait, and which are refused at once.
 
 Cases 48, 50 and 51 of the hostile inputs; case 49 is the soak's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
-import queue
-import re
 import socket
-import statistics
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from services.classifier.admission import Admission
-from services.classifier.problems import CallerGone, QueueTimeout
-from services.web.faults import Overloaded
-from services.web.loop import Loop
+from services.classifier.problems import QueueTimeout
+from services.http.problems import CallerGone, Overloaded
 from tests.running import Service, wait_for
-from tests.services.holding import StartHeld
-from tests.services.looping import run, turn_until
-from tests.services.wire import connection, head, replies, require_log_lines
-
-SOON = 0.2
+from tests.services.fake_model import StartFake
+from tests.services.raw_http import connection, head, replies, require_log_lines
 
 
 @dataclass(frozen=True)
-class Timed:
-    """An answer, and the seconds that it took."""
+class Received:
+    """A response."""
 
     status: int
     code: str
-    seconds: float
-    worked: float
     retry_after: str | None = None
 
 
 class Caller:
-    """A connection that is kept, and asks one thing after the other."""
+    """A connection that is kept, and sends one request after the other."""
 
     def __init__(self, service: Service) -> None:
         parts = urlsplit(service.url)
@@ -53,16 +44,12 @@ class Caller:
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
         self._connection.connect()
 
-    def ask(self, words: str = "", path: str = "/predict") -> Timed:
-        began = time.monotonic()
+    def send(self, words: str = "", path: str = "/predict") -> Received:
         self._connection.request("POST" if words else "GET", path, words or None)
-        answer = self._connection.getresponse()
-        document = json.loads(answer.read())
-        seconds = time.monotonic() - began
-        code = document["code"] if answer.status >= 400 else ""
-        worked = re.search(r"infer;dur=([0-9.]+)", answer.headers.get("Server-Timing", "infer;dur=0"))
-        assert worked
-        return Timed(answer.status, code, seconds, float(worked[1]) / 1000, answer.headers["Retry-After"])
+        response = self._connection.getresponse()
+        document = json.loads(response.read())
+        code = document["code"] if response.status >= 400 else ""
+        return Received(response.status, code, response.headers["Retry-After"])
 
     def close(self) -> None:
         self._connection.close()
@@ -74,301 +61,240 @@ def callers(service: Service, count: int) -> Iterator[list[Caller]]:
         yield [stack.enter_context(contextlib.closing(Caller(service))) for _ in range(count)]
 
 
-def test_of_a_burst_as_many_are_answered_as_there_are_places_and_the_rest_refused(
-    start_held: StartHeld,
+@pytest.mark.integration
+def test_of_a_burst_as_many_are_admitted_as_there_are_slots_and_the_rest_refused_meanwhile(
+    start_fake: StartFake,
 ) -> None:
-    held = start_held(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
-    alive: list[float] = []
-    over = threading.Event()
-
-    def look() -> None:
-        with callers(held.service, 1) as (probe,):
-            while not over.is_set():
-                answer = probe.ask(path="/live")
-                assert answer.status == 200
-                alive.append(answer.seconds)
-
-    with callers(held.service, 24) as burst, ThreadPoolExecutor(25) as pool, unless_the_machine_is_too_busy():
-        looking = pool.submit(look)
-        answers = list(pool.map(lambda caller: caller.ask("n sleep 0.3"), burst))
-        over.set()
-        looking.result()
-        good = [answer for answer in answers if answer.status == 200]
-        refused = [answer for answer in answers if answer.status == 429]
-        assert (len(good), len(refused)) == (6, 18)
-        assert {(answer.code, answer.retry_after) for answer in refused} == {("overloaded", "1")}
-        assert len(held.asked()) == 6
-        assert max(answer.seconds for answer in good) < 6 * 0.3 + 0.5
-        assert max(answer.seconds for answer in refused) < SOON
-        assert max(alive) < SOON
+    fake = start_fake(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
+    names = [f"n{number}" for number in range(24)]
+    with callers(fake.service, 24) as burst, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(24) as pool:
+        sent = [pool.submit(caller.send, f"{name} hold") for caller, name in zip(burst, names, strict=True)]
+        # None of the admitted ends before it is released: whoever has a response by now was refused.
+        wait_for(lambda: sum(one.done() for one in sent) == 18, 20, "the others to be refused")
+        assert {one.result() for one in sent if one.done()} == {Received(429, "overloaded", "1")}
+        assert probe.send(path="/live").status == 200
+        fake.release(*names)
+        assert sorted(one.result().status for one in sent) == [200] * 6 + [429] * 18
+    assert len(fake.predicted()) == 6
 
 
-def open_loop(service: Service, rate: float, seconds: float, words: str) -> list[tuple[float, Timed]]:
-    """The answers to requests that come when they are due, with the seconds after which they were there."""
-    due: queue.SimpleQueue[float | None] = queue.SimpleQueue()
-    answers: list[tuple[float, Timed]] = []
-    pause = threading.Event()
-
-    def send(caller: Caller) -> None:
-        while (at := due.get()) is not None:
-            pause.wait(max(0.0, at - time.monotonic()))
-            answer = caller.ask(words)
-            answers.append((time.monotonic() - began, answer))
-
-    with callers(service, 40) as pool:
-        threads = [threading.Thread(target=send, args=[caller]) for caller in pool]
-        began = time.monotonic() + 0.2
-        for number in range(int(rate * seconds)):
-            due.put(began + number / rate)
-        for _ in threads:
-            due.put(None)
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    return answers
-
-
-@pytest.mark.parametrize("times", [2, 5])
-def test_offered_more_than_it_can_do_a_service_is_busy_with_answers_all_the_time(
-    start_held: StartHeld, times: int
-) -> None:
-    work, turns, places, seconds = 0.2, 2, 8, 4.0
-    held = start_held(GUICHET_CONCURRENCY=str(places), GUICHET_PROCESSES=str(turns))
-    peak = turns / work
-    with unless_the_machine_is_too_busy():
-        answers = open_loop(held.service, times * peak, seconds, f"n sleep {work}")
-        assert {answer.status for _, answer in answers} == {200, 429}
-        assert len(answers) == int(times * peak * seconds)
-        good = [(after, answer) for after, answer in answers if answer.status == 200]
-        steady = [answer.worked for after, answer in good if 1 < after <= seconds]
-        assert sum(steady) / (seconds - 1) >= 0.9 * turns
-        # Who is let in waits for the others inside and no longer.
-        assert statistics.quantiles((answer.seconds for _, answer in good), n=20)[-1] <= 2 * places / peak
-
-
-@contextlib.contextmanager
-def unless_the_machine_is_too_busy() -> Iterator[None]:
-    """Skips a test whose figures mean nothing, since this process itself was woken late all the time."""
-    late: list[float] = []
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            began = time.monotonic()
-            over.wait(0.02)
-            late.append(time.monotonic() - began - 0.02)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
-        yield
-    except AssertionError:
-        if statistics.quantiles(late, n=10)[-1] > 0.01:
-            pytest.skip("this machine is too busy with other things to measure anything")
-        raise
-    finally:
-        over.set()
-        looking.join()
-
-
-def test_a_request_is_not_worked_on_once_its_deadline_has_passed(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_PROCESSES="1", GUICHET_DEADLINE="0.5")
-    with callers(held.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
-        working = pool.submit(first.ask, "first hold")
-        held.wait_until_asked("first")
-        late = second.ask("second")
-        assert (late.status, late.code, late.retry_after) == (429, "queue_timeout", "1")
-        assert 0.4 < late.seconds < 1
-        held.release("first")
+@pytest.mark.integration
+def test_a_request_is_not_predicted_once_its_deadline_has_passed(start_fake: StartFake) -> None:
+    fake = start_fake(GUICHET_PROCESSES="1", GUICHET_DEADLINE="0.5")
+    with callers(fake.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
+        working = pool.submit(first.send, "first hold")
+        fake.wait_until_predicting("first")
+        assert second.send("second") == Received(429, "queue_timeout", "1")
+        fake.release("first")
         assert working.result().status == 200
-    assert held.asked() == ["first"]
+    assert fake.predicted() == ["first"]
 
 
-def test_a_request_that_would_wait_too_long_is_refused_at_once(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_PROCESSES="1", GUICHET_DEADLINE="0.5")
-    with callers(held.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
-        # It learns how long the model takes.
-        assert first.ask("slow sleep 0.4").status == 200
-        working = pool.submit(first.ask, "first hold")
-        held.wait_until_asked("first")
-        refused = second.ask("second")
-        assert (refused.status, refused.code) == (429, "overloaded")
-        assert refused.seconds < SOON
-        held.release("first")
+@pytest.mark.integration
+def test_a_request_that_would_wait_past_its_deadline_is_refused_at_once(start_fake: StartFake) -> None:
+    fake = start_fake(GUICHET_PROCESSES="1", GUICHET_DEADLINE="0.5")
+    with callers(fake.service, 2) as (first, second), ThreadPoolExecutor(2) as pool:
+        # The service learns how long a prediction takes.
+        assert first.send("slow sleep 0.4").status == 200
+        working = pool.submit(first.send, "first hold")
+        fake.wait_until_predicting("first")
+        assert second.send("second") == Received(429, "overloaded", "1")
+        fake.release("first")
         working.result()
-    assert "second" not in held.asked()
+    assert "second" not in fake.predicted()
 
 
-def test_probes_wait_for_nothing(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="4")
-    with callers(held.service, 4) as working, callers(held.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(caller.ask, f"n{number} hold") for number, caller in enumerate(working)]
-        # While there is a place, this is refused for what it asks; and it never keeps one.
-        wait_for(lambda: probe.ask("x", "/predict?top_k=0").status == 429, 5, "all places to be taken")
+@pytest.mark.integration
+def test_probes_are_answered_while_all_slots_are_taken(start_fake: StartFake) -> None:
+    fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="4")
+    with callers(fake.service, 4) as working, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(caller.send, f"n{number} hold") for number, caller in enumerate(working)]
+        # While there is a slot, this is refused for its top_k, and keeps none.
+        wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 5, "all slots to be taken")
         for path in ("/live", "/ready") * 10:
-            answer = probe.ask(path=path)
-            assert answer.status == 200
-            assert answer.seconds < SOON
-        held.release(*(f"n{number}" for number in range(4)))
-        assert [each.result().status for each in asked] == [200] * 4
+            assert probe.send(path=path).status == 200
+        assert not any(one.done() for one in sent)
+        fake.release(*(f"n{number}" for number in range(4)))
+        assert [one.result().status for one in sent] == [200] * 4
 
 
-def break_off(sock: socket.socket) -> None:
-    """Close with a reset, as a caller that crashed."""
+def reset(sock: socket.socket) -> None:
+    """Close as a caller that crashed."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     sock.close()
 
 
-@pytest.mark.parametrize("leave", [break_off, socket.socket.close], ids=["reset", "closed"])
-def test_work_whose_caller_has_gone_is_not_done(start_held: StartHeld, leave: Callable[[socket.socket], None]) -> None:
-    held = start_held(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="3")
-    sockets = {name: connection(held.service) for name in ("working", "waiting", "uploading", "patient")}
+@pytest.mark.integration
+@pytest.mark.parametrize("leave", [reset, socket.socket.close], ids=["reset", "closed"])
+def test_a_request_whose_caller_has_gone_is_not_predicted(
+    start_fake: StartFake, leave: Callable[[socket.socket], None]
+) -> None:
+    fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="3")
+    sockets = {name: connection(fake.service) for name in ("working", "waiting", "uploading", "patient")}
     for name, sock in sockets.items():
         body = f"{name} hold".encode()
         sock.sendall(head("POST", expect="100-continue", content_length=str(len(body) + (name == "uploading"))))
         assert sock.recv(100).startswith(b"HTTP/1.1 100")
         sock.sendall(body)
         if name == "working":
-            held.wait_until_asked("working")
+            fake.wait_until_predicting("working")
     for name in ("working", "waiting", "uploading"):
         leave(sockets[name])
-    # The loop sees that they have left before it sees this.
-    with callers(held.service, 1) as (probe,):
-        assert probe.ask(path="/live").status == 200
-    held.release("working", "patient")
+    # The service sees that they have left before it sees this.
+    with callers(fake.service, 1) as (probe,):
+        assert probe.send(path="/live").status == 200
+    fake.release("working", "patient")
     with sockets["patient"] as patient:
         assert replies(patient.recv(4096))[0].status == 200
-    assert held.asked() == ["working", "patient"]
-    # All places are free again.
-    with callers(held.service, 3) as three, ThreadPoolExecutor(3) as pool:
-        assert [answer.status for answer in pool.map(lambda caller: caller.ask("after"), three)] == [200] * 3
-    lines = require_log_lines(held.service)
+    assert fake.predicted() == ["working", "patient"]
+    # All slots are free again.
+    with callers(fake.service, 3) as three, ThreadPoolExecutor(3) as pool:
+        assert [one.status for one in pool.map(lambda caller: caller.send("after"), three)] == [200] * 3
+    lines = require_log_lines(fake.service)
     assert not [line for line in lines if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-class Line:
-    """Those who ask one Admission for a turn."""
+class Queue:
+    """Requests that ask one Admission for a worker."""
 
-    def __init__(self, turns: int = 1) -> None:
-        self.loop = Loop()
-        self.admission = Admission(self.loop, 10, turns)
-        self.order: list[str] = []
+    def __init__(self, workers: int = 1) -> None:
+        self.admission = Admission(10, workers)
+        self.outcomes: list[str] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def join(self, name: str, seconds: float = 5, gone: bool = False) -> None:
-        """Ask for a turn."""
-        self.loop.start(self._take_turn(name, time.monotonic() + seconds, gone))
+    async def join(self, name: str, seconds: float = 5, gone: bool = False) -> None:
+        """Ask for a worker; returns once that was asked."""
+        self._tasks.append(asyncio.create_task(self._use_worker(name, seconds, gone)))
+        await asyncio.sleep(0)
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Somebody has the only turn."""
-        release = self.loop.future()
+    @contextlib.asynccontextmanager
+    async def occupied(self) -> AsyncIterator[None]:
+        """A worker is in use."""
+        async with self.admission.worker(asyncio.get_running_loop().time() + 5, bool):
+            yield
 
-        async def hold() -> None:
-            async with self.admission.turn(time.monotonic() + 5, bool):
-                await release
+    async def finished(self) -> list[str]:
+        """The outcomes of all."""
+        await asyncio.gather(*self._tasks)
+        return self.outcomes
 
-        self.loop.start(hold())
-        yield
-        release.set_result(None)
-
-    def wait_for(self, count: int) -> list[str]:
-        """What became of those who asked, once it is so many."""
-        turn_until(self.loop, lambda: len(self.order) == count)
-        return self.order
-
-    async def _take_turn(self, name: str, until: float, gone: bool) -> None:
+    async def _use_worker(self, name: str, seconds: float, gone: bool) -> None:
         try:
-            async with self.admission.turn(until, lambda: gone):
-                self.order.append(name)
+            async with self.admission.worker(asyncio.get_running_loop().time() + seconds, lambda: gone):
+                self.outcomes.append(name)
         except (Overloaded, QueueTimeout, CallerGone) as problem:
-            self.order.append(f"{name}: {problem.code}")
+            self.outcomes.append(f"{name}: {problem.code}")
 
 
-def test_turns_come_in_the_order_they_were_asked_for() -> None:
-    line = Line()
-    with line.held():
+def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test that is a coroutine."""
+
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), 20))
+
+    run.__name__ = test.__name__
+    return run
+
+
+@on_a_loop
+async def test_workers_are_given_in_order_of_arrival() -> None:
+    queue = Queue()
+    async with queue.occupied():
         for number in range(8):
-            line.join(str(number))
-    assert line.wait_for(8) == list("01234567")
+            await queue.join(str(number))
+    assert await queue.finished() == list("01234567")
 
 
-def test_who_has_gone_and_who_came_too_late_pass_their_turn_on() -> None:
-    line = Line()
-    with line.held():
-        line.join("late", seconds=0.05)
-        line.join("gone", gone=True)
-        line.join("patient")
-        line.wait_for(1)
-    assert line.wait_for(3) == ["late: queue_timeout", "gone: caller_gone", "patient"]
-    line.join("next")
-    assert line.order[-1] == "next"
+@on_a_loop
+async def test_requests_that_are_late_or_whose_caller_has_gone_pass_the_worker_on() -> None:
+    queue = Queue()
+    async with queue.occupied():
+        await queue.join("late", seconds=0.05)
+        await queue.join("gone", gone=True)
+        await queue.join("patient")
+        while not queue.outcomes:
+            await asyncio.sleep(0.01)
+    assert await queue.finished() == ["late: queue_timeout", "gone: caller_gone", "patient"]
+    await queue.join("next")
+    assert (await queue.finished())[-1] == "next"
 
 
-def test_who_gets_a_turn_at_once_is_answered_even_if_it_sends_no_more() -> None:
-    line = Line()
-    line.join("half-closed", gone=True)
-    assert line.order == ["half-closed"]
+@on_a_loop
+async def test_a_request_that_does_not_wait_is_predicted_even_if_its_caller_sends_no_more() -> None:
+    queue = Queue()
+    await queue.join("half-closed", gone=True)
+    assert await queue.finished() == ["half-closed"]
 
 
-def test_a_failure_gives_place_and_turn_back() -> None:
-    line = Line()
-
-    async def fail() -> None:
-        with line.admission.place():
-            async with line.admission.turn(time.monotonic() + 1, bool):
+@on_a_loop
+async def test_a_failure_gives_slot_and_worker_back() -> None:
+    queue = Queue()
+    for _ in range(20):
+        with pytest.raises(KeyError), queue.admission.request():
+            async with queue.occupied():
                 raise KeyError
-
-    for _ in range(10):
-        with pytest.raises(KeyError):
-            run(line.loop, fail())
-    line.join("next")
-    assert line.order == ["next"]
+    await queue.join("next")
+    assert await queue.finished() == ["next"]
 
 
-def test_no_more_come_in_than_there_are_places() -> None:
-    admission = Admission(Loop(), 2, 1)
-    with admission.place(), admission.place(), pytest.raises(Overloaded), admission.place():
+@pytest.mark.parametrize("granted", [False, True], ids=["while-waiting", "in-the-moment-it-gets-a-worker"])
+def test_a_cancelled_request_loses_no_worker(granted: bool) -> None:
+    async def cancel_one_in_the_queue() -> None:
+        queue = Queue()
+        async with queue.occupied():
+            await queue.join("cancelled")
+            if not granted:
+                queue._tasks[0].cancel()
+                await asyncio.sleep(0)
+        queue._tasks[0].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await queue._tasks.pop()
+        await queue.join("next")
+        assert await queue.finished() == ["next"]
+
+    asyncio.run(asyncio.wait_for(cancel_one_in_the_queue(), 20))
+
+
+def test_no_more_come_in_than_there_are_slots() -> None:
+    admission = Admission(2, 1)
+    with admission.request(), admission.request(), pytest.raises(Overloaded), admission.request():
         pass
-    with admission.place():
+    with admission.request():
         pass
 
 
-def test_links_have_half_of_the_places_and_at_least_one() -> None:
-    for concurrency, links in [(1, 1), (2, 1), (5, 2), (8, 4)]:
-        admission = Admission(Loop(), concurrency, 1)
+def test_fetches_have_half_of_the_slots_and_at_least_one() -> None:
+    for concurrency, fetches in [(1, 1), (2, 1), (5, 2), (8, 4)]:
+        admission = Admission(concurrency, 1)
         with contextlib.ExitStack() as stack:
-            for _ in range(links):
+            for _ in range(fetches):
                 stack.enter_context(admission.fetch())
             with pytest.raises(Overloaded), admission.fetch():
                 pass
 
 
-def test_no_turn_is_ever_lost_or_given_twice() -> None:
-    """Hundreds of requests that are in time, late or gone, by chance."""
-    turns = 3
-    line = Line(turns)
-    inside, most, ended = 0, 0, 0
+@on_a_loop
+async def test_no_worker_is_ever_lost_or_given_twice() -> None:
+    """Hundreds of requests that are in time, late or gone."""
+    workers = 3
+    queue = Queue(workers)
+    using, most = 0, 0
 
-    async def take(number: int) -> None:
-        nonlocal inside, most, ended
+    async def use(number: int) -> None:
+        nonlocal using, most
         with contextlib.suppress(Overloaded, QueueTimeout, CallerGone):
-            until = time.monotonic() + (0.001 if number % 3 == 0 else 5)
-            async with line.admission.turn(until, lambda: number % 5 == 0):
-                inside += 1
-                most = max(most, inside)
-                await line.loop.others()
-                inside -= 1
-        ended += 1
+            until = asyncio.get_running_loop().time() + (0.001 if number % 3 == 0 else 5)
+            async with queue.admission.worker(until, lambda: number % 5 == 0):
+                using += 1
+                most = max(most, using)
+                await asyncio.sleep(0)
+                using -= 1
 
-    for number in range(600):
-        line.loop.start(take(number))
-    turn_until(line.loop, lambda: ended == 600)
-    assert most == turns
-    assert inside == 0
-    with contextlib.ExitStack() as stack:
-        for _ in range(turns):
-            stack.enter_context(line.held())
-        line.join("too many")
-        assert line.order == []
-    assert line.wait_for(1) == ["too many"]
+    await asyncio.gather(*(use(number) for number in range(600)))
+    assert (most, using) == (workers, 0)
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(workers):
+            await stack.enter_async_context(queue.occupied())
+        await queue.join("too many")
+        assert queue.outcomes == []
+    assert await queue.finished() == ["too many"]

@@ -5,19 +5,17 @@ Cases 52 and 53 of the hostile inputs.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
-from tests.running import Photo, Service, StartService, answers, wait_for
-from tests.services.holding import Held, StartHeld
-from tests.services.wire import connection, head, received_until_close, replies, require_log_lines, worker
+from tests.running import Service, StartService, wait_for
+from tests.services.fake_model import FakeService, StartFake
+from tests.services.raw_http import connection, head, http_process, received_until_close, replies, require_log_lines
 
 STOPPED = 9
 
@@ -26,39 +24,39 @@ def post(service: Service, words: str) -> requests.Response:
     return requests.post(f"{service.url}/predict", data=words, timeout=20)
 
 
-def require_end(held: Held, since: float) -> None:
+def require_end(fake: FakeService, since: float) -> None:
     """Fail unless the service ends with 0, in time, and refuses connections."""
-    assert held.service.process.wait(STOPPED) == 0
+    assert fake.service.process.wait(STOPPED) == 0
     assert time.monotonic() - since < STOPPED
-    with pytest.raises(ConnectionRefusedError), connection(held.service):
+    with pytest.raises(ConnectionRefusedError), connection(fake.service):
         pass
-    assert not [line for line in require_log_lines(held.service) if line["severity"] in ("ERROR", "CRITICAL")]
+    assert not [line for line in require_log_lines(fake.service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_told_to_stop_a_service_answers_all_it_has_accepted(start_held: StartHeld) -> None:
+def test_told_to_stop_a_service_answers_all_it_has_accepted(start_fake: StartFake) -> None:
     """Those that are worked on, those that wait, one that is half sent, and one that nobody has looked at yet."""
-    held = start_held(GUICHET_CONCURRENCY="12", GUICHET_PROCESSES="2")
-    with ThreadPoolExecutor(10) as pool, connection(held.service) as half, connection(held.service) as idle:
+    fake = start_fake(GUICHET_CONCURRENCY="12", GUICHET_PROCESSES="2")
+    with ThreadPoolExecutor(10) as pool, connection(fake.service) as half, connection(fake.service) as idle:
         idle.sendall(head("GET", "/live"))
         assert replies(idle.recv(4096))[0].status == 200
         half.sendall(head("POST", expect="100-continue", content_length="4"))
         assert half.recv(100).startswith(b"HTTP/1.1 100")
-        asked = [pool.submit(post, held.service, f"n{number} sleep 0.2") for number in range(10)]
-        held.wait_until_asked("n0")
-        wait_for(lambda: len(connections(held.service)) >= 12, 5, "all callers to be connected")
+        asked = [pool.submit(post, fake.service, f"n{number} sleep 0.2") for number in range(10)]
+        fake.wait_until_predicting("n0")
+        wait_for(lambda: len(connections(fake.service)) >= 12, 5, "all callers to be connected")
         began = time.monotonic()
-        held.service.process.terminate()
-        wait_for(lambda: refuses_connections(held.service), 5, "the service to listen no more")
+        fake.service.process.terminate()
+        wait_for(lambda: refuses_connections(fake.service), 5, "the service to listen no more")
         half.sendall(b"half")
         assert [each.result().status_code for each in asked] == [200] * 10
         (reply,) = replies(received_until_close(half)[0])
         assert (reply.status, reply.headers["connection"]) == (200, "close")
         assert received_until_close(idle) == (b"", True)
-        require_end(held, began)
+        require_end(fake, began)
 
 
 def connections(service: Service) -> list[object]:
-    return [found for found in worker(service).net_connections() if found.status == psutil.CONN_ESTABLISHED]
+    return [found for found in http_process(service).net_connections() if found.status == psutil.CONN_ESTABLISHED]
 
 
 def refuses_connections(service: Service) -> bool:
@@ -71,18 +69,18 @@ def refuses_connections(service: Service) -> bool:
     return False
 
 
-def test_what_cannot_be_answered_in_time_is_refused_before_the_end(start_held: StartHeld) -> None:
-    held = start_held(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
+def test_what_cannot_be_answered_in_time_is_refused_before_the_end(start_fake: StartFake) -> None:
+    fake = start_fake(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
     with ThreadPoolExecutor(4) as pool:
-        asked: list[Future[requests.Response]] = [pool.submit(post, held.service, f"n{n} hold") for n in range(4)]
-        wait_for(lambda: len(connections(held.service)) == 4, 5, "all callers to be connected")
+        asked: list[Future[requests.Response]] = [pool.submit(post, fake.service, f"n{n} hold") for n in range(4)]
+        wait_for(lambda: len(connections(fake.service)) == 4, 5, "all callers to be connected")
         began = time.monotonic()
-        held.service.process.terminate()
+        fake.service.process.terminate()
         refused = [each.result() for each in asked]
         assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(503, "stopping")] * 4
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
-        require_end(held, began)
-    assert len(held.asked()) == 1
+        require_end(fake, began)
+    assert len(fake.predicted()) == 1
 
 
 def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behind(start_service: StartService) -> None:
@@ -102,41 +100,7 @@ def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behi
     assert not [line for line in require_log_lines(service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_a_killed_worker_is_replaced_and_only_its_own_requests_are_lost(
-    start_service: StartService, photos: list[Photo]
-) -> None:
-    service = start_service(MODEL_NAME="efficientnet-lite0")
-    reference = requests.post(f"{service.url}/predict", data=photos[0].data, timeout=10).json()
-    killed = worker(service)
-    with contextlib.ExitStack() as stack:
-        # Three that are being answered, or would be: they have sent all but the last byte.
-        lost = [stack.enter_context(connection(service)) for _ in range(3)]
-        for sock in lost:
-            sock.sendall(head("POST", expect="100-continue", content_length=str(len(photos[0].data))))
-            assert sock.recv(100).startswith(b"HTTP/1.1 100")
-        killed.kill()
-        began = time.monotonic()
-        for sock in lost:
-            assert received_until_close(sock) == (b"", True)
-    wait_for(lambda: answers(f"{service.url}/ready"), 10, "a new worker")
-    assert time.monotonic() - began < 10
-    assert worker(service) != killed
-    for _ in range(3):
-        assert requests.post(f"{service.url}/predict", data=photos[0].data, timeout=10).json() == reference
-    messages = [line["message"] for line in require_log_lines(service)]
-    assert f"Worker (pid:{killed.pid}) was sent SIGKILL! Perhaps out of memory?" in messages
-    assert service.stop() == 0
-
-
-def test_a_caller_that_comes_while_there_is_no_worker_is_answered_by_the_next(
-    start_held: StartHeld, tmp_path: Path
-) -> None:
-    held = start_held()
-    worker(held.service).kill()
-    assert post(held.service, "good").status_code == 200
-
-
-def test_a_worker_ends_when_its_arbiter_is_killed(start_service: StartService) -> None:
+def test_a_killed_service_takes_its_workers_along(start_service: StartService) -> None:
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     service.process.kill()
@@ -145,10 +109,7 @@ def test_a_worker_ends_when_its_arbiter_is_killed(start_service: StartService) -
     assert len(gone) == len(family)
 
 
-def test_an_interrupt_from_the_keyboard_stops_the_service_too(start_held: StartHeld) -> None:
-    held = start_held()
-    began = time.monotonic()
-    for process in (psutil.Process(held.service.process.pid), worker(held.service)):
-        process.send_signal(signal.SIGINT)
-    assert held.service.process.wait(STOPPED) == 0
-    assert time.monotonic() - began < 5
+def test_an_interrupt_from_the_keyboard_stops_the_service_too(start_fake: StartFake) -> None:
+    fake = start_fake()
+    fake.service.process.send_signal(signal.SIGINT)
+    assert fake.service.process.wait(STOPPED) == 0

@@ -55,10 +55,10 @@ def image_format(data: bytes) -> str:
     raise ImageUnsupported("The body is not an image this service reads: JPEG, PNG, WebP, GIF or BMP.")
 
 
-def decoded_pixels(data: bytes, preprocess: Preprocess, alone: AbstractContextManager[Any] = AT_ONCE) -> Pixels:
+def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any] = AT_ONCE) -> Pixels:
     """The upright picture as uint8 [crop, crop, 3]: resized and centre-cropped, its first frame, alpha on white.
 
-    What takes much memory is decoded inside `alone`. Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or
+    What takes much memory is decoded while `lock` is held. Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or
     ImageTooComplex.
     """
     kind = image_format(data)
@@ -67,11 +67,11 @@ def decoded_pixels(data: bytes, preprocess: Preprocess, alone: AbstractContextMa
         _check_size(header.width, header.height)
         require_few_scans(data, header)
         cost = 0 if header.single_scan else COST_OF_SCANS
-        with _room(header.width * header.height * cost, alone):
+        with _room(header.width * header.height * cost, lock):
             if (pixels := _fast_jpeg(data, header, preprocess)) is not None:
                 return pixels
             return _by_pillow(data, kind, preprocess, AT_ONCE)
-    return _by_pillow(data, kind, preprocess, alone)
+    return _by_pillow(data, kind, preprocess, lock)
 
 
 def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
@@ -90,15 +90,15 @@ def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | 
     return _upright(pixels, _segment_orientation(header.exif) if header.exif else 1)
 
 
-def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, alone: AbstractContextManager[Any]) -> Pixels:
+def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
     try:
         if kind == "WEBP":
-            return _webp(data, preprocess, alone)
+            return _webp(data, preprocess, lock)
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _check_size(*image.size)
             # libjpeg can decode at 1/2, 1/4 or 1/8; never below the size that is wanted.
             image.draft(None, (preprocess.resize, preprocess.resize))
-            with _room(image.width * image.height * COST, alone):
+            with _room(image.width * image.height * COST, lock):
                 pixels = np.asarray(square(image, preprocess))
             return _upright(pixels, _image_orientation(image))
     except UnidentifiedImageError as err:
@@ -107,17 +107,17 @@ def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, alone: AbstractCo
         raise ImageCorrupt(f"The {kind} image is damaged or cut short.") from err
 
 
-def _webp(data: bytes, preprocess: Preprocess, alone: AbstractContextManager[Any]) -> Pixels:
+def _webp(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
     width, height = webp_size(data)
     _check_size(width, height)
-    with _room(width * height * COST_OF_WEBP, alone):
+    with _room(width * height * COST_OF_WEBP, lock):
         image, exif = first_frame(data)
         return _upright(np.asarray(square(image, preprocess)), _segment_orientation(exif) if exif else 1)
 
 
-def _room(size: int, alone: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+def _room(size: int, lock: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
     """Where to decode what takes `size` bytes."""
-    return alone if size > LARGE_BYTES else AT_ONCE
+    return lock if size > LARGE_BYTES else AT_ONCE
 
 
 def _check_size(width: int, height: int) -> None:

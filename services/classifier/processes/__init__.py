@@ -1,1 +1,0 @@
-"""Where pictures are answered: in expendable processes, forked around one loaded network."""

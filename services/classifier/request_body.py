@@ -1,0 +1,248 @@
+"""The four forms of a prediction request -> image or URL, and parameters."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
+
+from services.classifier.parameters import FUNCTIONS, Parameters
+from services.classifier.problems import (
+    ImageUnsupported,
+    InputAmbiguous,
+    JsonInvalid,
+    MediaTypeUnsupported,
+    MultipartInvalid,
+    ParameterInvalid,
+)
+
+DEFAULT_TOP_K = 5
+# The gateway passes the query on, credentials included.
+CREDENTIALS = {"key", "api_key", "access_token"}
+# The fields that hold the image or its URL: one of them, once.
+SOURCES = {"image", "inputs", "url"}
+MAX_PARTS = 20
+MAX_PART_HEADERS = 8192
+# Of a form, at a time: the header of a part is checked before more is parsed.
+FORM_PIECE = 1 << 16
+
+
+# Names and values, as sent.
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """Either `image` (its bytes) or `url` is set."""
+
+    parameters: Parameters
+    image: bytes | None = None
+    url: str | None = None
+
+
+def predict_request(content_type: str, body: bytes, query: Query, labels: int) -> PredictRequest:
+    """The request to a model with `labels` labels; raises a Problem that names what is wrong."""
+    parameters = _query_parameters(query, labels)
+    media_type, options = _media_type(content_type)
+    if media_type == "multipart/form-data":
+        return PredictRequest(parameters, image=_image_part(body, options.get("boundary", "")))
+    if _is_json(media_type):
+        if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+            raise MediaTypeUnsupported("JSON is read as UTF-8 only.")
+        return _from_json(body, parameters, labels)
+    return PredictRequest(parameters, image=body)
+
+
+def is_plain_image(content_type: str) -> bool:
+    """Whether the body is the image's bytes, neither a form nor JSON."""
+    media_type, _ = _media_type(content_type)
+    return media_type != "multipart/form-data" and not _is_json(media_type)
+
+
+def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
+    """For a body that is not an image: name the media type as the cause where it promises none, else the bytes."""
+    media_type, _ = _media_type(content_type)
+    if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
+        raise MediaTypeUnsupported(
+            "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
+        ) from problem
+    raise problem
+
+
+@lru_cache(maxsize=32)
+def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
+    media_type, options = parse_options_header(content_type)
+    return media_type.lower(), options
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _query_parameters(query: Query, labels: int) -> Parameters:
+    names = {name for name, _ in query}
+    if SOURCES & names:
+        raise InputAmbiguous("Send the image, or its URL, in the body and not in the query.")
+    unknown = sorted(names - CREDENTIALS - {"top_k"})
+    if unknown:
+        raise ParameterInvalid(f"The query has `{_shown(unknown[0])}`; it may have `top_k`.")
+    values = [value for name, value in query if name == "top_k"]
+    if not values:
+        return Parameters(_top_k(None, labels))
+    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
+        raise _wrong_top_k(labels)
+    return Parameters(_top_k(int(values[0]), labels))
+
+
+def _top_k(value: Any, labels: int) -> int:
+    if value is None:
+        return min(DEFAULT_TOP_K, labels)
+    if type(value) is not int or not 1 <= value <= labels:
+        raise _wrong_top_k(labels)
+    return value
+
+
+def _wrong_top_k(labels: int) -> ParameterInvalid:
+    return ParameterInvalid(f"`top_k` should be one whole number from 1 to {labels}.")
+
+
+def _image_part(body: bytes, boundary: str) -> bytes:
+    if not boundary:
+        raise MediaTypeUnsupported("multipart/form-data needs its boundary in the Content-Type.")
+    parts = _parts(body, boundary)
+    names = [name for name, _ in parts]
+    if set(names) <= SOURCES and names != ["image"]:
+        raise InputAmbiguous("There should be one part, named `image`; send a URL as JSON.")
+    if names != ["image"]:
+        raise MultipartInvalid("There should be one part, named `image`.")
+    if not parts[0][1]:
+        raise MultipartInvalid("The part `image` is empty; was a file chosen?")
+    return parts[0][1]
+
+
+def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
+    """Names and contents of the parts; their file names and types are ignored."""
+    parts: list[tuple[str | None, bytearray]] = []
+    try:
+        for event in _events(body, boundary):
+            if isinstance(event, (Field, File)):
+                _require_plain(event)
+                parts.append((event.name, bytearray()))
+            elif isinstance(event, Data):
+                parts[-1][1].extend(event.data)
+    except (ValueError, LookupError) as err:
+        raise MultipartInvalid("The multipart body is not well-formed, or ends too early.") from err
+    except HTTPException as err:
+        raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts.") from err
+    return [(name, bytes(content)) for name, content in parts]
+
+
+def _events(body: bytes, boundary: str) -> Iterator[Event]:
+    """The events of Werkzeug's decoder; raises ValueError where the form ends early."""
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
+    for start in range(0, len(body) + FORM_PIECE, FORM_PIECE):
+        # None tells the decoder that there is no more.
+        decoder.receive_data(body[start : start + FORM_PIECE] or None)
+        while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
+            yield event
+        if decoder.state is State.PART and len(decoder.buffer) > MAX_PART_HEADERS:
+            raise _too_large_a_header()
+
+
+def _require_plain(part: Field | File) -> None:
+    """Refuse a part whose content is encoded or has parts of its own."""
+    if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
+        raise _too_large_a_header()
+    encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
+    if encoding not in ("7bit", "8bit", "binary"):
+        raise MultipartInvalid("The part `image` should hold the image's bytes as they are, not encoded.")
+    if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
+        raise MultipartInvalid("The part `image` should hold an image, not further parts.")
+
+
+def _too_large_a_header() -> MultipartInvalid:
+    return MultipartInvalid("A part of the multipart body has too large a header.")
+
+
+def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
+    document = _json_object(body)
+    if not document:
+        raise JsonInvalid("The JSON should have `url` or `inputs`.")
+    if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
+        raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; there are `url`, `inputs` and `parameters`.")
+    if ("url" in document) == ("inputs" in document):
+        raise InputAmbiguous("Send either `url` or `inputs`.")
+    parameters = _json_parameters(document.get("parameters"), parameters, labels)
+    if "url" in document:
+        url = document["url"] if isinstance(document["url"], str) else ""
+        if re.search("[\ud800-\udfff]", url):
+            raise JsonInvalid("The JSON contains an unpaired surrogate.")
+        return PredictRequest(parameters, url=url)
+    if not isinstance(document["inputs"], str):
+        raise JsonInvalid("`inputs` should be the image as a base64 string.")
+    try:
+        return PredictRequest(parameters, image=base64.b64decode(document["inputs"], validate=True))
+    except (binascii.Error, ValueError) as err:
+        raise JsonInvalid("`inputs` is not base64.") from err
+
+
+def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
+    if given is None:
+        return parameters
+    if not isinstance(given, dict):
+        raise ParameterInvalid("`parameters` should be an object.")
+    if unknown := sorted(given.keys() - {"top_k", "function_to_apply"}):
+        raise ParameterInvalid(f"`{_shown(unknown[0])}` is not a parameter; there are `top_k` and `function_to_apply`.")
+    function = given.get("function_to_apply")
+    if function is None:
+        function = "softmax"
+    if not isinstance(function, str) or function not in FUNCTIONS:
+        raise ParameterInvalid(f"`function_to_apply` should be one of {', '.join(FUNCTIONS)}.")
+    top_k = _top_k(given["top_k"], labels) if given.get("top_k") is not None else parameters.top_k
+    return Parameters(top_k, function)
+
+
+def _json_object(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except _DuplicateKey as err:
+        raise (InputAmbiguous if err.key in SOURCES else JsonInvalid)("The JSON contains a duplicate key.") from err
+    except RecursionError as err:
+        raise JsonInvalid("The JSON is nested too deeply.") from err
+    except ValueError as err:
+        raise JsonInvalid("The body is not JSON in UTF-8.") from err
+    if not isinstance(document, dict):
+        raise JsonInvalid("The JSON should be an object with `url` or `inputs`.")
+    return document
+
+
+class _DuplicateKey(ValueError):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _DuplicateKey(key)
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _shown(name: str) -> str:
+    """A name that the caller sent, short and harmless."""
+    return re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]

@@ -1,0 +1,35 @@
+"""One model as the HTTP side sees it: its receipt, how to predict, and whether its scores are valid."""
+
+from __future__ import annotations
+
+from services.artifact import Receipt
+from services.classifier.parameters import Parameters
+from services.classifier.prediction import AsyncPredict, Prediction
+from services.classifier.problems import ModelOutputInvalid
+
+# After so many invalid outputs in a row, the instance is not ready.
+MAX_INVALID = 3
+
+
+class ServedModel:
+    """Predicts, and counts invalid outputs."""
+
+    def __init__(self, receipt: Receipt, predict: AsyncPredict) -> None:
+        self.receipt = receipt
+        self._predict = predict
+        self._invalid = 0
+
+    @property
+    def healthy(self) -> bool:
+        """False after MAX_INVALID invalid outputs in a row."""
+        return self._invalid < MAX_INVALID
+
+    async def predict(self, image: bytes, parameters: Parameters) -> Prediction:
+        """Raises a Problem for an image that cannot be read, and ModelOutputInvalid."""
+        try:
+            prediction = await self._predict(image, parameters)
+        except ModelOutputInvalid:
+            self._invalid += 1
+            raise
+        self._invalid = 0
+        return prediction

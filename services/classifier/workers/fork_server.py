@@ -1,0 +1,125 @@
+"""The process that loads the network once and forks the workers.
+
+The workers share its memory, and a new one takes milliseconds. OpenVINO's own threads do not survive the fork; with
+ONE_PROCESSOR, an inference needs none of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+import signal
+import socket
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from services.artifact import ArtifactError
+from services.classifier.workers.memory import release_code
+from services.logs import log_fatal, place_of
+
+if TYPE_CHECKING:
+    from services.classifier.pipeline import Pipeline
+
+# Requests: has the network been loaded; fork a worker.
+LOADED: Final = b"?"
+FORK: Final = b"+"
+# Begins the reply to LOADED where loading failed; else it is a number.
+FAILED: Final = b"!"
+MAX_REPLY: Final = 4096
+# Without a request for so long, the service has started.
+STARTED_SECONDS: Final = 1.0
+
+
+class NoWorker(Exception):
+    """No worker can be forked any more; the instance has to restart."""
+
+
+@dataclass(frozen=True)
+class ForkServer:
+    """The service's side; the process ends with the last process that holds `control`."""
+
+    control: socket.socket
+
+    @classmethod
+    def open(cls, load: Callable[[], Pipeline]) -> ForkServer:
+        """Fork the process, which calls `load`. Call it while this process has a single thread."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            ours.close()
+            try:
+                _serve(theirs, load)
+            except ConnectionError:
+                # The service was killed.
+                os._exit(0)
+            except Exception as err:
+                log_fatal(f"the process that loads the network: {type(err).__name__} at {place_of(err.__traceback__)}")
+            finally:
+                os._exit(1)
+        theirs.close()
+        return cls(ours)
+
+    def wait_until_loaded(self) -> int:
+        """The size in bytes of the largest prediction, once the network is loaded; raises ArtifactError."""
+        try:
+            self.control.send(LOADED)
+            reply = self.control.recv(MAX_REPLY)
+        except OSError:
+            reply = b""
+        if not reply.isdigit():
+            reason = reply.removeprefix(FAILED).decode()
+            raise ArtifactError(reason or "the process that loads the network has ended; is there enough memory?")
+        return int(reply)
+
+    def fork_worker(self, channel: socket.socket, memory: int) -> None:
+        """Fork a worker that serves `channel` and shares the file `memory` with us; raises NoWorker."""
+        try:
+            socket.send_fds(self.control, [FORK], [channel.fileno(), memory])
+        except OSError as err:
+            raise NoWorker from err
+
+
+def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
+    # The service handles Ctrl-C and signals for the whole process group.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Newer Pythons warn of forks in a process with threads.
+    warnings.simplefilter("ignore")
+    try:
+        pipeline = load()
+    except ArtifactError as err:
+        control.recv(len(LOADED))
+        control.send(FAILED + str(err).encode())
+        os._exit(1)
+    # The collector would write to every object, and so copy the pages that workers share.
+    gc.freeze()
+    control.settimeout(STARTED_SECONDS)
+    while True:
+        try:
+            request, files, _, _ = socket.recv_fds(control, 1, 2)
+        except TimeoutError:
+            control.settimeout(None)
+            release_code()
+            continue
+        if request == LOADED:
+            control.send(str(pipeline.largest_answer).encode())
+            continue
+        if request != FORK:
+            os._exit(0)
+        if os.fork() == 0:
+            control.close()
+            _be_worker(socket.socket(fileno=files[0]), mmap.mmap(files[1], 0), pipeline)
+        for file in files:
+            os.close(file)
+
+
+def _be_worker(channel: socket.socket, memory: mmap.mmap, pipeline: Pipeline) -> NoReturn:
+    from services.classifier.workers.sandbox import serve
+
+    try:
+        serve(channel, memory, pipeline.answer)
+    finally:
+        os._exit(0)

@@ -1,0 +1,46 @@
+"""Return unused memory to the OS."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import re
+from pathlib import Path
+from typing import Final
+
+# glibc's, from malloc.h.
+M_TRIM_THRESHOLD: Final = -1
+M_MMAP_THRESHOLD: Final = -3
+M_ARENA_MAX: Final = -8
+# Linux's, from mman.h.
+MADV_DONTNEED: Final = 4
+MAPS: Final = Path("/proc/self/maps")
+CODE: Final = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) r-xp [^/]*/", re.MULTILINE)
+LARGE_BYTES: Final = 1 << 20
+KEPT_BYTES: Final = 8 << 20
+# Threads that share the GIL need no heaps of their own.
+ARENAS: Final = 2
+
+
+def limit_heap() -> None:
+    """Tell glibc, in this process and its forks, to use few heaps and to unmap large blocks when they are freed.
+
+    By default it raises its threshold with the first large body, and keeps all later ones between small blocks.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_ARENA_MAX, ARENAS)
+
+
+def release_code() -> None:
+    """Unmap the pages of this process's code; the kernel reads those that run again from the files.
+
+    Some 30 MB of OpenVINO only compile the network.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        madvise = ctypes.CDLL(None).madvise
+        for begin, end in CODE.findall(MAPS.read_text()):
+            start = int(begin, 16)
+            madvise(ctypes.c_void_p(start), ctypes.c_size_t(int(end, 16) - start), MADV_DONTNEED)

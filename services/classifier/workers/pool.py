@@ -1,0 +1,161 @@
+"""The worker processes as the service sees them: each is replaced when an image kills it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import mmap
+import os
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from services.classifier.parameters import FUNCTIONS, Parameters
+from services.classifier.prediction import Prediction
+from services.classifier.problems import ImageCorrupt, NotReady
+from services.classifier.workers.fork_server import ForkServer, NoWorker
+from services.classifier.workers.protocol import (
+    BUG,
+    CPU_SECONDS,
+    DONE,
+    FIRST_PROBLEM,
+    MAX_REPLY,
+    PREDICTION,
+    PROBLEMS,
+    REQUEST,
+)
+from services.http.problems import internal_error
+
+log = logging.getLogger(__name__)
+
+# The kernel ends a worker that computes too long; this is for one that hangs, or gets no processor.
+REPLY_SECONDS: Final = 15 * CPU_SECONDS
+
+
+class _Worker:
+    """One process, and the memory shared with it."""
+
+    def __init__(self, channel: socket.socket, memory: mmap.mmap) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._channel, self._memory = channel, memory
+        self._reply: asyncio.Future[bytes] = self._loop.create_future()
+        channel.setblocking(False)
+        self._loop.add_reader(channel, self._read)
+
+    def send(self, image: bytes, parameters: Parameters) -> bool:
+        """Whether it is alive, and so has the image now."""
+        self._reply = self._loop.create_future()
+        try:
+            self._memory[: len(image)] = image
+            self._channel.send(REQUEST.pack(len(image), parameters.top_k, FUNCTIONS.index(parameters.function)))
+        except (OSError, ValueError):
+            return False
+        return True
+
+    async def reply(self, seconds: float) -> bytes:
+        """Its reply; empty if it died or hangs."""
+        timeout = self._loop.call_later(seconds, self._set_reply, b"")
+        try:
+            return await self._reply
+        finally:
+            timeout.cancel()
+
+    def prediction(self, reply: bytes) -> Prediction:
+        """The prediction in its memory; raises the problem that the reply names instead."""
+        if reply[0] == DONE:
+            length, decode, infer = PREDICTION.unpack(reply[1:])
+            return Prediction(self._memory[:length], decode, infer)
+        text = reply[1:].decode()
+        if reply[0] == BUG:
+            kind, _, place = text.partition(" ")
+            log.error("unforeseen error", extra={"kind": kind, "place": place})
+            raise internal_error()
+        raise PROBLEMS[reply[0] - FIRST_PROBLEM](text)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._channel)
+        self._channel.close()
+        self._memory.close()
+
+    def _read(self) -> None:
+        try:
+            reply = self._channel.recv(MAX_REPLY)
+        except BlockingIOError:
+            return
+        except OSError:
+            reply = b""
+        if not reply:
+            # It is dead; `send` will fail.
+            self._loop.remove_reader(self._channel)
+        self._set_reply(reply)
+
+    def _set_reply(self, reply: bytes) -> None:
+        if not self._reply.done():
+            self._reply.set_result(reply)
+
+
+class Pool:
+    """Predicts in worker processes."""
+
+    def __init__(self, fork_server: ForkServer, workers: int, max_image: int, lost: Callable[[], None]) -> None:
+        """Call it in a running loop once the network is loaded. `lost` is called when no worker can be had any more.
+
+        `max_image` in bytes; raises ArtifactError where the network cannot be loaded.
+        """
+        self._fork_server, self._lost = fork_server, lost
+        self._memory = max(max_image, fork_server.wait_until_loaded())
+        # Of large images, each may have to wait for all others.
+        self._reply_seconds = REPLY_SECONDS + workers * CPU_SECONDS
+        # A stack: what the last worker used is still in the processor's caches.
+        self._idle = [self._new_worker() for _ in range(workers)]
+
+    async def predict(self, image: bytes, parameters: Parameters) -> Prediction:
+        """For as many callers at once as there are workers.
+
+        Raises the image's Problem, which is ImageCorrupt if it kills a worker.
+        """
+        worker = self._idle.pop()
+        try:
+            if not worker.send(image, parameters):
+                # It had died while it was idle, which is not this image's fault.
+                worker = self._replaced(worker)
+                worker.send(image, parameters)
+            if reply := await worker.reply(self._reply_seconds):
+                return worker.prediction(reply)
+            worker = self._replaced(worker)
+            raise ImageCorrupt("The image cannot be decoded.")
+        except asyncio.CancelledError:
+            # The next image would get the reply to this one.
+            worker = self._replaced(worker)
+            raise
+        finally:
+            self._idle.append(worker)
+
+    def close(self) -> None:
+        """End all workers."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _replaced(self, worker: _Worker) -> _Worker:
+        try:
+            new = self._new_worker()
+        except NoWorker as err:
+            self._lost()
+            raise NotReady("The service is restarting.") from err
+        worker.close()
+        return new
+
+    def _new_worker(self) -> _Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        memory = os.memfd_create("image")
+        try:
+            os.ftruncate(memory, self._memory)
+            self._fork_server.fork_worker(theirs, memory)
+        except NoWorker:
+            ours.close()
+            raise
+        else:
+            return _Worker(ours, mmap.mmap(memory, 0))
+        finally:
+            theirs.close()
+            os.close(memory)

@@ -1,0 +1,203 @@
+"""uvicorn's HTTP/1.1 connection with limits: how many there are, how large a head may be, how long one may stall.
+
+Reading and writing HTTP is uvicorn's. What it would answer itself in plain text goes to the application instead, as
+`scope["state"]["problem"]`, so that every response has the same form and is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.http.limits import Limits
+from services.http.problems import (
+    BodyMalformed,
+    ConnectionRefused,
+    HeadersTooLarge,
+    Problem,
+    RequestMalformed,
+    RequestTimeout,
+    UriTooLong,
+)
+
+# At shutdown: for requests that are on their way on connections that were idle.
+GRACE_SECONDS = 1.0
+# Parsed in place of a request that is refused before its head is complete.
+REFUSED = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
+
+
+class Connection(HttpToolsProtocol):
+    """One caller's connection."""
+
+    cycle: Any
+    transport: Any
+
+    def __init__(self, *, limits: Limits, **uvicorn: Any) -> None:
+        super().__init__(**uvicorn)
+        self._limits = limits
+        self._in_head = False
+        self._head_bytes = 0
+        self._since = self.loop.time()
+        self._unsent_since = math.inf
+        self._problem: Problem | None = None
+        self._ended = False
+        self._stopping = False
+
+    @property
+    def responding(self) -> bool:
+        """Whether a request is being received or answered."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def idle(self) -> bool:
+        """Whether the connection is open and nothing of a request is here."""
+        return not (self.responding or self._in_head or self._problem or self.transport.is_closing())
+
+    def gone(self) -> bool:
+        """Whether the caller sends no more; most have left then, a few still read."""
+        return self._ended or bool(self.transport.is_closing())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
+        if len(self.connections) > self._limits.connections and not self._close_the_longest_idle():
+            self._refuse(ConnectionRefused("The service holds as many connections as it can; try again in a moment."))
+
+    def data_received(self, data: bytes) -> None:
+        if self._problem:
+            return
+        # Where a request is being received, the data begins with its body.
+        all_head = self._in_head or not self.responding
+        super().data_received(data)
+        if self._in_head and all_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._limits.head:
+                self._refuse(HeadersTooLarge(f"The head of the request is larger than {self._limits.head:,} bytes."))
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps the connection
+        """True: keep the connection for the response to what was received."""
+        self._ended = True
+        if self.responding and self.cycle.more_body:
+            self._refuse(BodyMalformed("The body ended early."))
+        if self.responding:
+            self.cycle.keep_alive = False
+        return self.responding
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+        self._since = self.loop.time()
+        self.scope["state"] |= {"gone": self.gone, "problem": self._problem}
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self._limits.target:
+            raise UriTooLong("The URL of the request is too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            # A trailer: nobody reads them, and they must not join the headers.
+            return
+        if len(self.headers) >= self._limits.headers or len(name) + len(value) > self._limits.header:
+            raise HeadersTooLarge("The request has too many headers, or one that is too long.")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._in_head = False
+        if self._stopping or self._ended or self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        self._since = self.loop.time()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn's own, while it handles the parser's error."""
+        error = sys.exception()
+        cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+        if isinstance(cause, Problem):
+            self._refuse(cause)
+        elif self._in_head or not self.responding:
+            self._refuse(RequestMalformed("The request breaks the rules of HTTP/1.1."))
+        else:
+            self._refuse(BodyMalformed("The body breaks the rules of chunked transfer coding."))
+
+    def shutdown(self) -> None:
+        """Let requests end; close the connection once it has been idle for GRACE_SECONDS."""
+        self._stopping = True
+        if self.responding:
+            super().shutdown()
+        else:
+            self.loop.call_later(GRACE_SECONDS, super().shutdown)
+
+    def enforce_time_limits(self, now: float) -> None:
+        """Called now and then, with the loop's time."""
+        if self._unsent(now) > self._limits.send_seconds:
+            self.transport.abort()
+        if self._problem or self.transport.is_closing():
+            return
+        quiet = now - self._since
+        if self._in_head and quiet > self._limits.head_seconds:
+            self._refuse(RequestTimeout("The request did not arrive in time."))
+        elif self.idle and quiet > (self._limits.idle_seconds if self.cycle else self._limits.head_seconds):
+            self.transport.close()
+
+    def _unsent(self, now: float) -> float:
+        """For how many seconds the caller has left bytes of a response unread."""
+        unsent = self.transport.get_write_buffer_size() > 0
+        self._unsent_since = min(self._unsent_since, now) if unsent else math.inf
+        return now - self._unsent_since
+
+    def _close_the_longest_idle(self) -> bool:
+        # What a connection sent in its first moments may not have been read yet.
+        settled = self.loop.time() - 0.05
+        idle = [one for one in self.connections if isinstance(one, Connection) and one._since < settled and one.idle]
+        if idle:
+            min(idle, key=lambda one: one._since).transport.abort()
+        return bool(idle)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Respond with `problem` to the request that is arriving, and drop what follows it."""
+        if self._problem:
+            return
+        self._problem = problem
+        if self.responding and not self._in_head:
+            # The application is reading the body: it finds the problem there.
+            self.cycle.scope["state"]["problem"] = problem
+            self.cycle.message_event.set()
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(REFUSED)
+
+
+class _JoinedWrites:
+    """A transport that sends in one packet what is written in one step of the loop.
+
+    uvicorn writes the head and the body of a response separately.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._written:
+            self._loop.call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written.clear()

@@ -1,0 +1,65 @@
+"""A Flask application whose errors leave it as exceptions, for `Application` to respond to."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import NoReturn
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from services.http.metrics import metrics_page
+from services.http.problems import Problem
+
+
+class FlaskProblem(Problem):
+    """One of Werkzeug's HTTP errors."""
+
+    def __init__(self, error: HTTPException) -> None:
+        self.status = HTTPStatus(error.code or 500)  # type: ignore[misc]  # known only now
+        self.code = self.status.name.lower()  # type: ignore[misc]
+        details = {NotFound: "There is nothing at this path.", MethodNotAllowed: "This path does not take this method."}
+        super().__init__(details.get(type(error), self.status.description or self.status.phrase))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            self.headers = ((b"allow", ", ".join(sorted(error.valid_methods)).encode()),)  # type: ignore[misc]
+
+
+def new_flask_app(name: str) -> Flask:
+    """With `/metrics`; other routes are the caller's to add."""
+    app = Flask(name, static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
+    # Flask would redirect `//predict` to a URL made of whatever Host the caller sent.
+    app.url_map.merge_slashes = False
+
+    @app.before_request
+    def _begin() -> Response | None:
+        if request.url_rule is None:
+            return None
+        request.environ["asgi.scope"]["state"]["record"].route = request.url_rule.rule
+        # Werkzeug drops the second slash, and a proxy in front would not.
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise NotFound
+        return _preflight() if request.method == "OPTIONS" else None
+
+    @app.after_request
+    def _end(response: Response) -> Response:
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    @app.errorhandler(HTTPException)
+    def _raise(error: HTTPException) -> NoReturn:
+        raise FlaskProblem(error)
+
+    app.add_url_rule("/metrics", "metrics", metrics_page)
+    return app
+
+
+def _preflight() -> Response:
+    """The response to a browser's CORS preflight; the methods are the route's own."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(request.url_rule.methods or []))  # type: ignore[union-attr]  # asked before
+    response.headers["Access-Control-Allow-Headers"] = "content-type, x-api-key, x-request-id"
+    response.headers["Access-Control-Max-Age"] = "3600"
+    return response

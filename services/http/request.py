@@ -1,0 +1,105 @@
+"""A request as the application sees it: its head checked, its body read within the limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.http.limits import Limits
+from services.http.problems import (
+    BodyTimeout,
+    BodyTooLarge,
+    CallerGone,
+    ConnectionRefused,
+    ExpectationFailed,
+    RequestMalformed,
+    TransferCodingUnsupported,
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = dict[bytes, bytes]
+
+# Sent twice, two readers could each believe another one.
+SINGLE: Final = frozenset({b"host", b"content-type", b"content-length", b"transfer-encoding"})
+COMPRESSIONS: Final = (b"gzip", b"compress", b"deflate")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole request."""
+
+    headers: Headers
+    query: bytes
+    body: bytes
+    # By the loop's clock.
+    arrived: float
+    # Whether the caller has stopped sending; most that have are not there any more.
+    gone: Callable[[], bool]
+
+
+def checked_headers(scope: Scope) -> Headers:
+    """The headers by lower-case name; raises a Problem for a head that the server's parser lets pass and we do not."""
+    headers: Headers = {}
+    for name, value in scope["headers"]:
+        if name in headers and name in SINGLE:
+            raise RequestMalformed("The request has a header twice that may come once.")
+        headers[name] = value
+    version = scope["http_version"]
+    if version not in ("1.0", "1.1") or not scope["path"].startswith("/"):
+        raise RequestMalformed("The request breaks the rules of HTTP/1.1.")
+    if version == "1.1" and b"host" not in headers:
+        raise RequestMalformed("The request names no Host.")
+    if (coding := headers.get(b"transfer-encoding")) is not None:
+        if any(name in coding.lower() for name in COMPRESSIONS):
+            raise TransferCodingUnsupported("The only Transfer-Encoding that is read here is `chunked`.")
+        if version == "1.0" or coding.lower() != b"chunked":
+            raise RequestMalformed("The Transfer-Encoding of the request is invalid.")
+    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise ExpectationFailed("The only Expect that is met here is `100-continue`.")
+    return headers
+
+
+class BodyReader:
+    """Reads bodies. Those that have not arrived completely may have `limits.arriving` bytes together."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._arriving = 0
+
+    async def read(self, scope: Scope, headers: Headers, receive: Receive) -> bytes:
+        """The whole body; raises a Problem where it is too large or malformed, or does not arrive in time."""
+        if int(headers.get(b"content-length", 0)) > self._limits.body:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                while True:
+                    piece, more = await self._next(scope, receive)
+                    if len(body) + len(piece) > self._limits.body:
+                        raise self._too_large()
+                    if not more:
+                        return bytes(body + piece) if body else piece
+                    body += piece
+                    self._arriving += len(piece)
+                    if self._arriving > self._limits.arriving:
+                        raise ConnectionRefused("The service receives as much as it can hold; try again in a moment.")
+        except TimeoutError as err:
+            raise BodyTimeout("The body did not arrive in time.") from err
+        finally:
+            self._arriving -= len(body)
+
+    async def _next(self, scope: Scope, receive: Receive) -> tuple[bytes, bool]:
+        message = await receive()
+        if problem := scope["state"]["problem"]:
+            raise problem
+        if message["type"] == "http.disconnect":
+            raise CallerGone("The caller has gone.")
+        return message["body"], message["more_body"]
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body is larger than {self._limits.body:,} bytes.")

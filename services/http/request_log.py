@@ -1,0 +1,84 @@
+"""What every response has: a request id, headers for browsers, one log line, one count."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.http.metrics import REQUESTS
+from services.http.request import Scope
+
+log = logging.getLogger("services.request")
+
+REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+TRACE: Final = re.compile(rb"[0-9a-f]{32}")
+# Probes come every few seconds and say nothing.
+UNLOGGED: Final = ("/live", "/metrics")
+EXPOSED: Final = b"Server-Timing, X-Request-Id, X-Model, X-Model-Version, Retry-After"
+
+Header = tuple[bytes, bytes]
+
+
+def common_headers(origins: str) -> list[Header]:
+    """The headers of every response; browsers may call from `origins`, `*` or one origin."""
+    headers = [
+        (b"x-content-type-options", b"nosniff"),
+        (b"access-control-allow-origin", origins.encode()),
+        (b"access-control-expose-headers", EXPOSED),
+    ]
+    return headers if origins == "*" else [*headers, (b"vary", b"Origin")]
+
+
+@dataclass
+class RequestRecord:
+    """One request, for the log."""
+
+    method: str
+    request_id: str
+    trace: str
+    started: float
+    # As declared, so that no path of a caller's is logged.
+    route: str = "unknown"
+    status: int = 0
+    code: str = ""
+    timing: str = ""
+
+    @classmethod
+    def begin(cls, scope: Scope) -> RequestRecord:
+        """A caller's own X-Request-Id is kept where it is harmless."""
+        request_id = trace = b""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                request_id = value
+            elif name in (b"x-cloud-trace-context", b"traceparent"):
+                trace = trace or value
+        found = TRACE.search(trace)
+        return cls(
+            scope["method"],
+            # Not a secret, so `random` is fine; `os.urandom` would release the GIL.
+            request_id.decode() if REQUEST_ID.fullmatch(request_id) else f"{random.getrandbits(128):032x}",
+            found[0].decode() if found else "",
+            time.perf_counter(),
+        )
+
+    def end(self) -> None:
+        """Count the response and log it."""
+        REQUESTS.labels(self.route, str(self.status)).inc()
+        if self.route in UNLOGGED and self.status < 400:
+            return
+        fields: dict[str, Any] = {
+            "request_id": self.request_id,
+            "status": self.status,
+            "milliseconds": round((time.perf_counter() - self.started) * 1000, 2),
+        }
+        if self.code:
+            fields["code"] = self.code
+        if self.timing:
+            fields["timing"] = self.timing
+        if self.trace:
+            fields["logging.googleapis.com/trace"] = self.trace
+        log.info("%s %s %s", self.method, self.route, self.status, extra=fields)

@@ -1,0 +1,110 @@
+"""uvicorn around an ASGI application: one process, one loop, and a stop that answers what was accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+from services.environment import SettingsError
+from services.http.application import Application
+from services.http.connection import Connection
+from services.http.limits import Limits
+from services.logs import logging_to_stdout
+
+# File descriptors left to everything but connections.
+SPARE_FILES: Final = 16
+# Cloud Run kills a container 10 s after SIGTERM.
+DRAIN_SECONDS: Final = 6.5
+LIMITS_EVERY_SECONDS: Final = 0.25
+
+
+class PortTaken(SettingsError):
+    """Nothing can listen at that address; the message says which and why."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens; raises PortTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as err:
+        raise PortTaken(f"PORT: cannot listen on {host}:{port}: {os.strerror(err.errno or 0)}") from err
+
+
+class Server(uvicorn.Server):
+    """Enforces the connections' time limits, and after DRAIN_SECONDS of a stop cancels what is not answered."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._enforce_time_limits()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._cancel_tasks)
+        await super().shutdown(sockets)
+
+    def _cancel_tasks(self) -> None:
+        for task in self.server_state.tasks:
+            task.cancel()
+
+    def _enforce_time_limits(self) -> None:
+        loop = asyncio.get_running_loop()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.enforce_time_limits(loop.time())
+        loop.call_later(LIMITS_EVERY_SECONDS, self._enforce_time_limits)
+
+
+async def serve(app: Application, listener: socket.socket, limits: Limits) -> None:
+    """Serve until SIGTERM or SIGINT; it ends the process with code 0."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        app,
+        http=partial(Connection, limits=_affordable(limits)),  # type: ignore[arg-type]  # a factory is what is needed
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        # Nothing here depends on who a caller says it is.
+        proxy_headers=False,
+        server_header=False,
+        headers=[("server", "guichet")],
+        timeout_keep_alive=int(limits.idle_seconds),
+        timeout_graceful_shutdown=int(DRAIN_SECONDS) + 2,
+    )
+    # uvicorn raises the signal that stopped it again; that is how this process should end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    # The collector would look at every module's objects again and again, and copy the pages they share with workers.
+    gc.collect()
+    gc.freeze()
+    with logging_to_stdout():
+        await Server(config).serve(sockets=[listener])
+
+
+def run(main: Any) -> None:
+    """Run the coroutine `main` on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def _affordable(limits: Limits) -> Limits:
+    """No more connections than there are file descriptors."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most == resource.RLIM_INFINITY:
+        return limits
+    free = most - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES
+    return dataclasses.replace(limits, connections=min(limits.connections, max(8, free)))

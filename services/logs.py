@@ -1,0 +1,136 @@
+"""Logs as Cloud Logging reads them: one JSON object per line on standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Final
+
+from pythonjsonlogger.json import JsonFormatter
+
+# What others log may hold what a caller sent: addresses, headers, names. Of them, only the place is logged.
+OURS: Final = ("services.", "start")
+# Lines up to this length are written to a pipe in one piece, so that lines of several processes never mix.
+MAX_LINE: Final = 4096
+MAX_WAITING: Final = 10_000
+BATCH_SECONDS: Final = 0.02
+FLUSH_SECONDS: Final = 0.5
+FIELDS: Final = {"levelname": "severity", "name": "logger"}
+
+
+class Redaction(logging.Filter):
+    """Removes the text of exceptions, and of messages that are not ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True: every record is logged."""
+        if not record.name.startswith(OURS):
+            record.msg, record.args = f"{record.module}:{record.lineno}", None
+        if record.exc_info and record.exc_info[0]:
+            record.kind = record.exc_info[0].__name__
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+class LineFormatter(JsonFormatter):
+    """severity, time, message, logger and what else the record has; at most MAX_LINE bytes."""
+
+    def __init__(self) -> None:
+        super().__init__([*FIELDS, "message"], rename_fields=FIELDS, timestamp="time")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line = super().format(record)
+        if len(line) < MAX_LINE:
+            return line
+        short = f"{record.getMessage()[:500]} …"
+        return super().format(logging.LogRecord(record.name, record.levelno, "", 0, short, None, None))
+
+
+class DroppingQueueHandler(QueueHandler):
+    """Never waits: where the writing thread is stuck (a reader that does not read), records are dropped."""
+
+    queue: SimpleQueue[logging.LogRecord]
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """As it is; it never leaves the process."""
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Called by the base class."""
+        if self.queue.qsize() < MAX_WAITING:
+            self.queue.put_nowait(record)
+
+
+class BatchingQueueListener(QueueListener):
+    """Writes what has gathered every BATCH_SECONDS: to wake this thread for each line would hold up requests."""
+
+    queue: SimpleQueue[logging.LogRecord]
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """Called by the base class."""
+        if self.queue.empty():
+            time.sleep(BATCH_SECONDS)
+        return super().dequeue(block)
+
+
+@contextlib.contextmanager
+def logging_to_stdout() -> Iterator[None]:
+    """Send every logger's INFO and above to standard output."""
+    output = logging.StreamHandler(sys.stdout)
+    output.setFormatter(LineFormatter())
+    waiting: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    handler = DroppingQueueHandler(waiting)
+    handler.addFilter(Redaction())
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    # Not in our lines, and not free.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda error: _log_uncaught(error.exc_type, error.exc_value, error.exc_traceback)
+    listener = BatchingQueueListener(waiting, output)
+    listener.start()
+    try:
+        yield
+    finally:
+        # Write what is queued, unless nobody reads it.
+        stopping = threading.Thread(target=listener.stop, daemon=True)
+        stopping.start()
+        stopping.join(FLUSH_SECONDS)
+        if stopping.is_alive():
+            # The interpreter would wait for the writing thread when it exits.
+            os._exit(0)
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that are closed as /dev/null: no socket may get their numbers."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(file)
+
+
+def log_fatal(message: str) -> None:
+    """One line, straight to standard output, for a process that will not start."""
+    output = logging.StreamHandler(sys.stdout)
+    output.setFormatter(LineFormatter())
+    output.emit(logging.LogRecord("start", logging.CRITICAL, "", 0, "%s", (message,), None))
+
+
+def place_of(where: TracebackType | None) -> str:
+    """`module:line` of where an exception was raised."""
+    while where and where.tb_next:
+        where = where.tb_next
+    return f"{where.tb_frame.f_globals.get('__name__')}:{where.tb_lineno}" if where else "?"
+
+
+def _log_uncaught(kind: type[BaseException], _error: BaseException | None, where: TracebackType | None) -> None:
+    extra = {"kind": kind.__name__, "place": place_of(where)}
+    logging.getLogger(__name__).critical("uncaught error", extra=extra)

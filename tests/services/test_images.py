@@ -1,0 +1,288 @@
+"""Hostile pictures over HTTP, sent to the real service: what each is answered, and what it costs.
+
+Cases 21 to 33, 54 and 64 of the hostile inputs; test_pixels has the same of the decoder alone, and
+`python -m benchmarks.pictures` sends Pillow's own collection too.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from benchmarks.processes import pss
+from services.catalog import load_catalog
+from tests.running import Photo, Service, StartService, wait_for
+from tests.services.images import (
+    Picture,
+    encoded,
+    gradient,
+    hostile_pictures,
+    largest_pictures,
+    mutations,
+    sixteen_bit_png,
+)
+from tests.services.measure_cost import Cost, weighed
+from tests.services.raw_http import Reference, require_discretion, require_log_lines
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what processes cost from Linux's /proc")
+
+MIB = 2**20
+CPU_SECONDS = 2.0
+GROWTH = 300 * MIB
+# For those that are refused by their header.
+UNREAD_GROWTH = 20 * MIB
+SCANS_SECONDS = 0.1
+BOMB_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def service(lite0: Service) -> Iterator[Service]:
+    """The real service, whose log is discreet in the end."""
+    yield lite0
+    require_log_lines(lite0)
+
+
+@pytest.fixture(scope="module")
+def reference(service: Service, photos: list[Photo]) -> Reference:
+    """A good photo, whose answer is known."""
+    return Reference(service, photos[0].data)
+
+
+def post(service: Service, data: bytes, content_type: str = "image/jpeg") -> requests.Response:
+    return requests.post(f"{service.url}/predict", data=data, headers={"Content-Type": content_type}, timeout=30)
+
+
+def sent(service: Service, data: bytes) -> tuple[requests.Response, Cost]:
+    return weighed(service.process.pid, lambda: post(service, data))
+
+
+def predictions(service: Service, data: bytes) -> dict[str, float]:
+    """All labels with their scores."""
+    document = {"inputs": base64.b64encode(data).decode(), "parameters": {"top_k": 1000}}
+    answer = requests.post(f"{service.url}/predict", json=document, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return {one["label"]: one["score"] for one in answer.json()}
+
+
+def require_same(found: dict[str, float], expected: dict[str, float], within: float) -> None:
+    assert max(found, key=lambda label: found[label]) == max(expected, key=lambda label: expected[label])
+    assert max(abs(found[label] - expected[label]) for label in expected) <= within
+
+
+@pytest.mark.parametrize("picture", hostile_pictures(), ids=str)
+def test_a_hostile_picture_has_its_answer_costs_little_and_harms_nobody(
+    service: Service, reference: Reference, picture: Picture
+) -> None:
+    answer, cost = sent(service, picture.made())
+    code = "" if answer.status_code == 200 else answer.json()["code"]
+    assert (answer.status_code, code) == (picture.status, picture.code), answer.text
+    require_discretion(answer.content, str(answer.headers))
+    assert not cost.killed
+    assert cost.seconds <= {26: SCANS_SECONDS, 27: BOMB_SECONDS}.get(picture.case, CPU_SECONDS)
+    assert cost.growth <= (UNREAD_GROWTH if picture.case in (24, 26) else GROWTH)
+    reference.require_unharmed()
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 85},
+    "PNG": {},
+    "GIF": {},
+    "BMP": {},
+    "WEBP": {"quality": 80},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_changed_by_chance_are_answered_or_refused_and_harm_nobody(
+    service: Service, reference: Reference, kind: str
+) -> None:
+    data = encoded(gradient(120, 90), kind, **KINDS[kind])
+    answers = {
+        (answer.status_code, code_of(answer)) for answer in map_post(service, mutations(data, 80, seed=len(data)))
+    }
+    refusals = {"image_unsupported", "image_corrupt", "image_too_many_pixels", "image_too_complex"}
+    assert answers <= {(200, "")} | {(415 if code == "image_unsupported" else 422, code) for code in refusals}
+    assert (200, "") in answers
+    reference.require_unharmed()
+
+
+def map_post(service: Service, bodies: Iterator[bytes]) -> list[requests.Response]:
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(lambda body: post(service, body), bodies))
+
+
+def code_of(answer: requests.Response) -> str:
+    return "" if answer.status_code == 200 else str(answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "claimed"),
+    [("PNG", "image/jpeg"), ("PNG", "image/gif"), ("JPEG", "image/svg+xml"), ("JPEG", "application/octet-stream")],
+)
+def test_what_a_picture_is_follows_from_its_bytes(
+    service: Service, photos: list[Photo], kind: str, claimed: str
+) -> None:
+    with Image.open(photos[0].path) as photo:
+        data = encoded(photo.convert("RGB"), kind)
+    honest = post(service, data, f"image/{kind.lower()}")
+    assert honest.status_code == 200
+    assert post(service, data, claimed).json() == honest.json()
+    named = requests.post(f"{service.url}/predict", files={"image": ("x.txt", data, claimed)}, timeout=10)
+    assert named.json() == honest.json()
+
+
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_a_photo_stored_in_any_orientation_is_answered_as_the_upright_one(
+    service: Service, photos: list[Photo], kind: str
+) -> None:
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(kind, {})
+    with Image.open(photos[0].path) as photo:
+        # Whole blocks of JPEG on every side, so that turning the picture turns what is stored.
+        upright = photo.convert("RGB").crop((0, 0, photo.width // 16 * 16, photo.height // 16 * 16))
+    expected = predictions(service, encoded(upright, kind, **options))
+    for orientation in range(10):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        turned = upright.transpose(STORED[orientation]) if orientation in STORED else upright
+        data = encoded(turned, kind, exif=exif, **options)
+        require_same(predictions(service, data), expected, within=1e-3 if kind != "JPEG" else 5e-3)
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    """The reference: in floating point, pixel by pixel."""
+    layer = np.asarray(image.convert("RGBA"), np.float64)
+    alpha = layer[..., 3:] / 255
+    return Image.fromarray((layer[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8))
+
+
+def seen_through(photo: Image.Image) -> Image.Image:
+    found = photo.convert("RGBA")
+    found.putalpha(Image.linear_gradient("L").resize(photo.size))
+    return found
+
+
+def grey_of(photo: Image.Image) -> Image.Image:
+    return photo.convert("L").convert("RGB")
+
+
+MODES: dict[str, tuple[Callable[[Image.Image], bytes], Callable[[Image.Image], Image.Image]]] = {
+    "cmyk": (lambda p: encoded(p.convert("CMYK"), "JPEG", quality=100, subsampling=0), lambda p: p),
+    "bilevel": (lambda p: encoded(p.convert("1"), "PNG"), lambda p: p.convert("1").convert("RGB")),
+    "grey": (lambda p: encoded(p.convert("L"), "PNG"), grey_of),
+    "grey-jpeg": (lambda p: encoded(p.convert("L"), "JPEG", quality=100), grey_of),
+    "grey-with-alpha": (
+        lambda p: encoded(seen_through(p).convert("LA"), "PNG"),
+        lambda p: over_white(seen_through(p).convert("LA")),
+    ),
+    "palette": (lambda p: encoded(p.quantize(200), "PNG"), lambda p: p.quantize(200).convert("RGB")),
+    "palette-with-transparency": (
+        lambda p: encoded(p.quantize(200), "PNG", transparency=bytes(range(200))),
+        lambda p: over_white(Image.open(io.BytesIO(encoded(p.quantize(200), "PNG", transparency=bytes(range(200)))))),
+    ),
+    "alpha": (lambda p: encoded(seen_through(p), "PNG"), lambda p: over_white(seen_through(p))),
+    "alpha-webp": (
+        lambda p: encoded(seen_through(p), "WEBP", lossless=True, exact=True),
+        lambda p: over_white(seen_through(p)),
+    ),
+    "transparent": (
+        lambda p: encoded(Image.new("RGBA", p.size, (10, 20, 30, 0)), "PNG"),
+        lambda p: Image.new("RGB", p.size, "white"),
+    ),
+    "sixteen-bit-grey": (
+        lambda p: encoded(Image.fromarray(np.asarray(p.convert("L")).astype(np.uint16) * 257), "PNG"),
+        grey_of,
+    ),
+    "sixteen-bit-rgb": (lambda p: sixteen_bit_png(np.asarray(p.convert("RGB")).astype(np.uint16) * 257), lambda p: p),
+    "bmp": (lambda p: encoded(p, "BMP"), lambda p: p),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_colour_mode_scores_as_its_reference_in_rgb(service: Service, photos: list[Photo], mode: str) -> None:
+    stored, plain = MODES[mode]
+    with Image.open(photos[0].path) as opened:
+        photo = opened.convert("RGB")
+    expected = predictions(service, encoded(plain(photo).convert("RGB"), "PNG"))
+    require_same(predictions(service, stored(photo)), expected, within=0.05 if mode in ("cmyk", "grey-jpeg") else 0.01)
+
+
+def test_a_picture_that_kills_the_decoder_costs_that_request_alone(
+    start_service: StartService, photos: list[Photo]
+) -> None:
+    """It is told as a damaged picture, on a connection that lives on: no proxy in front would send it again."""
+    service = start_service("tests.services.corrupt_decoder", MODEL_NAME="efficientnet-lite0")
+    reference = Reference(service, photos[0].data)
+    before = {child.pid for child in psutil.Process(service.process.pid).children(recursive=True)}
+    with requests.Session() as session, ThreadPoolExecutor(3) as pool:
+        good = [pool.submit(post, service, photos[0].data) for _ in range(20)]
+        for _ in range(3):
+            answer = session.post(f"{service.url}/predict", data=b"segfault", timeout=10)
+            assert (answer.status_code, answer.json()["code"]) == (422, "image_corrupt")
+            assert answer.headers.get("Connection", "keep-alive") != "close"
+        assert {each.result().status_code for each in good} == {200}
+    reference.require_unharmed()
+
+    def family() -> set[int]:
+        return {child.pid for child in psutil.Process(service.process.pid).children(recursive=True)}
+
+    wait_for(lambda: len(family()) == len(before), 5, "the dead decoders to be gone")
+    assert 1 <= len(before - family()) <= 3
+    wait_for(lambda: service.log.read_text().count("POST /predict 422") == 3, 5, "the last line of the log")
+    lines = require_log_lines(service)
+    assert not [line for line in lines if line["severity"] in ("ERROR", "CRITICAL")]
+
+
+def test_eight_of_the_largest_pictures_at_once_fit_in_the_memory_of_an_instance(start_service: StartService) -> None:
+    """On as many processors as the catalog gives it; the most memory at once, what processes share counted once."""
+    model = load_catalog()["efficientnet-lite0"]
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(mine)[: model.cpu]))
+    try:
+        service = start_service(**model.environment)
+    finally:
+        os.sched_setaffinity(0, mine)
+    family = [psutil.Process(service.process.pid), *psutil.Process(service.process.pid).children(recursive=True)]
+    peaks, over = [0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            peaks.append(sum(pss(process.pid) for process in family))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        with ThreadPoolExecutor(model.concurrency) as pool:
+            for picture in largest_pictures()[:2]:
+                data = picture.made()
+                answers = list(pool.map(lambda body: post(service, body), [data] * model.concurrency))
+                assert {answer.status_code for answer in answers} == {picture.status}, picture
+    finally:
+        over.set()
+        looking.join()
+    assert max(peaks) < int(model.memory.removesuffix("Mi")) * MIB
+    assert all(process.is_running() for process in family)
+    assert json.loads(requests.get(f"{service.url}/ready", timeout=5).text)["status"] == "ready"

@@ -1,0 +1,338 @@
+"""What a caller may send, and the code that everything else is answered with.
+
+Cases 20 and 43 to 46 of the hostile inputs.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.classifier.problems import ImageUnsupported
+from services.classifier.request_body import Parameters, PredictRequest, predict_request, refuse_media_type
+from services.http.problems import Problem
+
+IMAGE = b"\x89PNG\r\n\x1a\n an image"
+BASE64 = base64.b64encode(IMAGE).decode()
+JSON = "application/json"
+LABELS = 1000
+FORM = 'multipart/form-data; boundary="b"'
+PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n'
+
+
+def asked(
+    content_type: str = "", body: bytes = b"", query: dict[str, Any] | None = None, labels: int = LABELS
+) -> PredictRequest:
+    lists = {name: value if isinstance(value, list) else [value] for name, value in (query or {}).items()}
+    pairs = [(name, value) for name, values in lists.items() for value in values]
+    return predict_request(content_type, body, pairs, labels)
+
+
+def asked_json(document: Any, query: dict[str, Any] | None = None) -> PredictRequest:
+    return asked(JSON, json.dumps(document).encode(), query)
+
+
+def refused(content_type: str = "", body: bytes = b"", query: dict[str, Any] | None = None) -> str:
+    with pytest.raises(Problem) as raised:
+        asked(content_type, body, query)
+    assert 400 <= raised.value.status < 500
+    return raised.value.code
+
+
+def part(content: bytes = IMAGE, head: bytes = PART) -> bytes:
+    return head + b"\r\n" + content + b"\r\n"
+
+
+END = b"--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "image/jpeg",
+        "image/gif",
+        "application/octet-stream",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "nonsense",
+    ],
+)
+def test_a_body_that_claims_to_be_no_form_and_no_json_is_the_image(content_type: str) -> None:
+    assert asked(content_type, IMAGE) == PredictRequest(Parameters(5), image=IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "code"),
+    [
+        ("", "image_unsupported"),
+        ("image/svg+xml", "image_unsupported"),
+        ("application/octet-stream", "image_unsupported"),
+        ("text/plain", "media_type_unsupported"),
+        ("text/html; charset=utf-8", "media_type_unsupported"),
+        ("application/x-www-form-urlencoded", "media_type_unsupported"),
+        ("application/xml", "media_type_unsupported"),
+    ],
+)
+def test_a_body_that_is_no_image_is_blamed_on_its_type_where_that_promised_none(content_type: str, code: str) -> None:
+    with pytest.raises(Problem) as raised:
+        refuse_media_type(content_type, ImageUnsupported("The body is not an image."))
+    assert (raised.value.status, raised.value.code) == (415, code)
+
+
+@pytest.mark.parametrize(
+    "content_type", [JSON, "application/json; charset=utf-8", "application/vnd.x+json", "APPLICATION/JSON"]
+)
+def test_json_has_the_image_or_its_address(content_type: str) -> None:
+    body = json.dumps({"inputs": BASE64}).encode()
+    assert asked(content_type, body) == PredictRequest(Parameters(5), image=IMAGE)
+    body = json.dumps({"url": "http://a.example/", "parameters": {"top_k": 2, "function_to_apply": "sigmoid"}}).encode()
+    assert asked(content_type, body) == PredictRequest(Parameters(2, "sigmoid"), url="http://a.example/")
+
+
+def test_json_is_utf8() -> None:
+    assert (
+        refused("application/json; charset=utf-16", json.dumps({"inputs": ""}).encode("utf-16"))
+        == "media_type_unsupported"
+    )
+    assert refused(JSON, json.dumps({"inputs": ""}).encode("utf-16")) == "json_invalid"
+
+
+BAD_JSON = {
+    "nothing": b"",
+    "empty-object": b"{}",
+    "list": b"[]",
+    "null": b"null",
+    "number": b"5",
+    "text": b'"x"',
+    "nan": b'{"inputs": NaN}',
+    "infinity": b'{"inputs": -Infinity}',
+    "key-twice": b'{"parameters": {}, "parameters": {}, "inputs": ""}',
+    "key-twice-within": b'{"inputs": "", "parameters": {"top_k": 1, "top_k": 2}}',
+    "100000-brackets": b"[" * 100_000,
+    "100000-objects": b'{"a":' * 100_000,
+    "5000-digits": b'{"inputs": ' + b"1" * 5000 + b"}",
+    "bad-utf8": b'{"inputs": "\xff"}',
+    "overlong-utf8": b'{"inputs": "\xc0\xaf"}',
+    "byte-order-mark": b'\xef\xbb\xbf{"inputs": ""}',
+    "half-a-character": b'{"url": "http://a.example/\\ud800"}',
+    "half-a-character-in-a-key": b'{"\\udfff": 1, "inputs": ""}',
+    "unknown-key": b'{"inputs": "", "admin": true}',
+    "trailing-comma": b'{"inputs": "",}',
+    "single-quotes": b"{'inputs': ''}",
+    "comment": b'{"inputs": ""} // x',
+    "two-documents": b'{"inputs": ""}{"inputs": ""}',
+    "control-character": b'{"inputs": "\x01"}',
+    "nul": b'{"inputs": ""}\x00',
+    "inputs-null": b'{"inputs": null}',
+    "inputs-list": b'{"inputs": ["AAAA"]}',
+    "inputs-object": b'{"inputs": {"$ref": "#"}}',
+    "inputs-not-base64": b'{"inputs": "!!!!"}',
+    "inputs-with-spaces": b'{"inputs": "AA AA"}',
+    "inputs-of-half-a-group": b'{"inputs": "AAA"}',
+    "inputs-url-safe": b'{"inputs": "_-__"}',
+    "inputs-data-url": b'{"inputs": "data:image/png;base64,AAAA"}',
+    "inputs-beyond-ascii": '{"inputs": "ÄÄÄÄ"}'.encode(),
+}
+
+
+@pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
+def test_json_that_cannot_be_understood_is_refused(body: bytes) -> None:
+    began = time.monotonic()
+    assert refused(JSON, body) == "json_invalid"
+    assert time.monotonic() - began < 1
+
+
+AMBIGUOUS = {
+    "both": (JSON, b'{"url": "http://a.example/", "inputs": ""}', {}),
+    "neither": (JSON, b'{"parameters": {"top_k": 1}}', {}),
+    "url-twice": (JSON, b'{"url": "http://a.example/", "url": "http://b.example/"}', {}),
+    "inputs-twice": (JSON, b'{"inputs": "", "inputs": ""}', {}),
+    "url-in-query-and-body": (JSON, b'{"url": "http://a.example/"}', {"url": "http://b.example/"}),
+    "url-in-query": ("image/png", IMAGE, {"url": "http://b.example/"}),
+    "image-in-query": ("image/png", IMAGE, {"image": "a"}),
+    "empty-form": (FORM, END, {}),
+    "two-images": (FORM, part() + part() + END, {}),
+    "image-and-url": (FORM, part() + part(b"http://a.example/", PART.replace(b"image", b"url")) + END, {}),
+    "url-alone-in-a-form": (FORM, part(b"http://a.example/", PART.replace(b"image", b"url")) + END, {}),
+}
+
+
+@pytest.mark.parametrize(("content_type", "body", "query"), AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_the_image_comes_from_one_place(content_type: str, body: bytes, query: dict[str, Any]) -> None:
+    assert refused(content_type, body, query) == "input_ambiguous"
+
+
+@pytest.mark.parametrize("value", [None, 5, True, [], {}, {"$ref": "#"}, ""])
+def test_an_address_that_is_no_text_is_an_empty_one(value: Any) -> None:
+    assert asked_json({"url": value}).url == ""
+
+
+@pytest.mark.parametrize(
+    ("sent", "top_k"),
+    [({}, 5), ({"top_k": "1"}, 1), ({"top_k": "1000"}, 1000), ({"key": "k"}, 5), ({"top_k": "3", "api_key": "k"}, 3)],
+)
+def test_the_query_says_how_many_labels_are_wanted(sent: dict[str, str], top_k: int) -> None:
+    assert asked("image/png", IMAGE, sent).parameters == Parameters(top_k)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *(
+            {"top_k": value}
+            for value in ("0", "-1", "1.5", "", " 5", "+5", "1e2", "٥", "0x5", "1001", "9" * 5000, "five")
+        ),
+        {"top_k": ["1", "2"]},
+        {"topk": "5"},
+        {"function_to_apply": "softmax"},
+        {"__class__": "x"},
+    ],
+    ids=str,
+)
+def test_a_query_that_cannot_be_followed_names_what_is_wrong(sent: dict[str, Any]) -> None:
+    with pytest.raises(Problem) as raised:
+        asked("image/png", IMAGE, sent)
+    assert raised.value.code == "parameter_invalid"
+    assert raised.value.detail in {
+        "`top_k` should be one whole number from 1 to 1000.",
+        f"The query has `{next(iter(sent))}`; it may have `top_k`.",
+    }
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "5", 1e9, True, False, [], {}, 1001, 10**30])
+def test_a_top_k_in_json_that_cannot_be_followed_names_field_and_range(value: Any) -> None:
+    with pytest.raises(Problem) as raised:
+        asked_json({"inputs": BASE64, "parameters": {"top_k": value}})
+    assert (raised.value.status, raised.value.code) == (400, "parameter_invalid")
+    assert raised.value.detail == "`top_k` should be one whole number from 1 to 1000."
+
+
+@pytest.mark.parametrize("value", ["", "Softmax", "softmax ", 0, False, [], {}, ["softmax"], {"a": 1}])
+def test_a_function_that_is_none_of_the_three_is_refused(value: Any) -> None:
+    with pytest.raises(Problem) as raised:
+        asked_json({"inputs": BASE64, "parameters": {"function_to_apply": value}})
+    assert raised.value.code == "parameter_invalid"
+    assert raised.value.detail == "`function_to_apply` should be one of softmax, sigmoid, none."
+
+
+@pytest.mark.parametrize("parameters", [5, "x", [], True, {"top_n": 1}, {"": 1}, {"<script>": 1}])
+def test_parameters_that_are_none_are_refused(parameters: Any) -> None:
+    with pytest.raises(Problem) as raised:
+        asked_json({"inputs": BASE64, "parameters": parameters})
+    assert raised.value.code == "parameter_invalid"
+    assert "<" not in raised.value.detail
+
+
+@pytest.mark.parametrize("parameters", [None, {}, {"top_k": None}, {"function_to_apply": None}])
+def test_parameters_that_say_nothing_leave_the_defaults(parameters: Any) -> None:
+    assert asked_json({"inputs": BASE64, "parameters": parameters}).parameters == Parameters(5)
+
+
+def test_the_body_has_the_last_word_on_parameters() -> None:
+    assert asked_json({"inputs": BASE64, "parameters": {"top_k": 2}}, {"top_k": "3"}).parameters.top_k == 2
+    assert asked_json({"inputs": BASE64}, {"top_k": "3"}).parameters.top_k == 3
+
+
+def test_a_model_with_few_labels_gives_them_all() -> None:
+    assert asked("", IMAGE, labels=3).parameters.top_k == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(part() + END, id="plain"),
+        pytest.param(b"preamble\r\n" + part() + END + b"epilogue", id="around-it"),
+        pytest.param(part(head=PART.replace(b"a.png", b"../../etc/passwd")) + END, id="path-as-file-name"),
+        pytest.param(part(head=PART.replace(b"a.png", b"C:\\\\a\\\\b.exe")) + END, id="windows-path"),
+        pytest.param(part(head=PART.replace(b'; filename="a.png"', b"")) + END, id="no-file-name"),
+        pytest.param(part(head=PART.replace(b"a.png", b"")) + END, id="empty-file-name"),
+        pytest.param(part(head=PART + b"Content-Type: text/html\r\n") + END, id="type-of-the-part"),
+        pytest.param(part(head=PART + b"Content-Transfer-Encoding: binary\r\n") + END, id="binary"),
+    ],
+)
+def test_a_form_has_the_image_in_a_part_of_that_name(body: bytes) -> None:
+    assert asked(FORM, body).image == IMAGE
+
+
+def test_a_part_is_taken_whole_whatever_is_in_it() -> None:
+    content = IMAGE + b"\r\n--bb\r\n--\r\n\r\n--" + bytes(range(256)) * 10 + b"\r"
+    assert asked(FORM, part(content) + END).image == content
+
+
+BAD_FORMS = {
+    "nothing": b"",
+    "no-end": part(),
+    "half-an-end": part() + b"--b-",
+    "another-boundary": part().replace(b"--b", b"--c") + b"--c--",
+    "wrong-name": part(head=PART.replace(b'"image"', b'"file"')) + END,
+    "no-name": part(head=b"--b\r\nContent-Disposition: form-data\r\n") + END,
+    "no-disposition": part(head=b"--b\r\nContent-Type: image/png\r\n") + END,
+    "empty-file": part(b"", PART.replace(b"a.png", b"")) + END,
+    "image-and-another": part() + part(head=PART.replace(b'"image"', b'"other"')) + END,
+    "1000-parts": part() * 1000 + END,
+    "header-of-100-kB": part(head=PART + b"X: " + b"a" * 100_000 + b"\r\n") + END,
+    "header-without-end": PART + b"X: " + b"a" * 100_000,
+    "base64": part(head=PART + b"Content-Transfer-Encoding: base64\r\n") + END,
+    "quoted-printable": part(head=PART + b"Content-Transfer-Encoding: Quoted-Printable\r\n") + END,
+    "nested": part(b"--c\r\n\r\nx\r\n--c--", PART + b"Content-Type: multipart/mixed; boundary=c\r\n") + END,
+    "not-utf8": part(head=PART.replace(b"image", b"\xff\xfe")) + END,
+}
+
+
+@pytest.mark.parametrize("body", BAD_FORMS.values(), ids=BAD_FORMS)
+def test_a_form_that_cannot_be_understood_is_refused(body: bytes) -> None:
+    assert refused(FORM, body) == "multipart_invalid"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=", 'multipart/form-data; boundary=""']
+)
+def test_a_form_needs_a_boundary(content_type: str) -> None:
+    assert refused(content_type, part() + END) == "media_type_unsupported"
+
+
+@pytest.mark.parametrize("filler", [b"\r", b"\n", b"\r\n", b"\r\n--", b"\r\n--b", b"--b\r\n", b"-"], ids=repr)
+def test_no_filling_makes_a_form_slow_to_read(filler: bytes) -> None:
+    body = part((filler * (4 << 20))[: 4 << 20])
+    # Of this thread alone: what tests before it have started may still run in others.
+    began = time.thread_time()
+    assert refused(FORM, body) == "multipart_invalid"
+    assert time.thread_time() - began < 1
+
+
+json_keys = st.sampled_from(["url", "inputs", "parameters", "top_k", "function_to_apply"]) | st.text(max_size=4)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=8) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(json_keys, inner, max_size=4),
+)
+bodies = (
+    st.binary(max_size=200)
+    | json_values.map(lambda value: json.dumps(value).encode())
+    | st.lists(st.sampled_from([PART, b"\r\n", IMAGE, END, b"--b", b"X: y\r\n"]), max_size=8).map(b"".join)
+)
+
+
+@given(
+    st.sampled_from([JSON, FORM, "multipart/form-data; boundary=\xff", "image/png", "text/plain", "multipart/mixed"]),
+    bodies,
+    st.dictionaries(st.sampled_from(["top_k", "url", "key", "x"]), st.text(max_size=5), max_size=2),
+)
+def test_no_request_whatever_is_anything_but_a_question_or_the_callers_fault(
+    content_type: str, body: bytes, query: dict[str, str]
+) -> None:
+    try:
+        found = asked(content_type, body, query)
+    except Problem as problem:
+        status = problem.status
+    else:
+        status = 200
+        assert (found.image is None) != (found.url is None)
+        assert 1 <= found.parameters.top_k <= LABELS
+    assert status < 500

@@ -1,0 +1,247 @@
+"""The service over HTTP: paths, methods, bodies and their bounds, and what its errors look like.
+
+Cases 37 to 39, 42 to 46 and 68 of the hostile inputs; cases 43 to 46 are told apart in test_inputs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+
+import pytest
+import requests
+
+from tests.running import Photo, Service, StartService
+from tests.services.raw_http import (
+    Reference,
+    connection,
+    head,
+    received_until_close,
+    replies,
+    require_discretion,
+    require_log_lines,
+    talk,
+)
+
+CAP = 10 * 2**20
+PREDICT = ("POST", "/predict")
+
+
+@pytest.fixture(scope="module")
+def small(start_service: StartService) -> Service:
+    """A service that takes bodies of 1,000 bytes at most."""
+    return start_service(MODEL_NAME="efficientnet-lite0", GUICHET_MAX_BODY="1000")
+
+
+def chunks(*sizes: int) -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in (*sizes, 0))
+
+
+def test_a_problem_has_the_fields_that_are_promised(lite0: Service) -> None:
+    answer = requests.get(f"{lite0.url}/nothing", headers={"X-Request-Id": "abc.1"}, timeout=5)
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:guichet:problem:not_found",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is nothing at this path.",
+        "instance": "urn:guichet:request:abc.1",
+        "code": "not_found",
+        "request_id": "abc.1",
+        "error": "There is nothing at this path.",
+    }
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "a b", "a" * 65, "<script>", "a\u00e9"], ids=["none", "space", "long", "tag", "é"]
+)
+def test_a_request_id_that_could_do_harm_is_replaced(lite0: Service, sent: str) -> None:
+    headers = {"x_request_id": sent} if sent else {}
+    (reply,) = talk(lite0, head("GET", "/model", **headers)).replies
+    assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("path", ["/live", "/ready", "/model", "/metrics"])
+def test_every_declared_route_answers(lite0: Service, path: str) -> None:
+    answer = requests.get(f"{lite0.url}{path}", timeout=5)
+    assert answer.status_code == 200
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    require_discretion(answer.content)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/docs",
+        "/debug",
+        "/console",
+        "/openapi.json",
+        "/healthz",
+        "/static/x",
+        "/favicon.ico",
+        "/.git/config",
+        "/server-status",
+        "/?__debugger__=yes&cmd=resource&f=debugger.js",
+        "//live",
+        "//v1/models",
+        "/v1/../live",
+        "/./live",
+        "/%2e%2e/live",
+        "/live/",
+        "/live;x",
+        "/live%00",
+        "/live%0d%0aSet-Cookie:a=b",
+        "/LIVE",
+        "/live%2f",
+        "/..%2f..%2fetc/passwd",
+        "/%c0%ae%c0%ae/",
+        "/live\\",
+    ],
+)
+def test_there_is_nothing_at_any_other_path(lite0: Service, path: str) -> None:
+    answer = talk(lite0, head("GET", path))
+    assert answer.statuses == [404]
+    assert answer.replies[0].code == "not_found"
+    assert "location" not in answer.replies[0].headers
+    require_discretion(answer.raw)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "PATCH", "HEAD"])
+def test_another_method_is_told_which_ones_there_are(lite0: Service, method: str) -> None:
+    answer = talk(lite0, head(method, "/predict", x_secret="token"))
+    (reply,) = replies(answer.raw) if method != "HEAD" else replies_without_body(answer.raw)
+    assert reply.status == 405
+    assert reply.headers["allow"] == "OPTIONS, POST"
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert (reply.body == b"") == (method == "HEAD")
+    assert b"token" not in answer.raw
+
+
+def test_head_is_get_without_a_body(lite0: Service) -> None:
+    (got,) = talk(lite0, head("GET", "/model")).replies
+    (headed,) = replies_without_body(talk(lite0, head("HEAD", "/model")).raw)
+    assert (headed.status, headed.headers["content-length"]) == (200, got.headers["content-length"])
+
+
+def replies_without_body(received: bytes) -> list[object]:
+    """The answers to HEAD: their length is that of a body that is not there."""
+    from tests.services.raw_http import Reply
+
+    (reply,) = replies(re.sub(rb"(?i)content-length: \d+", b"Content-Length: 0", received))
+    length = re.search(rb"(?i)content-length: (\d+)", received)
+    assert length
+    return [Reply(reply.status, reply.headers | {"content-length": length[1].decode()}, reply.body)]
+
+
+def test_browsers_may_ask_first(lite0: Service) -> None:
+    answer = requests.options(f"{lite0.url}/predict", headers={"Origin": "https://a.example"}, timeout=5)
+    assert answer.status_code == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == "OPTIONS, POST"
+    assert requests.options(f"{lite0.url}/nothing", timeout=5).status_code == 404
+
+
+def test_a_body_over_the_bound_is_refused_before_it_is_sent(lite0: Service, photos: list[Photo]) -> None:
+    reference = Reference(lite0, photos[0].data)
+    with connection(lite0) as sock:
+        sock.sendall(head(*PREDICT, content_length=str(CAP + 1)))
+        (reply,) = replies(received_until_close(sock)[0])
+    assert (reply.status, reply.code) == (413, "body_too_large")
+    assert reply.json["detail"] == "The body is larger than 10,485,760 bytes."
+    reference.require_unharmed()
+
+
+def test_a_body_over_the_bound_that_is_sent_all_the_same_does_not_cost_the_answer(lite0: Service) -> None:
+    answer = talk(lite0, head(*PREDICT, content_length=str(CAP + 1)), b"x" * (CAP + 1))
+    assert answer.statuses == [413]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(chunks(1000), 415, id="at-the-bound"),
+        pytest.param(chunks(*[100] * 10), 415, id="at-the-bound-in-pieces"),
+        pytest.param(chunks(1001), 413, id="one-over"),
+        pytest.param(chunks(*[1] * 1001), 413, id="one-over-in-pieces"),
+        pytest.param(chunks(*[100] * 1000), 413, id="far-over"),
+    ],
+)
+def test_a_body_in_chunks_is_never_cut_silently(small: Service, body: bytes, status: int) -> None:
+    answer = talk(small, head(*PREDICT, content_type="image/png", transfer_encoding="chunked") + body)
+    assert answer.statuses[0] == status
+    assert answer.replies[0].code == ("body_too_large" if status == 413 else "image_unsupported")
+
+
+@pytest.mark.parametrize(("size", "status"), [(1000, 415), (1001, 413)])
+def test_the_bound_of_a_body_with_a_length_is_exact(small: Service, size: int, status: int) -> None:
+    assert requests.post(f"{small.url}/predict", data=b"x" * size, timeout=5).status_code == status
+
+
+def test_a_photo_in_chunks_is_answered_as_the_photo(lite0: Service, photos: list[Photo]) -> None:
+    data = photos[0].data
+    pieces = (data[at : at + 5000] for at in range(0, len(data), 5000))
+    whole = requests.post(f"{lite0.url}/predict", data=data, timeout=10)
+    assert requests.post(f"{lite0.url}/predict", data=pieces, timeout=10).json() == whole.json()
+
+
+def test_a_caller_that_expects_to_be_told_to_go_on_is_told(lite0: Service, photos: list[Photo]) -> None:
+    data = photos[0].data
+    with connection(lite0) as sock:
+        sock.sendall(head(*PREDICT, expect="100-continue", content_length=str(len(data))))
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        (reply,) = replies(received_until_close(sock)[0])
+    assert reply.status == 200
+
+
+def test_a_caller_whose_body_is_too_large_is_not_told_to_go_on(lite0: Service) -> None:
+    answer = talk(lite0, head(*PREDICT, expect="100-continue", content_length=str(CAP + 1)), finish=False)
+    assert answer.statuses == [413]
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        pytest.param(head(*PREDICT, content_length="100") + b"half", "body_malformed", id="length"),
+        pytest.param(head(*PREDICT, transfer_encoding="chunked") + b"64\r\nhalf", "body_malformed", id="chunk"),
+        pytest.param(head(*PREDICT, transfer_encoding="chunked") + b"4\r\nhalf\r\n", "body_malformed", id="last-chunk"),
+    ],
+)
+def test_a_body_that_ends_too_early_is_never_classified(lite0: Service, sent: bytes, code: str) -> None:
+    answer = talk(lite0, sent)
+    assert answer.statuses == [400]
+    assert answer.replies[0].code == code
+
+
+def test_a_head_that_ends_too_early_is_not_answered(lite0: Service) -> None:
+    assert talk(lite0, b"GET /live HTT").raw == b""
+
+
+def test_no_answer_and_no_line_of_the_log_tells_what_was_sent(lite0: Service) -> None:
+    secret = "s3cr3t-token"
+    headers = {"Authorization": f"Bearer {secret}", "X-Api-Key": secret, "Cookie": secret, "User-Agent": secret}
+    for data in (b"\xff\xd8\xff\xe0" + secret.encode(), json.dumps({"url": f"http://{secret}.example:22/"}), secret):
+        for kind in ("image/jpeg", "application/json", f"multipart/form-data; boundary={secret}"):
+            answer = requests.post(
+                f"{lite0.url}/predict?key={secret}", data, headers=headers | {"Content-Type": kind}, timeout=5
+            )
+            assert 400 <= answer.status_code < 500
+            assert secret not in answer.text
+            assert secret not in str(answer.headers)
+    lines = require_log_lines(lite0)
+    assert lines[-1]["message"].startswith("POST /predict 4")
+    assert secret not in lite0.log.read_text()
+
+
+def test_the_service_listens_on_its_port_and_nowhere_else(lite0: Service) -> None:
+    import psutil
+
+    processes = [psutil.Process(lite0.process.pid), *psutil.Process(lite0.process.pid).children(recursive=True)]
+    sockets = [found for process in processes for found in process.net_connections("unix") if found.laddr]
+    assert not sockets
+    listening = {found.laddr.port for process in processes for found in process.net_connections("inet")}
+    assert listening == {int(lite0.url.rpartition(":")[2])}

@@ -1,0 +1,289 @@
+"""Predictions by workers: the same as in one process, and an image that kills its worker costs nobody else anything."""
+
+import asyncio
+import contextlib
+import faulthandler
+import io
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from services.artifact import ArtifactError, Receipt, read_receipt
+from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.parameters import FUNCTIONS, Parameters
+from services.classifier.pipeline import Decode, Network, Pipeline
+from services.classifier.prediction import Prediction
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
+from services.classifier.workers.fork_server import ForkServer
+from services.classifier.workers.pool import Pool
+from services.classifier.workers.sandbox import limited
+from services.http.problems import InternalError
+from tests.running import Photo, Service, wait_for
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's memory files"),
+    # The test runner has threads of its own; the service has none when it forks.
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
+]
+
+NAME = "efficientnet-lite0"
+FIVE = Parameters(top_k=5)
+
+
+def can_open() -> bool:
+    """Whether this process can open a file, a socket, or another descriptor."""
+    for attempt in (lambda: os.open("/etc/passwd", os.O_RDONLY), socket.socket, lambda: os.dup(0)):
+        with contextlib.suppress(OSError):
+            attempt()
+            return True
+    return False
+
+
+def hostile(decode: Decode, data: bytes) -> Pixels:
+    """Decodes, unless the bytes are one of these words."""
+    if data == b"segfault":
+        faulthandler.disable()  # the test runner's, which would print its own report
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if data == b"compute for ever":
+        while True:
+            pass
+    if data == b"take all memory":
+        return np.ones((4000, 4000, 100), np.uint8)
+    if data == b"stumble":
+        raise RuntimeError("a decoder's own words")
+    if data == b"open" and can_open():
+        raise ImageUnsupported("It can be opened.")
+    if data == b"open":
+        raise ImageUnsupported("Nothing can be opened.")
+    if data == b"the wrong shape":
+        return np.zeros((3, 3, 3), np.uint8)
+    return decode(data)
+
+
+@pytest.fixture(scope="module")
+def folder(artifacts: Path) -> Path:
+    return artifacts / NAME
+
+
+@pytest.fixture(scope="module")
+def receipt(folder: Path) -> Receipt:
+    return read_receipt(folder)
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path, receipt: Receipt) -> Pipeline:
+    """The same in the process of the tests."""
+    return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
+
+
+class OpenedPool:
+    """A pool on a loop of its own."""
+
+    def __init__(self, fork_server: ForkServer, max_image: int, lost: Callable[[], None]) -> None:
+        self._runner = asyncio.Runner()
+
+        async def open_pool() -> Pool:
+            return Pool(fork_server, 2, max_image, lost)
+
+        try:
+            self._pool = self._runner.run(open_pool())
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def predict(self, image: bytes, parameters: Parameters) -> Prediction:
+        return self._runner.run(asyncio.wait_for(self._pool.predict(image, parameters), 60))
+
+    def cancel(self, image: bytes, seconds: float) -> None:
+        """Ask for a prediction and give it up."""
+
+        async def give_up() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pool.predict(image, FIVE), seconds)
+
+        self._runner.run(give_up())
+
+    def close(self) -> None:
+        async def close_pool() -> None:
+            self._pool.close()
+
+        self._runner.run(close_pool())
+        self._runner.close()
+
+
+@contextlib.contextmanager
+def opened_pool(
+    folder: Path, receipt: Receipt, lost: Callable[[], None], max_image: int = 1 << 20
+) -> Iterator[OpenedPool]:
+    decode = limited(partial(hostile, partial(decoded_pixels, preprocess=receipt.preprocess)))
+    fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)))
+    pool = OpenedPool(fork_server, max_image, lost)
+    try:
+        yield pool
+    finally:
+        pool.close()
+        fork_server.control.close()
+
+
+@pytest.fixture
+def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
+    """Two workers; losing them all is a failure."""
+    with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
+        yield opened
+
+
+def test_the_answers_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+    for photo in photos:
+        for function in FUNCTIONS:
+            for top_k in (1, 5, 1000):
+                parameters = Parameters(top_k, function)
+                answer = pool.predict(photo.data, parameters)
+                assert answer.body == alone.answer(photo.data, parameters).body
+                assert answer.decode > 0
+                assert answer.infer > 0
+
+
+def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
+    folder: Path, receipt: Receipt, alone: Pipeline
+) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(stream, "PNG")
+    picture, everything = stream.getvalue(), Parameters(receipt.labels, "none")
+    with opened_pool(folder, receipt, lambda: None, max_image=len(picture)) as small:
+        assert small.predict(picture, everything).body == alone.answer(picture, everything).body
+
+
+def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
+    with pytest.raises(ImageUnsupported, match="not an image this service reads"):
+        pool.predict(b"text", FIVE)
+    with pytest.raises(ImageCorrupt, match="damaged or cut short"):
+        pool.predict(photos[0].data[:2000], FIVE)
+
+
+@pytest.mark.parametrize("word", ["segfault", "compute for ever", "stumble"])
+def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
+    pool: OpenedPool, alone: Pipeline, photos: list[Photo], word: str
+) -> None:
+    expected = alone.answer(photos[0].data, FIVE).body
+    for _ in range(1 if word == "compute for ever" else 3):
+        with pytest.raises(ImageCorrupt, match=r"^The image cannot be decoded\.$"):
+            pool.predict(word.encode(), FIVE)
+        assert pool.predict(photos[0].data, FIVE).body == expected
+
+
+def test_a_hundred_processes_in_a_row_answer_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+    """Each is forked from a process in which OpenVINO has threads, of which it gets none."""
+    expected = [alone.answer(photo.data, FIVE).body for photo in photos]
+    for turn in range(100):
+        with pytest.raises(ImageCorrupt):
+            pool.predict(b"segfault", FIVE)
+        assert pool.predict(photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused(pool: OpenedPool, photos: list[Photo]) -> None:
+    with pytest.raises(ImageTooComplex, match="too much memory"):
+        pool.predict(b"take all memory", FIVE)
+    assert pool.predict(photos[0].data, FIVE).body
+
+
+def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
+    pool: OpenedPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InternalError, match="it is not your fault"):
+        pool.predict(b"the wrong shape", FIVE)
+    (record,) = caplog.records
+    assert record.message == "unforeseen error"
+    assert vars(record)["kind"] == "RuntimeError"
+    assert vars(record)["place"].startswith("openvino")
+
+
+def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
+    with pytest.raises(ImageUnsupported, match="Nothing can be opened"):
+        pool.predict(b"open", FIVE)
+
+
+def test_a_prediction_that_is_given_up_does_not_answer_the_next_request(
+    pool: OpenedPool, alone: Pipeline, photos: list[Photo]
+) -> None:
+    for _ in range(3):
+        pool.cancel(b"compute for ever", 0.05)
+    assert pool.predict(photos[0].data, FIVE).body == alone.answer(photos[0].data, FIVE).body
+
+
+def resident_code(process: psutil.Process) -> int:
+    """Bytes of OpenVINO's code that the process has in memory."""
+    areas = process.memory_maps(grouped=False)
+    return sum(area.rss for area in areas if "x" in area.perms and "openvino" in area.path)
+
+
+def test_code_that_only_compiles_the_network_is_given_back(folder: Path, receipt: Receipt, photos: list[Photo]) -> None:
+    before = set(psutil.Process().children())
+    with opened_pool(folder, receipt, lambda: None) as pool:
+        (fork_server,) = set(psutil.Process().children()) - before
+        wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be given back")
+        with pytest.raises(ImageCorrupt):
+            pool.predict(b"segfault", FIVE)
+        assert pool.predict(photos[0].data, FIVE).body
+
+
+def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folder: Path, receipt: Receipt) -> None:
+    lost: list[bool] = []
+    before = set(psutil.Process().children())
+    with opened_pool(folder, receipt, lambda: lost.append(True)) as pool:
+        (fork_server,) = set(psutil.Process().children()) - before
+        wait_for(lambda: len(fork_server.children()) == 2, 5, "the processes")
+        family = fork_server.children()
+        for process in [fork_server, *family]:
+            process.kill()
+        fork_server.wait(5)
+        for process in family:
+            wait_for(lambda process=process: not process.is_running(), 5, "the processes' end")
+        with pytest.raises(NotReady):
+            pool.predict(b"anything", FIVE)
+    assert lost
+
+
+def test_a_network_that_takes_more_memory_than_there_is_is_told() -> None:
+    fork_server = ForkServer.open(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
+    with pytest.raises(ArtifactError, match="is there enough memory"):
+        OpenedPool(fork_server, 1 << 20, lambda: None)
+    fork_server.control.close()
+
+
+KINDS = "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB, JPEG CMYK, JPEG L"
+
+
+@pytest.mark.parametrize(("kind", "mode"), [kind.split() for kind in KINDS.split(", ")])
+def test_the_running_service_reads_every_kind_of_picture(
+    lite0: Service, photos: list[Photo], kind: str, mode: str
+) -> None:
+    stream = io.BytesIO()
+    with Image.open(photos[0].path) as photo:
+        (photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode)).save(stream, kind)
+    answer = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()) == 5
+
+
+def test_the_running_service_survives_the_death_of_its_processes(lite0: Service, photos: list[Photo]) -> None:
+    def predict() -> requests.Response:
+        return requests.post(f"{lite0.url}/predict", data=photos[0].data, timeout=20)
+
+    expected = predict().json()
+    children = [worker for forker in psutil.Process(lite0.process.pid).children() for worker in forker.children()]
+    assert children
+    for child in children:
+        child.kill()
+    for child in children:
+        wait_for(lambda child=child: not child.is_running(), 5, "the processes' end")
+    assert [predict().json() for _ in range(len(children) + 1)] == [expected] * (len(children) + 1)
