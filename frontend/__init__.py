@@ -1,1 +1,1 @@
-"""The page: Streamlit, and what it asks of the gateway."""
+"""The Streamlit page, a client of the gateway."""

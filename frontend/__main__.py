@@ -1,7 +1,7 @@
-"""Serves the page: `python -m frontend`, from the repository's root.
+"""Serves the page: `python -m frontend`, from the repository's root, until SIGTERM or Ctrl-C.
 
-The environment is the command line: API_GATEWAY, API_KEY_FILE (or API_KEY), HOST, PORT, SHOWN_API_KEY; see
-`frontend.settings.read_settings`. GET /_stcore/health answers `ok` once the page is up. SIGTERM and Ctrl-C end it.
+Configured by the environment: API_GATEWAY, API_KEY_FILE (or API_KEY), HOST, PORT, SHOWN_API_KEY; see
+`frontend.settings.read_settings`. GET /_stcore/health returns `ok` once the page is up.
 """
 
 from __future__ import annotations
@@ -13,32 +13,29 @@ from frontend.settings import SettingsError, settings
 
 
 def main() -> int:
-    """The page in this process until it is told to stop; 1 and one line where the settings make no sense."""
+    """Serve the page; the exit status, 1 if the settings are invalid or the port is in use."""
     try:
-        wanted = settings()
+        found = settings()
     except SettingsError as err:
         print(f"frontend: {err}", file=sys.stderr)
         return 1
-
-    if wanted.port and taken(wanted.host, wanted.port):
-        print(f"frontend: port {wanted.port} is taken; set PORT to another one", file=sys.stderr)
+    if found.port and in_use(found.host, found.port):
+        print(f"frontend: port {found.port} is in use; set PORT to another one", file=sys.stderr)
         return 1
-    # Only now: importing Streamlit takes most of a second.
-    from frontend.server import options, page
+    # Not at the top: importing Streamlit takes most of a second.
+    from frontend.serve.application import application
+    from frontend.serve.options import streamlit_options
 
-    page().run(config=options(wanted))
+    application().run(config=streamlit_options(found))
     return 0
 
 
-def taken(host: str, port: int) -> bool:
-    """Whether somebody else listens there already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return True
+def in_use(host: str, port: int) -> bool:
+    """Whether the address cannot be listened on."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError:
+        return True
     return False
 
 

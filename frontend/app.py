@@ -1,39 +1,46 @@
-"""The page, as Streamlit runs it for every visitor and every click: the frame around its views."""
+"""The script that Streamlit runs for every visitor and every click: the frame around the two views."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
-from frontend import components, markup
-from frontend.session import choose_language, office, words
+from frontend.state.streamlit_state import choose_language, page_texts, shared_state
+from frontend.views import markup
 
-VIEWS = Path(__file__).with_name("views")
+HERE = Path(__file__).parent
+
+
+@cache
+def stylesheet() -> str:
+    return f"<style>{(HERE / 'assets' / 'page.css').read_text(encoding='utf-8')}</style>"
 
 
 def main() -> None:
-    say = words()
+    texts = page_texts()
     st.set_page_config(
         page_title="Guichet",
         layout="wide",
-        # An entry of its own is what makes Streamlit show its menu, and with it the choice between light and dark.
-        menu_items={"About": f"**Guichet**. {say('tagline')}"},
+        # Streamlit shows its menu, with the choice of theme, only if it has an entry.
+        menu_items={"About": f"**Guichet**. {texts('tagline')}"},
     )
-    st.html(components.stylesheet())
+    st.html(stylesheet())
     views = {
-        say("classify"): st.Page(VIEWS / "classify.py", title=say("classify"), default=True),
-        say("status"): st.Page(VIEWS / "status.py", title=say("status"), url_path="status"),
+        texts("classify"): st.Page(HERE / "views" / "classify.py", title=texts("classify"), default=True),
+        texts("status"): st.Page(HERE / "views" / "status.py", title=texts("status"), url_path="status"),
     }
     view = st.navigation(list(views.values()), position="hidden")
     with st.container(key="frame", horizontal=True, vertical_alignment="center"):
-        st.html(markup.header(say), width="content")
+        st.html(markup.header(texts), width="content")
         for title, page in views.items():
             st.page_link(page, label=title)
-        choose_language(say)
-    # The view may wait for answers, and the rest of the page should not.
+        st.space("stretch")
+        choose_language(texts)
+    # The footer is drawn before the view, which may wait for predictions.
     body = st.container()
-    st.html(markup.footer(office().settings.gateway, say))
+    st.html(markup.footer(shared_state().settings.gateway, texts))
     with body:
         view.run()
 

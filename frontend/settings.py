@@ -1,4 +1,4 @@
-"""What the page is told from outside, read once: addresses, the key, and where to listen."""
+"""The page's settings, read from the environment once."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
-    """The page cannot start as told; the message is one line that names the variable and the remedy."""
+    """A variable is missing or invalid; the message is one line that names it and how to fix it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the gateway is, the key it wants, and where the page listens.
+    """The gateway's address and API key, and where the page listens.
 
-    `shown_key` is the key that the page may print in its examples; None prints a placeholder instead, so that the
-    page's own key stays a secret.
+    `shown_key` is the key in the page's code examples; if None, they read the variable API_KEY. `api_key` stays secret.
     """
 
     gateway: str
@@ -31,7 +30,7 @@ class Settings:
 
 @cache
 def settings() -> Settings:
-    """This process's settings; SettingsError if the environment does not make sense."""
+    """This process's settings, or SettingsError."""
     return read_settings(os.environ)
 
 
@@ -39,8 +38,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings in `environment`.
 
     API_GATEWAY    the gateway's address, http(s)://HOST[:PORT]                    required
-    API_KEY_FILE   the file which holds the API key; or API_KEY, the key itself    one of the two, required
-    SHOWN_API_KEY  the key that the page's examples show                           default: a placeholder
+    API_KEY_FILE   the file that contains the API key; or API_KEY, the key itself  one of the two, required
+    SHOWN_API_KEY  the key that the page's code examples show                      default: the variable API_KEY
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
     """
     return Settings(
@@ -54,14 +53,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def _gateway(address: str) -> str:
     if not address:
-        raise SettingsError("API_GATEWAY is not set: it should be the gateway's address, such as http://127.0.0.1:8080")
+        raise SettingsError("API_GATEWAY is not set: set it to the gateway's address, such as http://127.0.0.1:8080")
     try:
         parts = urlsplit(address)
         usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 0) >= 0
-    except ValueError:  # such as a port that is no number
+    except ValueError:  # such as an invalid port
         usable = None
     if not usable or parts.query or parts.fragment or parts.username or parts.password:
-        raise SettingsError(f"API_GATEWAY should be an address such as http://127.0.0.1:8080, not {address!r}")
+        raise SettingsError(f"API_GATEWAY must be an address such as http://127.0.0.1:8080, not {address!r}")
     return address.rstrip("/")
 
 
@@ -75,15 +74,15 @@ def _api_key(environment: Mapping[str, str]) -> str:
         except UnicodeDecodeError as err:
             raise SettingsError(f"API_KEY_FILE {file} is not text") from err
         if not key:
-            raise SettingsError(f"API_KEY_FILE {file} is empty: it should hold the API key")
+            raise SettingsError(f"API_KEY_FILE {file} is empty: it must contain the API key")
     if not key:
-        raise SettingsError("API_KEY_FILE is not set: it should name the file which holds the API key (or set API_KEY)")
+        raise SettingsError("API_KEY_FILE is not set: set it to the file that contains the API key (or set API_KEY)")
     if not key.isascii() or not key.isprintable():
-        raise SettingsError("The API key should be one line of printable ASCII characters")
+        raise SettingsError("The API key must be one line of printable ASCII characters")
     return key
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
-        raise SettingsError(f"PORT should be a number from 0 to 65535, not {text!r}")
+        raise SettingsError(f"PORT must be a number from 0 to 65535, not {text!r}")
     return int(text)

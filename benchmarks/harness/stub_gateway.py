@@ -1,7 +1,7 @@
-"""A stub of the gateway for the page: real HTTP and routes, predictions derived from the image, faults on demand.
+"""A fake gateway for the page's tests: real HTTP, the API's routes, deterministic predictions, faults on demand.
 
-It counts requests, so that tests can check that nothing was sent twice.
-`python -m benchmarks.harness.stub_gateway PORT` runs it by hand, with models that take 50, 100 and 150 ms.
+It counts requests, so that a test can assert that nothing was sent twice. `test_stub_gateway.py` checks its responses
+against the API's document. Run it by hand with `python -m benchmarks.harness.stub_gateway [PORT]`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 LABELS = (
-    *("tabby", "tiger cat", "Egyptian cat", "lynx", "espresso", "cup", "coffee mug", "eggnog", "missile", "projectile"),
-    *(
-        "space shuttle",
-        "radio telescope",
-        "tench",
-        "goldfish",
-        "koala",
-        "black swan",
-        "flatworm",
-        "robin",
-        "jay",
-        "kite",
-    ),
-)
+    "tabby", "tiger cat", "Egyptian cat", "lynx", "espresso", "cup", "coffee mug", "eggnog", "missile", "projectile",
+    "space shuttle", "radio telescope", "tench", "goldfish", "koala", "black swan", "flatworm", "robin", "jay", "kite",
+)  # fmt: skip
+VERSION = "0123456789ab"
+Response = tuple[int, dict[str, str], bytes]
 TITLES = {
     "efficientnet-lite0": "EfficientNet-Lite0",
     "efficientnet-lite1": "EfficientNet-Lite1",
@@ -46,18 +38,18 @@ class Behaviour:
     """How one model responds; may be changed while the server runs."""
 
     delay: float = 0.0
-    # Every request waits until this is set, as if the service were starting.
+    # Every request waits until this is set: the service is starting.
     awake: threading.Event | None = None
-    # Respond to every request with this: (status, headers, body).
-    broken: tuple[int, dict[str, str], bytes] | None = None
-    # Respond to the first predict requests with these, one each.
-    first: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
-    # Predict requests wait until this is set.
+    # The response to every request.
+    broken: Response | None = None
+    # The responses to the first `predict` requests.
+    first: list[Response] = field(default_factory=list)
+    # `predict` requests wait until this is set.
     gate: threading.Event | None = None
 
 
 class StubGateway(ThreadingHTTPServer):
-    """The server; `predicts` counts the predict requests per model and image."""
+    """The server. `predicts` counts the `predict` requests by model and SHA-256 of the body."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -70,13 +62,13 @@ class StubGateway(ThreadingHTTPServer):
         self.reset()
 
     def reset(self) -> None:
-        """Restore default behaviour and clear all counts."""
+        """Every model ready and fast, and all counts zero."""
         self.models = {name: Behaviour() for name in self.titles}
-        self.directory: tuple[int, dict[str, str], bytes] | None = None
+        self.directory: Response | None = None
         self.predicts: Counter[tuple[str, str]] = Counter()
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[bytes] = []
-        # When each model last sent a prediction, in milliseconds since 1970.
+        # When each model last responded, in milliseconds since 1970.
         self.answered: dict[str, float] = {}
 
     @property
@@ -84,7 +76,7 @@ class StubGateway(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def predictions(self, name: str, image: bytes, top_k: int) -> list[dict[str, Any]]:
-        """Twenty labels with scores that sum to one, determined by the model and the image alone."""
+        """Depend on the model and the image only: the best of twenty labels, whose scores add up to 1."""
         seed = hashlib.sha256(image).digest()
         shift = 0 if image and seed[0] % 2 else sorted(self.models).index(name)
         weights = [2.0 ** -(rank + seed[1] / 256) for rank in range(len(LABELS))]
@@ -110,17 +102,17 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        self._answer(b"")
+        self._respond(b"")
 
     def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+        self._respond(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
-    def _answer(self, body: bytes) -> None:
+    def _respond(self, body: bytes) -> None:
         server, url = self.server, urlsplit(self.path)
         with server.lock:
             server.requests.append((self.command, self.path, dict(self.headers)))
         if self.headers.get("x-api-key") != server.key:
-            return self._json(401, {"code": 401, "message": "UNAUTHENTICATED: the API key is missing or not known."})
+            return self._json(401, {"code": 401, "message": "UNAUTHENTICATED: the API key is missing or unknown."})
         if url.path == "/v1/models":
             if server.directory:
                 return self._send(*server.directory)
@@ -139,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour.awake and not behaviour.awake.wait(60):
             return self._json(504, {"code": 504, "message": "upstream request timeout"})
         if what == "ready":
-            return self._json(200, {"status": "ready"})
+            return self._json(200, {"status": "ready", "model": name, "version": VERSION})
         if what == "card":
             return self._json(200, self._card(name))
         if what == "predict" and self.command == "POST":
@@ -158,14 +150,13 @@ class _Handler(BaseHTTPRequestHandler):
         infer = (time.perf_counter() - started) * 1000
         image = body
         if body[:1] == b"{":
-            image = json.loads(body).get("url", "").encode()
-        elif not body:
-            return self._problem(400, "body_missing", "The request has no body; send an image.")
-        answer = server.predictions(name, image, int(query.get("top_k", ["5"])[0]))
+            document = json.loads(body)
+            image = str(document.get("url") or document.get("inputs")).encode()
+        predictions = server.predictions(name, image, int(query.get("top_k", ["5"])[0]))
         timing = f"decode;dur=1.2, queue;dur=0.3, infer;dur={infer:.1f}"
         with server.lock:
             server.answered[name] = time.time() * 1000
-        return self._json(200, answer, {"Server-Timing": timing, "X-Model": name, "X-Model-Version": "0123456789ab"})
+        return self._json(200, predictions, {"Server-Timing": timing, "X-Model": name, "X-Model-Version": VERSION})
 
     def _entry(self, name: str) -> dict[str, Any]:
         route = f"/v1/models/{name}"
@@ -174,24 +165,28 @@ class _Handler(BaseHTTPRequestHandler):
             "title": self.server.titles[name],
             "input": {"width": 224, "height": 224},
             "labels": len(LABELS),
+            "precision": "fp16",
+            "deadline": 60,
+            "card": route,
+            "ready": f"{route}/ready",
             "predict": f"{route}/predict",
         }
 
     def _card(self, name: str) -> dict[str, Any]:
         return {
-            **self._entry(name),
+            "name": name,
+            "title": self.server.titles[name],
             "architecture": name,
+            "input": {"width": 224, "height": 224, "formats": ["image/jpeg"], "max_bytes": 10_485_760},
+            "labels": len(LABELS),
             "precision": "fp16",
-            "version": "0123456789ab",
+            "version": VERSION,
             "receipt": {
                 "agreement": {"top1": 1.0},
                 "weights": {"sha256": "0" * 64},
                 "versions": {"openvino": "2026.4.1"},
             },
         }
-
-    def _problem(self, status: int, code: str, detail: str) -> None:
-        self._json(status, problem(status, code, detail), {"Content-Type": "application/problem+json"})
 
     def _json(self, status: int, document: object, headers: dict[str, str] | None = None) -> None:
         self._send(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(document).encode())
@@ -211,8 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
 def problem(status: int, code: str, detail: str) -> dict[str, Any]:
     """A service's error body."""
     return {
-        "type": f"/errors/{code}",
-        "title": code.replace("_", " "),
+        "type": f"urn:guichet:problem:{code}",
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
@@ -221,15 +216,15 @@ def problem(status: int, code: str, detail: str) -> dict[str, Any]:
     }
 
 
-def answer(status: int, document: object, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """A canned JSON response; header names use _ for -."""
+def response(status: int, document: object, **headers: str) -> Response:
+    """A JSON response to return instead; header names are written with _ for -."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return status, {"Content-Type": "application/json", **named}, json.dumps(document).encode()
 
 
 @contextmanager
 def stub_gateway(port: int = 0, titles: dict[str, str] = TITLES) -> Iterator[StubGateway]:
-    """A running stub, stopped at the end."""
+    """A running fake gateway."""
     server = StubGateway(port, titles)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -1,45 +1,43 @@
-"""The main view: a picture or many, and what each chosen model says."""
+"""The main view: image input, models, options and results."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from frontend import markup
-from frontend.asking import Wishes, choose_models, choose_options, give_pictures, keep_link
-from frontend.client import GatewayError
-from frontend.results import show_results
-from frontend.session import office, visit, words
+from frontend.api.client import GatewayError
+from frontend.state.streamlit_state import page_texts, shared_state, visitor_state
+from frontend.views import markup
+from frontend.views.inputs import ViewOptions, choose_images, choose_models, choose_options, update_link
+from frontend.views.live_results import show_results
+from frontend.views.messages import show_error
 
 
 def main() -> None:
-    say = words()
-    here = visit()
+    texts, visitor, shared = page_texts(), visitor_state(), shared_state()
     try:
-        models = office().models()
+        models = shared.models()
     except GatewayError as err:
-        st.html(f'<section class="g-card-alone">{markup.error_body(err, say)}</section>')
-        st.button(say("again"), key="directory-again")
+        show_error(err, texts)
+        st.button(texts("retry"), key="directory-again")
         return
-    titles = {model.name: model.title for model in models}
-
     left, right = st.columns([4, 9], gap="medium")
     with left:
-        give_pictures(here, say)
+        choose_images(visitor, texts)
     with right:
         with st.container(key="choices", horizontal=True, vertical_alignment="bottom"):
-            chosen = choose_models(models, say)
-            top, threshold = choose_options(say)
-        keep_link(chosen)
+            chosen = choose_models(models, texts)
+            top, threshold = choose_options(texts)
+        update_link(chosen)
         for model in chosen:
-            office().awake(model)  # while the visitor looks for a picture
-        here.jobs.submit(here.pictures, chosen)
-        wishes = Wishes(chosen, titles, top, threshold, say)
+            shared.readiness.wake(model)  # while the visitor chooses an image
+        visitor.jobs.submit(visitor.images, chosen)
+        options = ViewOptions(chosen, {model.name: model.title for model in models}, top, threshold, texts)
         if not chosen:
-            st.html(f'<p class="g-hint">{say("no_models")}</p>')
-        elif not here.pictures:
-            st.html(markup.welcome(say, max((model.labels for model in models), default=1000)))
+            st.caption(texts("no_models"))
+        elif not visitor.images:
+            st.html(markup.welcome(texts, max(model.labels for model in models)))
         else:
-            show_results(here, wishes)
+            show_results(visitor, options)
 
 
 main()

@@ -1,90 +1,100 @@
-"""The status view: every model's readiness, version, precision, receipt and recent latency."""
+"""The status view: each model's readiness, recent latency, card and receipt."""
 
 from __future__ import annotations
 
 import statistics
+from typing import Literal
 
 import streamlit as st
 
-from frontend import markup
-from frontend.client import GatewayError
-from frontend.details import card_facts
-from frontend.office import Model
-from frontend.session import office, words
-from frontend.texts import Texts
+from frontend.api.client import GatewayError, Model
+from frontend.locales.texts import Texts
+from frontend.state.streamlit_state import page_texts, shared_state
+from frontend.views import markup
+from frontend.views.messages import show_error
+from frontend.views.model_details import card_facts
 
-POLL = 1.0
+POLL_SECONDS = 1.0
+BADGES: dict[str, tuple[str, Literal["gray", "orange", "green", "red"]]] = {
+    "unknown": (":material/help:", "gray"),
+    "waking": (":material/pending:", "orange"),
+    "ready": (":material/check_circle:", "green"),
+    "failed": (":material/error:", "red"),
+}
 
 
 def main() -> None:
-    say = words()
-    st.html(f'<h1 class="g-title">{markup.escape(say("status_title"))}</h1><p>{markup.escape(say("status_note"))}</p>')
+    texts = page_texts()
+    st.title(texts("status_title"))
+    st.write(texts("status_note"))
     try:
-        models = office().models()
+        models = shared_state().models()
     except GatewayError as err:
-        st.html(f'<section class="g-card-alone">{markup.error_body(err, say)}</section>')
-        st.button(say("again"), key="directory-again")
+        show_error(err, texts)
+        st.button(texts("retry"), key="directory-again")
         return
-    # In a callback it is done even for a visitor who clicks and leaves for the other view at once.
-    st.button(say("check_again"), icon=":material/refresh:", key="check", on_click=_check, args=[models])
+    # A callback runs even if the visitor leaves for the other view at once.
+    st.button(texts("check_again"), icon=":material/refresh:", key="check", on_click=check_all, args=[models])
     if "checked" not in st.session_state:
         st.session_state["checked"] = True
         for model in models:
-            office().awake(model.name)
-    st.fragment(_models, run_every=POLL)(models, say)
+            shared_state().readiness.wake(model.name)
+    st.fragment(show_models, run_every=POLL_SECONDS)(models, texts)
 
 
-def _check(models: list[Model]) -> None:
-    """Asks every model whether it is awake, whatever is known of it."""
+def check_all(models: list[Model]) -> None:
+    """Ask every model whether it is ready, even if that is known."""
+    readiness = shared_state().readiness
     for model in models:
-        office().wakes.seen_absent(model.name)
-        office().awake(model.name)
+        readiness.forget(model.name)
+        readiness.wake(model.name)
 
 
-def _models(models: list[Model], say: Texts) -> None:
+def show_models(models: list[Model], texts: Texts) -> None:
     with st.grid(3, min_column_width=280, gap="small"):
         for model in models:
             with st.container(border=True, key=f"status-{model.name}"):
-                _model(model, say)
+                show_model(model, texts)
 
 
-def _model(model: Model, say: Texts) -> None:
-    shared = office()
-    known = shared.wakes.state(model.name)
-    pieces = [
-        f'<div class="g-card-head"><h2>{markup.escape(model.title)}</h2>',
-        f"{markup.state_dot(known.state, say(f'state_{known.state}'))}</div>",
-    ]
-    if known.state == "failed" and known.error is not None:
-        pieces.append(markup.error_body(known.error, say))
-    usual = shared.wakes.usual(model.name)
-    if usual is not None:
-        pieces.append(f'<p class="g-note">{markup.escape(say("wakes_in", seconds=say.number(usual)))}</p>')
-    pieces.append(f'<h3 class="g-small">{markup.escape(say("latency"))}</h3>')
-    st.html("".join(pieces) + _latency(shared.latencies(model.name), say))
-    if known.state != "awake":
+def show_model(model: Model, texts: Texts) -> None:
+    shared = shared_state()
+    known = shared.readiness.state(model.name)
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.html(markup.card_head(model.title), width="content")
+        icon, color = BADGES[known.state]
+        st.badge(texts(f"state_{known.state}"), icon=icon, color=color)
+    if known.error is not None:
+        show_error(known.error, texts)
+    typical = shared.readiness.typical_seconds(model.name)
+    if typical is not None:
+        st.caption(texts("wakes_in", seconds=texts.number(typical)))
+    st.html(latency(shared.latencies(model.name), texts))
+    if known.state != "ready":
         return
     try:
         card = shared.card(model.name)
     except GatewayError as err:
-        st.html(markup.error_body(err, say))
+        show_error(err, texts)
         return
-    st.html(markup.facts(card_facts(card, say)))
+    st.html(markup.facts(card_facts(card, texts)))
     if isinstance(card.get("receipt"), dict):
-        with st.popover(say("card_receipt"), key=f"receipt-{model.name}", type="tertiary", icon=":material/receipt:"):
+        with st.popover(texts("card_receipt"), key=f"receipt-{model.name}", type="tertiary", icon=":material/receipt:"):
             st.json(card["receipt"])
 
 
-def _latency(times: list[float], say: Texts) -> str:
+def latency(times: list[float], texts: Texts) -> str:
+    """A heading and a plot of the recent latencies."""
+    heading = f'<h3 class="g-small">{markup.escape(texts("latency"))}</h3>'
     if not times:
-        return f'<p class="g-plot-words">{markup.escape(say("latency_none"))}</p>'
-    words = say(
+        return f'{heading}<p class="g-plot-words">{markup.escape(texts("latency_none"))}</p>'
+    caption = texts(
         "latency_text",
         count=len(times),
-        median=say.duration(statistics.median(times)),
-        slowest=say.duration(max(times)),
+        median=texts.duration(statistics.median(times)),
+        slowest=texts.duration(max(times)),
     )
-    return markup.latency_plot(times, words)
+    return heading + markup.latency_plot(times, caption)
 
 
 main()

@@ -1,4 +1,4 @@
-"""The page as `make run` serves it, in a real browser, with the real gateway and the real models."""
+"""The page as `make run` serves it, in a real browser, with the real gateway and models."""
 
 import re
 import subprocess
@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from frontend.locales.texts import Texts
 from tests.browsers import DESK, PATIENCE_MS, chromium_browser, needs_chromium
 from tests.e2e.conftest import Product
 from tests.running import Photo
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.integration, needs_chromium]
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,11 @@ def page(chromium: Browser, product: Product) -> Iterator[Page]:
 
 def give(page: Page, *photos: Path) -> None:
     place = page.locator("input[data-at=files]")
-    expect(place).to_be_visible()  # a visitor could not sooner either
+    expect(place).to_be_visible()  # as a visitor would
     place.set_input_files(photos)
 
 
-def test_a_person_s_own_picture_is_classified_by_three_models(
-    page: Page, product: Product, photos: list[Photo]
-) -> None:
+def test_an_upload_is_classified_by_three_models(page: Page, product: Product, photos: list[Photo]) -> None:
     give(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(3)
     for model in product.models:
@@ -52,29 +51,28 @@ def test_a_person_s_own_picture_is_classified_by_three_models(
         expect(card.locator(".g-parts")).to_contain_text("infer")
 
 
-def test_twenty_pictures_by_three_models_fill_the_table(page: Page, photos: list[Photo]) -> None:
+def test_twenty_images_by_three_models_fill_the_table(page: Page, photos: list[Photo]) -> None:
     give(page, *(photo.path for photo in photos))
-    expect(page.get_by_text("60 of 60 answers")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("60 of 60 predictions")).to_be_visible(timeout=60_000)
     expect(page.locator("[data-at=body] td.done")).to_have_count(60)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Download JSON").click()
     assert saved.value.path().read_text(encoding="utf-8").count('"predictions"') == 60
 
 
-def test_a_wrong_address_is_refused_in_plain_words(page: Page) -> None:
-    page.get_by_label("Or a picture’s address").fill("http://127.0.0.1/secret.jpg")
-    page.get_by_label("Or a picture’s address").press("Enter")
-    expect(page.locator(".g-error")).to_have_count(3)
-    expect(page.locator(".g-error").first).to_have_text("The models may not fetch from this address.")
-    expect(page.locator(".g-request").first).to_have_text(re.compile(r"Request \S+"))
+def test_a_blocked_url_is_refused(page: Page) -> None:
+    page.get_by_label("Or an image URL").fill("http://127.0.0.1/secret.jpg")
+    page.get_by_label("Or an image URL").press("Enter")
+    expect(page.get_by_role("alert")).to_have_text([Texts("en")("error_url_blocked")] * 3)
+    expect(page.get_by_text(re.compile(r"Request \S+"))).to_have_count(3)
 
 
-def test_the_code_that_the_page_shows_works_when_pasted(page: Page, photos: list[Photo]) -> None:
+def test_the_curl_command_works_when_pasted(page: Page, photos: list[Photo]) -> None:
     give(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(3)
     page.get_by_role("button", name="Details and code").first.click()
     page.get_by_role("tab", name="Use from code").click()
-    command = page.locator("pre[aria-label=curl]").inner_text()
+    command = page.locator("[class*=st-key-code-curl-] code").inner_text()
     run = subprocess.run(
         ["bash", "-c", command], cwd=photos[0].path.parent, capture_output=True, text=True, timeout=30, check=True
     )
@@ -83,13 +81,13 @@ def test_the_code_that_the_page_shows_works_when_pasted(page: Page, photos: list
 
 def test_the_status_view_shows_the_models_and_their_receipts(page: Page, product: Product) -> None:
     page.get_by_role("link", name="Status").click()
-    expect(page.locator(".g-state-awake")).to_have_count(len(product.models))
+    expect(page.locator("[class*=st-key-status-]").filter(has_text="ready")).to_have_count(len(product.models))
     expect(page.locator(".g-facts").first).to_contain_text("Precision")
     page.get_by_role("button", name="Receipt").first.click()
     expect(page.get_by_test_id("stPopoverBody")).to_contain_text("agreement")
 
 
-def test_the_link_to_the_reference_leads_there(page: Page) -> None:
+def test_the_api_reference_opens(page: Page) -> None:
     with page.expect_popup() as opened:
         page.get_by_role("link", name="API reference").click()
     opened.value.wait_for_load_state()

@@ -1,26 +1,27 @@
-"""A page of its own for each file of tests: a stub gateway, the page's real server, a real browser."""
+"""The page's real server in front of a fake gateway, and a real browser."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from benchmarks.harness.stub_gateway import StubGateway, stub_gateway
-from frontend.pictures import SAMPLES
+from frontend.images.image import SAMPLES
 from tests.browsers import DESK, PATIENCE_MS, chromium_browser
 from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
 
 
 @dataclass
 class Served:
-    """The page's server and the gateway it asks."""
+    """The page's server and the gateway it uses."""
 
     url: str
     gateway: StubGateway
@@ -29,7 +30,7 @@ class Served:
 
 @contextmanager
 def served_page(folder: Path) -> Iterator[Served]:
-    """The page, as `python -m frontend` serves it, in front of a stub gateway."""
+    """The page as `python -m frontend` serves it; its log is `page.log` in the folder."""
     port = free_port()
     with stub_gateway() as gateway, (folder / "page.log").open("w") as log:
         variables = environment(API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port))
@@ -52,7 +53,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def gateway(served: Served) -> StubGateway:
-    """The page's gateway, well-behaved, its counts at zero."""
+    """The page's gateway, reset."""
     served.gateway.reset()
     return served.gateway
 
@@ -63,14 +64,19 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-Visitor = Callable[..., Page]
-# Where the pictures are that visitors name by their address; browsers get a sample from there.
-PICTURES = "https://pictures.example/"
+class Visitor(Protocol):
+    """Opens the page: `visitor("?top=3")`, or with options of a new browser context: `visitor(locale="fr-FR")`."""
+
+    def __call__(self, query: str = "", **options: Any) -> Page: ...
+
+
+# Image URLs that the browser can load: it gets a sample from there.
+IMAGE_SITE = "https://images.example/"
 
 
 @pytest.fixture(scope="session")
 def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser that has been here before: what it has fetched it need not fetch again."""
+    """A context that tests share, so that the browser caches the page's files."""
     context = chromium.new_context(viewport=DESK, locale="en-GB", permissions=["camera"])
     yield context
     context.close()
@@ -80,34 +86,49 @@ def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
 def visitor(
     chromium: Browser, browser_context: BrowserContext, served: Served, gateway: StubGateway
 ) -> Iterator[Visitor]:
-    """Opens the page: `visitor("?top=3")`; with options in a browser of its own: `visitor(locale="fr-FR")`."""
     yield from visitors(chromium, browser_context, served)
 
 
+def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Iterator[Visitor]:
+    """Fails the test if a page it opened logged an error in the browser's console."""
+    errors: list[str] = []
+    with ExitStack() as opened:
+
+        def visit(query: str = "", **options: Any) -> Page:
+            context = shared
+            if options:
+                settings: Mapping[str, Any] = {"viewport": DESK, "locale": "en-GB", **options}
+                context = chromium.new_context(**settings)
+                opened.callback(context.close)
+            page = context.new_page()
+            opened.callback(page.close)
+            page.set_default_timeout(PATIENCE_MS)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            page.route(f"{IMAGE_SITE}**", lambda route: route.fulfill(path=SAMPLES / "chelsea.jpg"))
+            page.goto(f"{served.url}/{query}")
+            return page
+
+        yield visit
+    assert errors == [], "the browser's console is clean"
+
+
 def give_files(page: Page, *paths: Path, at: str = "files") -> None:
-    """Chooses these files in the picture input, as soon as a visitor could."""
+    """Choose these files in the image input once it is visible."""
     place = page.locator(f"input[data-at={at}]")
     expect(place).to_be_visible()
     place.set_input_files(paths)
 
 
-def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Iterator[Visitor]:
-    faults: list[str] = []
-    with ExitStack() as opened:
+def card(page: Page, model: str) -> Locator:
+    return page.locator(f".st-key-card-{model}")
 
-        def visit(query: str = "", **options: object) -> Page:
-            context = shared
-            if options:
-                context = chromium.new_context(**{"viewport": DESK, "locale": "en-GB", **options})
-                opened.callback(context.close)
-            page = context.new_page()
-            opened.callback(page.close)
-            page.set_default_timeout(PATIENCE_MS)
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-            page.route(f"{PICTURES}**", lambda route: route.fulfill(path=SAMPLES / "chelsea.jpg"))
-            page.goto(f"{served.url}/{query}")
-            return page
 
-        yield visit
-    assert faults == [], "the browser's console is clean"
+def best_labels(page: Page) -> list[str]:
+    """The models' best labels, once all three have responded."""
+    expect(page.locator(".g-verdict")).to_have_count(3)
+    return page.locator(".g-verdict").all_inner_texts()
+
+
+def expected_labels(gateway: StubGateway, image: bytes) -> list[str]:
+    return [str(gateway.predictions(name, image, 1)[0]["label"]) for name in gateway.models]

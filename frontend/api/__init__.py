@@ -1,0 +1,1 @@
+"""Requests to the gateway. Nothing here imports Streamlit."""

@@ -1,0 +1,1 @@
+"""The images a visitor gives. The page never decodes them."""

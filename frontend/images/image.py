@@ -1,0 +1,146 @@
+"""An image from a visitor: uploaded, at a URL, or one of the samples.
+
+The page never decodes images. The visitor's browser and the services do.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+from urllib.parse import urlsplit
+
+SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
+# The route of the samples.
+SAMPLES_PATH = "/samples"
+# Bytes of one image. The browser sends what it cannot decode unchanged, up to this size.
+MAX_BYTES = 10 * 1024 * 1024
+# Per visitor.
+MAX_IMAGES = 200
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+MAX_URL_LENGTH = 2000
+MAX_NAME_LENGTH = 120
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image's bytes, or the URL from which the services fetch it.
+
+    `preview` is the `src` of an <img>, or "". The visitor's browser keeps the previews of uploads; `handle` is its key.
+    `original_bytes` is the file's size if the browser reduced the image, else 0.
+    """
+
+    id: str
+    name: str
+    data: bytes = field(default=b"", repr=False)
+    url: str = ""
+    preview: str = ""
+    handle: str = ""
+    media_type: str = "image/jpeg"
+    original_bytes: int = 0
+
+    @property
+    def payload(self) -> bytes | str:
+        """What is sent to a model: the URL, or the bytes."""
+        return self.url or self.data
+
+
+class ImageRefused(Exception):
+    """The page does not accept this image; `reason` is the key of a text."""
+
+    def __init__(self, reason: str, name: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.name = name
+
+
+def from_upload(item: Any) -> Image:
+    """An image from the image input, {"name", "data", "handle", "original"}. Untrusted: ImageRefused if malformed."""
+    if not isinstance(item, dict):
+        raise ImageRefused("refused_form")
+    name = short_name(str(item.get("name", "")))
+    encoded = item.get("data")
+    original = item.get("original")
+    if not isinstance(encoded, str) or not encoded:
+        # For a file that is too large the browser sends only its size.
+        large = isinstance(original, int) and original > MAX_BYTES
+        raise ImageRefused("refused_size" if large else "refused_empty", name)
+    if len(encoded) > MAX_BYTES * 4 // 3 + 4:
+        raise ImageRefused("refused_size", name)
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as err:
+        raise ImageRefused("refused_form", name) from err
+    return Image(
+        id=hashlib.sha256(data).hexdigest(),
+        name=name,
+        data=data,
+        handle=str(item.get("handle", ""))[:40],
+        media_type=_media_type(data),
+        original_bytes=original if isinstance(original, int) and original > len(data) else 0,
+    )
+
+
+def from_url(url: str) -> Image:
+    """The image at a URL; ImageRefused unless it is an http(s) URL. The services check the rest."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        valid = False
+    if not valid or len(url) > MAX_URL_LENGTH or any(ord(letter) <= 32 for letter in url):
+        raise ImageRefused("refused_url")
+    file = PurePath(parts.path).name
+    name = short_name(file) if file else parts.hostname or url
+    return Image(id=hashlib.sha256(b"url " + url.encode()).hexdigest(), name=name, url=url, preview=url)
+
+
+def sample(name: str) -> Image | None:
+    """The sample of that name, or None."""
+    if name not in sample_names():
+        return None
+    file = SAMPLES / f"{name}.jpg"
+    data = file.read_bytes()
+    return Image(hashlib.sha256(data).hexdigest(), file.name, data, preview=f"{SAMPLES_PATH}/{file.name}")
+
+
+def sample_names() -> list[str]:
+    """The names of the samples."""
+    return sorted(file.stem for file in SAMPLES.glob("*.jpg"))
+
+
+def limited(images: Iterable[Image]) -> list[Image]:
+    """The images without duplicates, cut off where a visitor's limits are reached."""
+    kept: dict[str, Image] = {}
+    size = 0
+    for image in images:
+        size += len(image.data)
+        if len(kept) >= MAX_IMAGES or size > MAX_TOTAL_BYTES:
+            break
+        kept.setdefault(image.id, image)
+    return list(kept.values())
+
+
+def short_name(name: str) -> str:
+    """A file's base name without control characters, cut to MAX_NAME_LENGTH."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    clean = "".join(letter for letter in last if letter.isprintable()).strip()
+    return clean[-MAX_NAME_LENGTH:] or "image"
+
+
+def _media_type(data: bytes) -> str:
+    """The media type, from the first bytes."""
+    for head, media_type in {
+        b"\xff\xd8\xff": "image/jpeg",
+        b"\x89PNG": "image/png",
+        b"GIF8": "image/gif",
+        b"BM": "image/bmp",
+    }.items():
+        if data.startswith(head):
+            return media_type
+    return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else "application/octet-stream"

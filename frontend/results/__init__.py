@@ -1,0 +1,1 @@
+"""Pure functions of the predictions: comparison, downloads, code examples."""

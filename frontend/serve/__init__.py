@@ -1,0 +1,1 @@
+"""The page's web server: Starlette middleware around the Streamlit application."""

@@ -1,0 +1,1 @@
+"""What the page keeps: for one visitor, and for all of them."""

@@ -1,0 +1,73 @@
+"""One visitor's images and jobs. They live in the visitor's session and are dropped with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from frontend.api.jobs import JobStore
+from frontend.images.image import Image, ImageRefused, from_upload, from_url, limited, sample
+
+
+@dataclass
+class VisitorState:
+    """`batch` is the id of the last upload batch, which tells the browser to send the next one; `opened` is the id of
+    the image whose predictions are shown in full below the table.
+    """
+
+    jobs: JobStore
+    images: list[Image] = field(default_factory=list)
+    refused: list[ImageRefused] = field(default_factory=list)
+    batch: str = ""
+    opened: str = ""
+
+    def add_uploads(self, payload: Any) -> None:
+        """Add a batch of the image input, {"batch", "first", "items"}; the first one replaces the images before."""
+        if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
+            return
+        batch = str(payload.get("batch", ""))[:80]
+        if batch == self.batch:
+            return
+        accepted, refused = [], []
+        for item in payload["items"]:
+            try:
+                accepted.append(from_upload(item))
+            except ImageRefused as err:
+                refused.append(err)
+        first = bool(payload.get("first"))
+        self.batch = batch
+        self._set_images(accepted if first else [*self.images, *accepted])
+        self.refused = refused if first else self.refused + refused
+
+    def use_url(self, url: str) -> None:
+        """Replace the images by the one at `url`; an empty `url` removes only an image that came from a URL."""
+        self.refused = []
+        if not url.strip():
+            if any(image.url for image in self.images):
+                self._set_images([])
+            return
+        try:
+            self._set_images([from_url(url)])
+        except ImageRefused as err:
+            self.refused = [err]
+
+    def use_sample(self, name: str) -> None:
+        """Replace the images by a sample."""
+        image = sample(name)
+        if image:
+            self.refused = []
+            self._set_images([image])
+
+    def clear(self) -> None:
+        """Drop all images and their jobs."""
+        self.refused = []
+        self._set_images([])
+
+    def _set_images(self, images: Iterable[Image]) -> None:
+        images = limited(images)
+        kept = {image.id for image in images}
+        self.jobs.forget(image.id for image in self.images if image.id not in kept)
+        self.images = images
+        if self.opened not in kept:
+            self.opened = ""

@@ -1,0 +1,1 @@
+"""What the page draws. `classify.py` and `status.py` are its two views."""

@@ -1,0 +1,137 @@
+"""The predictions for several images: progress, summary, a table, and downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from frontend import components
+from frontend.api.jobs import Job, Key
+from frontend.results.comparison import Row, Summary, summary, table
+from frontend.results.export import as_csv, as_json
+from frontend.state.visitor_state import VisitorState
+from frontend.views.cards import Cards
+from frontend.views.inputs import ViewOptions
+from frontend.views.markup import escape_markdown
+from frontend.views.messages import error_message
+
+TABLE_TEXTS = (
+    "table_title", "filter", "only", "only_all", "only_differ", "only_unsure", "only_failed", "column_image",
+    "column_agree", "yes", "no", "pending", "failed", "cancelled", "unsure",
+)  # fmt: skip
+
+
+def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
+    """Draw the current state of all images' jobs."""
+    ids = {image.id for image in visitor.images}
+    jobs = {key: job for key, job in visitor.jobs.jobs().items() if key[0] in options.models and key[1] in ids}
+    rows = table(visitor.images, options.models, jobs, options.threshold)
+    counts = summary(rows, jobs.values())
+    _show_progress(counts, visitor, options)
+    _show_summary(counts, options)
+
+    def open_image() -> None:
+        visitor.opened = str(st.session_state["table"].opened)
+
+    components.results_table()(
+        key="table",
+        data=components.as_data(table_data(rows, visitor.opened, options)),
+        on_opened_change=open_image,
+    )
+    _show_downloads(rows, jobs, options)
+    for image in visitor.images:
+        if image.id == visitor.opened:
+            st.header(escape_markdown(image.name), anchor=False)
+            Cards(image, options, visitor).announce()
+
+
+def _show_progress(counts: Summary, visitor: VisitorState, options: ViewOptions) -> None:
+    texts = options.texts
+    finished = counts.total - counts.pending - counts.cancelled
+    with st.container(horizontal=True, vertical_alignment="center", key="progress"):
+        share = finished / counts.total if counts.total else 0.0
+        st.progress(share, texts("progress", done=finished, total=counts.total))
+        if counts.pending:
+            st.button(texts("cancel"), key="cancel", icon=":material/stop:", on_click=visitor.jobs.cancel)
+        elif (counts.cancelled or counts.failed) and st.button(
+            texts("resume" if counts.cancelled else "retry"), key="resume", icon=":material/play_arrow:"
+        ):
+            visitor.jobs.retry()
+            st.rerun()
+
+
+def _show_summary(counts: Summary, options: ViewOptions) -> None:
+    texts = options.texts
+    metrics = []
+    if counts.compared:
+        agreed = texts("sum_agreement_of", agreed=counts.agreed, compared=counts.compared)
+        metrics.append((texts("sum_agreement"), agreed))
+    metrics.append((texts("sum_unsure"), str(counts.unsure)))
+    if counts.failed:
+        metrics.append((texts("sum_failed"), str(counts.failed)))
+    metrics += [
+        (texts("sum_median", model=escape_markdown(options.titles[model])), texts.duration(value))
+        for model, value in counts.median.items()
+    ]
+    if counts.rate:
+        metrics.append((texts("sum_rate"), texts.number(counts.rate)))
+    with st.container(horizontal=True, key="summary"):
+        for label, value in metrics:
+            st.metric(label, value, width="content")
+
+
+def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptions) -> None:
+    texts = options.texts
+    with st.container(horizontal=True, key="downloads"):
+        st.download_button(
+            texts("download_csv"), lambda: as_csv(rows), "guichet.csv", "text/csv", key="csv", on_click="ignore"
+        )
+        st.download_button(
+            texts("download_json"),
+            lambda: as_json(rows, jobs),
+            "guichet.json",
+            "application/json",
+            key="json",
+            on_click="ignore",
+        )
+
+
+def table_data(rows: list[Row], opened: str, options: ViewOptions) -> dict[str, object]:
+    """The data of the results table component."""
+    texts = options.texts
+    return {
+        "models": [{"name": model, "title": options.titles[model]} for model in options.models],
+        "rows": [_row_data(row, options) for row in rows],
+        "opened": opened,
+        "texts": {key: texts(key) for key in TABLE_TEXTS}
+        | {
+            "sort_by": texts("sort_by", column="{column}"),
+            "open_image": texts("open_image", name="{name}"),
+            "rows_shown": texts("rows_shown", shown="{shown}", total="{total}"),
+        },
+    }
+
+
+def _row_data(row: Row, options: ViewOptions) -> dict[str, object]:
+    texts = options.texts
+    cells = {
+        model: {
+            "state": cell.state,
+            "label": cell.label,
+            "score": cell.score,
+            "sure": cell.sure,
+            "percent": texts.percent(cell.score),
+            "time": texts.duration(cell.milliseconds),
+            "detail": error_message(cell.error, texts) if cell.error else "",
+        }
+        for model, cell in row.cells.items()
+    }
+    return {
+        "id": row.image.id,
+        "name": row.image.name,
+        "preview": row.image.preview,
+        "handle": row.image.handle,
+        "agree": None if row.agreement.models < 2 else row.agreement.kind == "all",
+        "cells": cells,
+    }

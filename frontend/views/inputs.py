@@ -1,0 +1,171 @@
+"""The visitor's choices: images, models and options, and the link that reproduces them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from frontend import components
+from frontend.api.client import Model
+from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, sample_names
+from frontend.locales.texts import Texts
+from frontend.state.shared import MAX_LABELS
+from frontend.state.visitor_state import VisitorState
+from frontend.views.markup import escape_markdown
+
+# How many models are chosen at first.
+DEFAULT_MODELS = 3
+# The browser reduces an image to this shorter side (pixels), about twice what the models need.
+SIDE = 640
+# How many of several images are previewed.
+MAX_PREVIEWS = 24
+INPUT_TEXTS = (
+    "invite", "choose", "folder", "camera", "paste", "remove", "samples", "shoot", "close", "no_camera",
+    "no_image_in_clipboard", "no_image_in_files",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """The chosen models, all models' titles, the number of labels to show, and the score below which one is unsure."""
+
+    models: list[str]
+    titles: dict[str, str]
+    top: int
+    threshold: float
+    texts: Texts
+
+
+def choose_models(models: list[Model], texts: Texts) -> list[str]:
+    """The names of the chosen models, in the directory's order; at first those of the link."""
+    titles = {model.name: model.title for model in models}
+    linked = [name for name in (st.query_params.get("models") or "").split(",") if name in titles]
+    chosen = st.pills(
+        texts("models"),
+        list(titles),
+        selection_mode="multi",
+        default=linked or list(titles)[:DEFAULT_MODELS],
+        format_func=lambda name: escape_markdown(titles[name]),
+        key="chosen",
+        help=texts("models_help"),
+        wrap=True,
+        persist_state="session",
+    )
+    return [name for name in titles if name in chosen]
+
+
+def choose_options(texts: Texts) -> tuple[int, float]:
+    """The number of labels to show, and the score below which a model is unsure."""
+    with st.popover(texts("options"), icon=":material/tune:"):
+        top = st.slider(texts("top"), 1, MAX_LABELS, 5, key="top", bind="query-params")
+        sure = st.slider(
+            texts("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=texts("sure_help"), bind="query-params"
+        )
+    return int(top), sure / 100
+
+
+def update_link(chosen: list[str]) -> None:
+    """Write the chosen models into the page's URL. The other widgets are bound to it."""
+    models = ",".join(chosen)
+    if st.query_params.get("models", "") != models:
+        if models:
+            st.query_params["models"] = models
+        else:
+            del st.query_params["models"]
+
+
+def choose_images(visitor: VisitorState, texts: Texts) -> None:
+    """The image input, the URL field, and the reasons why images were refused."""
+    if "url" in st.query_params and not visitor.images and not visitor.refused:
+        visitor.use_url(st.query_params["url"])
+
+    def on_images() -> None:
+        st.session_state["url"] = ""
+        visitor.add_uploads(_event("images"))
+
+    def on_sample() -> None:
+        st.session_state["url"] = ""
+        visitor.use_sample(str(_event("sample")))
+
+    def on_url() -> None:
+        st.session_state["url"] = str(_event("url") or "")
+        visitor.use_url(st.session_state["url"])
+
+    def on_cleared() -> None:
+        st.session_state["url"] = ""
+        visitor.clear()
+
+    components.image_input()(
+        key="input",
+        data=components.as_data(input_data(visitor, texts)),
+        on_images_change=on_images,
+        on_sample_change=on_sample,
+        on_url_change=on_url,
+        on_cleared_change=on_cleared,
+    )
+    with st.container(key="address"):
+        st.text_input(
+            texts("address"),
+            key="url",
+            type="url",
+            placeholder="https://…",
+            bind="query-params",
+            on_change=lambda: visitor.use_url(st.session_state["url"]),
+        )
+    for refused in visitor.refused[:5]:
+        name = f"{refused.name}: " if refused.name else ""
+        st.error(escape_markdown(name + texts(refused.reason)))
+
+
+def _event(name: str) -> Any:
+    """What the image input has just sent. A client that is not a browser may send an event without the widget."""
+    return getattr(st.session_state.get("input"), name, None)
+
+
+def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
+    """The data of the image input component."""
+    labels = {key: texts(key) for key in INPUT_TEXTS}
+    labels["too_many"] = texts("too_many", most=MAX_IMAGES)
+    labels["preparing"] = texts("preparing", done="{done}", total="{total}")
+    return {
+        "texts": labels,
+        "language": texts.language,
+        "side": SIDE,
+        "most": MAX_IMAGES,
+        "batch": visitor.batch,
+        "preview": _preview(visitor.images, texts),
+        "samples": [_sample(name, visitor.images, texts) for name in sample_names()],
+    }
+
+
+def _preview(images: list[Image], texts: Texts) -> dict[str, object] | None:
+    if not images:
+        return None
+    if len(images) > 1:
+        strip = [image.handle for image in images[:MAX_PREVIEWS]]
+        caption = texts("image_count", count=len(images))
+        return {"src": "", "handle": "", "alt": "", "strip": strip, "caption": caption, "note": ""}
+    (image,) = images
+    note = ""
+    if image.original_bytes:
+        note = texts("made_smaller", before=texts.size(image.original_bytes), after=texts.size(len(image.data)))
+    return {
+        "src": image.preview,
+        "handle": image.handle,
+        "alt": texts("preview_alt", name=image.name),
+        "strip": [],
+        "caption": image.name,
+        "note": note,
+    }
+
+
+def _sample(name: str, images: list[Image], texts: Texts) -> dict[str, object]:
+    key = f"sample_{name}"
+    return {
+        "name": name,
+        "label": texts(key) if texts.has(key) else name,
+        "src": f"{SAMPLES_PATH}/{name}.jpg",
+        "chosen": len(images) == 1 and images[0].name == f"{name}.jpg",
+    }

@@ -1,0 +1,88 @@
+"""The popover below a model's predictions: the model's card, and code for the same request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from frontend.api.client import IMAGENET_LABELS, GatewayError
+from frontend.api.jobs import Job
+from frontend.images.image import Image
+from frontend.locales.texts import Texts
+from frontend.results import snippets
+from frontend.state.streamlit_state import shared_state
+from frontend.views import markup
+from frontend.views.inputs import ViewOptions
+from frontend.views.messages import error_message, show_request_id
+
+
+def show_details(job: Job, image: Image, options: ViewOptions) -> None:
+    """The popover; its content is made when it is opened."""
+    texts = options.texts
+    popover = st.popover(
+        texts("details"), type="tertiary", icon=":material/info:", on_change="rerun", key=f"details-{job.model}"
+    )
+    if not popover.open:
+        return
+    with popover:
+        about, code = st.tabs([texts("about"), texts("code")])
+        with about:
+            show_card(job.model, texts)
+        with code:
+            show_code(job, image, options)
+
+
+def show_card(model: str, texts: Texts) -> None:
+    """The model's card and receipt."""
+    try:
+        card = shared_state().card(model)
+    except GatewayError as err:
+        st.error(markup.escape_markdown(texts("about_failed", reason=error_message(err, texts))))
+        return
+    st.write(texts("trained_on", labels=card.get("labels") or IMAGENET_LABELS))
+    st.html(markup.facts(card_facts(card, texts)))
+    if isinstance(card.get("receipt"), dict):
+        with st.expander(texts("card_receipt")):
+            st.json(card["receipt"])
+
+
+def card_facts(card: dict[str, Any], texts: Texts) -> list[tuple[str, str]]:
+    """The card's main fields, those that are there."""
+    names = ("architecture", "input", "labels", "precision", "version")
+    return [(texts(f"card_{name}"), _fact(card[name])) for name in names if card.get(name)]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, dict) and {"width", "height"} <= value.keys():
+        return f"{value['width']} × {value['height']}"
+    return str(value)
+
+
+def show_code(job: Job, image: Image, options: ViewOptions) -> None:
+    """The request as curl, Python and Hugging Face's client."""
+    texts, settings = options.texts, shared_state().settings
+    request = snippets.Request(settings.gateway, job.model, image, options.top, settings.shown_key)
+    if settings.shown_key is None:
+        st.write(markup.escape_markdown(texts("code_key")))
+    if not image.url:
+        st.write(markup.escape_markdown(texts("code_file", name=image.name)))
+    for key, title, code in (
+        ("curl", "curl", snippets.curl(request)),
+        ("python", "Python", snippets.python(request)),
+        ("hugging-face", texts("hugging_face"), snippets.hugging_face(request)),
+    ):
+        with st.container(key=f"code-{key}-{job.model}", gap="xsmall"):
+            st.markdown(f"**{title}**")
+            st.code(code, language=None, wrap_lines=True)
+    if not image.url:
+        st.download_button(
+            texts("save_image"),
+            image.data,
+            image.name,
+            image.media_type,
+            key=f"save-{job.model}-{image.id[:8]}",
+            on_click="ignore",
+        )
+    request_id = job.response.request_id if job.response else job.error.request_id if job.error else ""
+    show_request_id(request_id, texts)

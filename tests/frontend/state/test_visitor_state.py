@@ -1,0 +1,60 @@
+"""What a visitor's state does with uploads, URLs and samples."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from frontend.api.jobs import JobStore
+from frontend.state.visitor_state import VisitorState
+
+
+def item(data: bytes) -> dict[str, Any]:
+    return {"name": "cat.jpg", "data": base64.b64encode(data).decode()}
+
+
+@pytest.fixture
+def visitor() -> VisitorState:
+    def unused(*_: object) -> Any:
+        raise AssertionError("nothing is sent here")
+
+    return VisitorState(JobStore(unused, unused, unused))  # type: ignore[arg-type]
+
+
+def test_batches_add_up_and_the_first_replaces_the_images_before(visitor: VisitorState) -> None:
+    visitor.use_sample("chelsea")
+    visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one"), {"name": "bad"}]})
+    visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two")]})
+    visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two, sent again")]})
+    assert [image.data for image in visitor.images] == [b"one", b"two"]
+    assert [refused.name for refused in visitor.refused] == ["bad"]
+
+
+def test_a_url_replaces_the_images_and_an_empty_one_removes_it(visitor: VisitorState) -> None:
+    visitor.use_sample("chelsea")
+    visitor.use_url("https://example.org/cat.jpg")
+    assert [image.name for image in visitor.images] == ["cat.jpg"]
+    visitor.use_url("")
+    assert (visitor.images, visitor.refused) == ([], [])
+
+
+def test_a_refused_url_keeps_the_images(visitor: VisitorState) -> None:
+    visitor.use_sample("chelsea")
+    visitor.use_url("cat.jpg")
+    assert [refused.reason for refused in visitor.refused] == ["refused_url"]
+    assert len(visitor.images) == 1
+
+
+def test_an_opened_image_is_closed_when_it_is_removed(visitor: VisitorState) -> None:
+    visitor.use_sample("chelsea")
+    visitor.opened = visitor.images[0].id
+    visitor.clear()
+    assert visitor.opened == ""
+
+
+@pytest.mark.parametrize("payload", [None, [], {}, {"items": 5}, {"batch": {}, "items": [None, 5, "x"]}])
+def test_a_malformed_batch_is_ignored(visitor: VisitorState, payload: Any) -> None:
+    visitor.add_uploads(payload)
+    assert visitor.images == []
