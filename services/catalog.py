@@ -102,7 +102,7 @@ class Model(Entry):
 
     name: str
     title: Annotated[str, Field(min_length=1, max_length=80)]
-    architecture: Architecture
+    architecture: Architecture | None = None
     weights: Weights
     preprocess: Preprocessing
     labels: Annotated[str, Field(min_length=1)]
@@ -119,6 +119,8 @@ class Model(Entry):
     def _fields_agree(self) -> Model:
         if self.min_instances > self.max_instances:
             raise ValueError(f"min_instances {self.min_instances} exceeds max_instances {self.max_instances}")
+        if isinstance(self.weights, str) and self.architecture is None:
+            raise ValueError("architecture is missing")
         if isinstance(self.weights, str) and not isinstance(self.architecture, str):
             raise ValueError("only torchvision's architectures have weights by name")
         if self.preprocess == "weights" and not isinstance(self.weights, str):

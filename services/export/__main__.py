@@ -86,6 +86,9 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
         def step(text: str) -> None:
             progress.update(task, description=f"{model.name}: {text}", completed=0, total=None)
 
+        def note(text: str) -> None:
+            progress.console.print(f"{model.name}: {text}", markup=False)
+
         def downloaded(done: int, size: int | None) -> None:
             progress.update(task, completed=done, total=size)
 
@@ -100,7 +103,7 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
             step("loading torch")
             from services.export.exporter import export_model
 
-            return export_model(catalog, model, weights, key, output, step)
+            return export_model(catalog, model, weights, key, output, step, note)
         except ExportError as err:
             _print_error(progress.console, str(err))
         except OSError as err:

@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 from services.catalog import DottedCallable, Model
-from services.export.errors import NetworkError
+from services.export.errors import NetworkError, first_line
 
 
 def architecture(model: Model, outputs: int) -> torch.nn.Module:
@@ -23,7 +23,7 @@ def architecture(model: Model, outputs: int) -> torch.nn.Module:
     except NetworkError:
         raise
     except Exception as err:  # a user's callable may raise anything
-        raise NetworkError(f"{model.name}: the architecture cannot be built: {err}") from err
+        raise NetworkError(f"{model.name}: the architecture cannot be built: {first_line(err)}") from err
     if not isinstance(module, torch.nn.Module):
         raise NetworkError(f"{model.name}: the architecture is a {type(module).__name__}, not a torch module")
     return module

@@ -16,19 +16,25 @@ from openvino.preprocess import PrePostProcessor
 from services.artifact import Preprocess
 from services.classifier.decoding.pixels import Pixels
 from services.classifier.engine import Logits
+from services.export.errors import NetworkError, first_line
 from services.export.network import Network
 
 
 def openvino_model(network: Network, name: str) -> ov.Model:
     """uint8 [1, side, side, 3] -> logits, with mean and std folded into the graph.
 
-    All names are derived from the graph, so that the same network always gives the same file.
+    All names are derived from the graph, so that the same network always gives the same file. Raises NetworkError.
     """
     side = network.preprocess.crop
     with warnings.catch_warnings():
         # Tracing warns about constants that depend on the input's size, which is fixed here.
         warnings.simplefilter("ignore")
-        model = ov.convert_model(network.module, example_input=torch.zeros(1, 3, side, side), input=[1, 3, side, side])
+        try:
+            model = ov.convert_model(
+                network.module, example_input=torch.zeros(1, 3, side, side), input=[1, 3, side, side]
+            )
+        except Exception as err:  # OpenVINO raises many kinds of errors
+            raise NetworkError(f"{name}: OpenVINO cannot convert the network: {first_line(err)}") from err
     model = _with_pixel_input(model, network.preprocess)
     model.set_friendly_name(name)
     for number, operation in enumerate(model.get_ordered_ops()):

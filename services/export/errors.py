@@ -17,3 +17,8 @@ class NetworkError(ExportError):
 
 class Disagreement(ExportError):
     """The converted model's predictions differ too much from torch's."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an exception of another library."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -19,14 +19,24 @@ MAX_PHOTOS = 200
 
 
 def export_model(
-    catalog: Catalog, model: Model, weights: Path, key: CacheKey, output: Path, step: Callable[[str], None]
+    catalog: Catalog,
+    model: Model,
+    weights: Path,
+    key: CacheKey,
+    output: Path,
+    step: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> Receipt:
-    """Write `output/NAME` from the file `weights` and return its receipt; `step` is called with each step's name.
+    """Write `output/NAME` from the file `weights` and return its receipt.
+
+    `step` is called with each step's name, `note` with what the person who exports should know.
 
     Raises ExportError, and then leaves an artifact from before unchanged.
     """
     step("building the torch model")
     network = built_network(catalog, model, weights)
+    if network.note:
+        note(network.note)
     images = _sample_images(key, network)
     if key.precision == "int8" and not (images.photos and images.pixels):
         raise ExportError(f"{model.name}: int8 is calibrated on photos, but {key.calibration} contains none")
@@ -67,4 +77,6 @@ def _sample_images(key: CacheKey, network: Network) -> SampleImages:
 def _architecture_name(model: Model) -> str:
     if isinstance(model.architecture, DottedCallable):
         return model.architecture.callable
+    if model.architecture is None:
+        return "in the weights file"
     return f"torchvision.models.{model.architecture}"

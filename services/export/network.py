@@ -10,10 +10,12 @@ import torch
 from services.artifact import Preprocess
 from services.catalog import Catalog, Model
 from services.export.architecture import architecture
-from services.export.errors import NetworkError
+from services.export.errors import NetworkError, first_line
 from services.export.labels import labels
 from services.export.preprocessing import preprocessing
+from services.export.saved_program import PROGRAMS, saved_program
 from services.export.state_dict import load_state_dict
+from services.export.weights_format import weights_format
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,43 @@ class Network:
     module: torch.nn.Module
     preprocess: Preprocess
     labels: tuple[str, ...]
+    # What was done to make the weights fit, for the person who exports; may be empty.
+    note: str = ""
 
 
 def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     """The network of a catalog entry with its weights loaded; raises NetworkError."""
     names = labels(catalog, model)
-    module = architecture(model, len(names))
-    load_state_dict(model, module, weights)
-    module.eval()
-    network = Network(module, preprocessing(model), names)
-    side = network.preprocess.crop
-    with torch.inference_mode():
-        shape = tuple(module(torch.zeros(1, 3, side, side)).shape)
+    module, note = _loaded(model, weights, len(names))
+    preprocess = preprocessing(model)
+    side = preprocess.crop
+    try:
+        with torch.inference_mode():
+            shape = tuple(module(torch.zeros(1, 3, side, side)).shape)
+    except Exception as err:  # a user's module may raise anything
+        raise NetworkError(
+            f"{model.name}: the network cannot run on an input of [1, 3, {side}, {side}]: {first_line(err)}"
+        ) from err
     if shape != (1, len(names)):
         raise NetworkError(f"{model.name}: the output's shape is {list(shape)}, but there are {len(names)} labels")
-    return network
+    return Network(module, preprocess, names, note)
+
+
+def _loaded(model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module, str]:
+    """The module in evaluation mode, and what was done to make its weights fit."""
+    file_format = weights_format(model, weights)
+    if file_format in PROGRAMS:
+        if model.architecture is not None:
+            raise NetworkError(
+                f"{model.name}: the weights are {file_format.value}, which contains the whole network; remove"
+                " `architecture` from the entry"
+            )
+        return saved_program(model, weights, file_format), ""
+    if model.architecture is None:
+        raise NetworkError(
+            f"{model.name}: the weights are {file_format.value}, which contains tensors alone; add `architecture` to"
+            " the entry"
+        )
+    module = architecture(model, outputs)
+    note = load_state_dict(model, module, weights)
+    return module.eval(), note

@@ -2,27 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from services.catalog import Model
+from services.export.checkpoint import State, candidates
 from services.export.errors import NetworkError
 
-
-def load_state_dict(model: Model, module: torch.nn.Module, weights: Path) -> None:
-    """Raises NetworkError. Runs no code from the file: only plain tensors are unpickled."""
-    try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-    except Exception as err:  # torch raises many kinds of errors for a file in another format
-        raise NetworkError(f"{model.name}: the weights are not a torch state_dict of plain tensors") from err
-    try:
-        module.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as err:
-        raise NetworkError(f"{model.name}: the weights do not fit the architecture: {_first_detail(err)}") from err
+# Added to all names by DataParallel, by Lightning and similar trainers, and by torch.compile.
+PREFIXES = ("module.", "model.", "net.", "_orig_mod.")
+SHOWN = 3
 
 
-def _first_detail(error: Exception) -> str:
-    """torch's first line is a heading; the details follow, one a line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 else lines[0]
+@dataclass(frozen=True)
+class Variant:
+    """A state_dict under a key of the checkpoint, without a prefix of its names; either may be empty."""
+
+    key: str
+    prefix: str
+    state: State
+
+
+def load_state_dict(model: Model, module: torch.nn.Module, weights: Path) -> str:
+    """Load the weights and say what was done to make them fit, or nothing; raises NetworkError.
+
+    Runs no code from the file: only plain tensors are read.
+    """
+    found = [
+        variant for candidate in candidates(model, weights) for variant in _variants(candidate.key, candidate.state)
+    ]
+    for variant in found:
+        try:
+            module.load_state_dict(variant.state)
+        except (RuntimeError, TypeError, AttributeError):
+            continue
+        return _note(variant)
+    best = max(found, key=lambda variant: len(variant.state.keys() & module.state_dict().keys()))
+    raise NetworkError(f"{model.name}: the weights do not fit the architecture: {_difference(module, best.state)}")
+
+
+def _variants(key: str, state: State) -> Iterator[Variant]:
+    """The state_dict as it is, then with each prefix that all names share removed."""
+    removed = ""
+    yield Variant(key, removed, state)
+    while prefix := next((p for p in PREFIXES if state and all(name.startswith(p) for name in state)), ""):
+        removed += prefix
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        yield Variant(key, removed, state)
+
+
+def _note(variant: Variant) -> str:
+    parts = [f"the state_dict under {variant.key!r}"] if variant.key else []
+    parts += [f"names without the prefix {variant.prefix!r}"] if variant.prefix else []
+    return f"weights: {', '.join(parts)}" if parts else ""
+
+
+def _difference(module: torch.nn.Module, state: State) -> str:
+    """What does not fit: the number of outputs, the first missing and unexpected names, or the first shapes."""
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in state and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in state if name not in wanted]
+    shapes = [
+        (name, list(tensor.shape), list(wanted[name].shape))
+        for name, tensor in state.items()
+        if name in wanted and tensor.shape != wanted[name].shape
+    ]
+    if not missing and not unexpected and shapes:
+        name = shapes[0][0]
+        outputs = {(actual[:1][0], expected[:1][0]) for _, actual, expected in shapes if actual and expected}
+        if len(outputs) == 1 and all(actual[1:] == expected[1:] for _, actual, expected in shapes):
+            ((theirs, ours),) = outputs
+            return (
+                f"they have {theirs} outputs ({name}), the architecture has {ours}; give {theirs} labels, or the"
+                " weights that belong to these labels"
+            )
+    parts = [_listed(missing, "missing from the file"), _listed(unexpected, "not in the architecture")]
+    parts += [
+        f"{name} is {actual} in the file, {expected} in the architecture" for name, actual, expected in shapes[:1]
+    ]
+    return "; ".join(part for part in parts if part) or "torch cannot load them"
+
+
+def _listed(names: list[str], what: str) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more} {'is' if len(names) == 1 else 'are'} {what}"

@@ -23,6 +23,11 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     weights = model.weights
     if isinstance(weights, LocalFile):
         path = catalog.path.parent / weights.file
+        if path.is_dir():
+            kind = "a TensorFlow SavedModel" if (path / "saved_model.pb").is_file() else "a folder"
+            raise WeightsUnavailable(
+                f"{model.name}: the weights {path} are {kind}; `file` should be the weights of a torch network"
+            )
         if not path.is_file():
             raise WeightsUnavailable(f"{model.name}: the weights file {path} does not exist")
         return _checked(model, path, weights.sha256)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 
 from services.catalog import Model, load_catalog
+from services.export.checkpoint import State
 from services.export.errors import NetworkError
 from services.export.state_dict import load_state_dict
 from tests.services.export.own_model import LABELS, catalog_file, local_file
@@ -36,16 +39,85 @@ def module(outputs: int = len(LABELS)) -> torch.nn.Module:
 def test_a_pickle_that_would_run_code_is_refused_without_running_it(tmp_path: Path, model: Model) -> None:
     canary, path = tmp_path / "canary", tmp_path / "malicious.pth"
     torch.save({"weight": Malicious(canary)}, path)
-    with pytest.raises(NetworkError, match="not a torch state_dict of plain tensors"):
+    with pytest.raises(NetworkError, match="Python objects beside the tensors, which would run code"):
         load_state_dict(model, module(), path)
     assert not canary.exists()
 
 
 def test_a_file_in_another_format_is_refused(tmp_path: Path, model: Model) -> None:
-    with pytest.raises(NetworkError, match="not a torch state_dict"):
+    with pytest.raises(NetworkError, match="a format that the export does not read"):
         load_state_dict(model, module(), tmp_path / "labels.txt")
 
 
 def test_weights_of_another_shape_are_refused_with_the_first_difference(model: Model, weights: Path) -> None:
-    with pytest.raises(NetworkError, match="do not fit the architecture: size mismatch for fc"):
+    with pytest.raises(NetworkError, match=r"they have 4 outputs \(fc.weight\), the architecture has 3; give 4 labels"):
         load_state_dict(model, module(len(LABELS) - 1), weights)
+
+
+def prefixed(state: State, prefix: str) -> dict[str, torch.Tensor]:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("saved", "note"),
+    [
+        pytest.param(lambda state: state, "", id="plain"),
+        pytest.param(lambda state: {"state_dict": state, "epoch": 3}, "'state_dict'", id="state_dict"),
+        pytest.param(lambda state: {"model_state_dict": state, "loss": 0.1}, "'model_state_dict'", id="tutorial"),
+        pytest.param(
+            lambda state: {"model": {}, "model_ema": {"n_averaged": torch.tensor(1), **prefixed(state, "module.")}},
+            "'model_ema', names without the prefix 'module.'",
+            id="averaged",
+        ),
+        pytest.param(lambda state: {"state_dict": prefixed(state, "model.")}, "the prefix 'model.'", id="lightning"),
+        pytest.param(lambda state: prefixed(state, "module._orig_mod."), "'module._orig_mod.'", id="compiled"),
+    ],
+)
+def test_what_trainers_write_is_loaded_and_told(
+    tmp_path: Path, model: Model, weights: Path, saved: Callable[[State], object], note: str
+) -> None:
+    state = torch.load(weights, weights_only=True)
+    path, loaded = tmp_path / "checkpoint.pth", module()
+    torch.save(saved(state), path)
+    said = load_state_dict(model, loaded, path)
+    assert note in said
+    assert bool(note) == bool(said)
+    assert torch.equal(loaded.state_dict()["fc.weight"], state["fc.weight"])
+
+
+def test_safetensors_are_loaded(tmp_path: Path, model: Model, weights: Path) -> None:
+    state = torch.load(weights, weights_only=True)
+    path, loaded = tmp_path / "weights.safetensors", module()
+    save_file(prefixed(state, "net."), path)
+    assert "'net.'" in load_state_dict(model, loaded, path)
+    assert torch.equal(loaded.state_dict()["fc.weight"], state["fc.weight"])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(NetworkError, match="damaged or truncated safetensors"):
+        load_state_dict(model, module(), path)
+
+
+def test_only_the_first_names_that_do_not_fit_are_told(tmp_path: Path, model: Model) -> None:
+    path = tmp_path / "other.pth"
+    other = torchvision.models.get_model("squeezenet1_1", weights=None, num_classes=len(LABELS))
+    torch.save(other.state_dict(), path)
+    with pytest.raises(NetworkError, match=r"missing from the file; features\.0\.weight") as caught:
+        load_state_dict(model, module(), path)
+    assert "more are not in the architecture" in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickled_module_is_refused_with_the_lines_that_save_its_tensors(
+    tmp_path: Path, model: Model, zipped: bool
+) -> None:
+    path = tmp_path / "whole.pth"
+    torch.save(module(), path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(NetworkError, match=r'a whole pickled module.*torch.save\(load.state_dict\(\), "weights.pth"\)'):
+        load_state_dict(model, module(), path)
+
+
+def test_a_checkpoint_without_a_known_state_dict_is_refused_with_its_keys(tmp_path: Path, model: Model) -> None:
+    path = tmp_path / "odd.pth"
+    torch.save({"epoch": 1, "network": {"weight": torch.zeros(1)}}, path)
+    with pytest.raises(NetworkError, match="it has epoch, network"):
+        load_state_dict(model, module(), path)

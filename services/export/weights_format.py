@@ -1,0 +1,98 @@
+"""Recognise the format of a weights file by its first bytes or its members. Imports no torch."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from services.catalog import Model
+from services.export.errors import NetworkError
+
+
+class WeightsFormat(Enum):
+    """The formats that the export reads."""
+
+    TORCH = "a file of torch.save"
+    SAFETENSORS = "a safetensors file"
+    TORCHSCRIPT = "a TorchScript file"
+    TORCH_EXPORT = "a torch.export file"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Another format: what it is, and what to do. Completes the sentence `the weights are …`."""
+
+    meaning: str
+
+
+SAVE_STATE_DICT = "save them again with torch.save(model.state_dict(), FILE)"
+KERAS = "a Keras model: save its weights for a torch architecture instead"
+# What the file begins with, what it is, and what to do.
+FOREIGN = [
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself: run `git lfs pull` beside it"),
+    (b"\x89HDF\r\n\x1a\n", f"an HDF5 file, probably {KERAS}"),
+    (b"\x1f\x8b", f"a gzip archive: unpack it, or {SAVE_STATE_DICT}"),
+]
+# A member's name, or its end, that only archives of this kind have.
+FOREIGN_ARCHIVES = [
+    ("MAR-INF/MANIFEST.json", "a TorchServe archive (.mar): it is a zip file; name the weights file inside it"),
+    ("model.weights.h5", KERAS),
+    (".npy", f"a NumPy archive (.npz): load it into the model, and {SAVE_STATE_DICT}"),
+]
+
+
+def weights_format(model: Model, path: Path) -> WeightsFormat:
+    """The format of the model's weights; raises NetworkError if the export does not read it."""
+    found = _recognised(path)
+    if isinstance(found, Foreign):
+        raise NetworkError(f"{model.name}: the weights are {found.meaning}")
+    return found
+
+
+def _recognised(path: Path) -> WeightsFormat | Foreign:
+    with path.open("rb") as file:
+        head = file.read(512)
+    for start, meaning in FOREIGN:
+        if head.startswith(start):
+            return Foreign(meaning)
+    if head.lstrip()[:5].lower() in (b"<!doc", b"<html"):
+        return Foreign("an HTML page: the download needs another address, or a sign-in")
+    if head[8:9] == b"{":
+        return _safetensors(path, int.from_bytes(head[:8], "little"))
+    if head[4:8] == b"TFL3":
+        return Foreign("a TensorFlow Lite model: save the weights for a torch architecture instead")
+    if head.startswith(b"PK"):
+        return _archive(path)
+    if head.startswith(b"\x80"):
+        return WeightsFormat.TORCH
+    if not head:
+        return Foreign("an empty file: copy or download it again")
+    return Foreign(f"in a format that the export does not read: {SAVE_STATE_DICT}")
+
+
+def _safetensors(path: Path, header: int) -> WeightsFormat | Foreign:
+    if path.stat().st_size < 8 + header:
+        return Foreign("a truncated safetensors file: copy or download it again")
+    return WeightsFormat.SAFETENSORS
+
+
+def _archive(path: Path) -> WeightsFormat | Foreign:
+    """torch keeps all members in one folder, whose name varies."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return Foreign("a truncated file: copy or download it again")
+    for end, meaning in FOREIGN_ARCHIVES:
+        if any(name.endswith(end) for name in names):
+            return Foreign(meaning)
+    inside = {name.partition("/")[2] for name in names}
+    if "constants.pkl" in inside:
+        return WeightsFormat.TORCHSCRIPT
+    if "archive_format" in inside:
+        return WeightsFormat.TORCH_EXPORT
+    if "data.pkl" in inside:
+        return WeightsFormat.TORCH
+    return Foreign(f"a zip archive that torch did not write: {SAVE_STATE_DICT}")
