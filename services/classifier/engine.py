@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Logits = NDArray[np.float32]
 
-# For several processes side by side. With pinning, OpenVINO would bind the only thread of each to the same CPU. With one
-# thread, the calling thread computes, so it works in a process forked after the network was loaded.
+# For several processes side by side. Pinning would bind the only thread of each to the same CPU. With one thread, the
+# calling thread computes, so inference works in a process forked after the network was loaded.
 ONE_PROCESSOR: Final = {"INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": "NO"}
 # The number of labels that the network itself ranks; the page requests this many.
 RANKED: Final = 10

@@ -68,7 +68,7 @@ def is_plain_image(content_type: str) -> bool:
 
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
-    """For a body that is not an image: raise MediaTypeUnsupported if its media type is not an image's, else `problem`."""
+    """For a body that is not an image: raise MediaTypeUnsupported if its type is not an image's, else `problem`."""
     media_type, _ = _media_type(content_type)
     if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
         raise MediaTypeUnsupported(

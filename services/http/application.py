@@ -21,8 +21,8 @@ from services.http.problems import Problem, Stopping, problem_document, problem_
 from services.http.request import BodyReader, Message, Receive, Request, Scope, Send, checked_headers
 from services.http.request_log import Header, RequestRecord, common_headers
 
-# Closing a connection with unread bytes resets it, and the response is lost. So after refusing a request before its end,
-# drop what the caller still sends until it pauses.
+# Closing a connection with unread bytes resets it, and the response is lost. So after refusing an incomplete request,
+# drop what the caller still sends, until it pauses.
 LINGER_SECONDS: Final = 2.0
 LINGER_PAUSE_SECONDS: Final = 0.25
 
