@@ -94,7 +94,9 @@ class OpenedPool:
         self._runner = asyncio.Runner()
 
         async def open_pool() -> Pool:
-            return Pool(fork_server, 2, max_image, lost)
+            pool = Pool(fork_server, 2, max_image, lost)
+            pool.start()
+            return pool
 
         try:
             self._pool = self._runner.run(open_pool())
