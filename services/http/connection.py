@@ -102,7 +102,7 @@ class Connection(HttpToolsProtocol):
         if not self._in_head:
             # A trailer: nobody reads them, and they must not join the headers.
             return
-        if len(self.headers) >= self._limits.headers or len(name) + len(value) > self._limits.header:
+        if len(self.headers) >= self._limits.headers or len(name) + len(value) + len(b": \r\n") > self._limits.header:
             raise HeadersTooLarge("The request has too many headers, or one that is too long.")
         super().on_header(name, value)
 
