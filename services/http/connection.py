@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.http.limits import Limits
@@ -27,6 +28,7 @@ from services.http.problems import (
 
 # At shutdown: for requests that are on their way on connections that were idle.
 GRACE_SECONDS = 1.0
+LARGE_READ = 1 << 16
 # Parsed in place of a request that is refused before its head is complete.
 REFUSED = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
 
@@ -77,6 +79,16 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head:
                 self._refuse(HeadersTooLarge(f"The head of the request is larger than {self._limits.head:,} bytes."))
+        if len(data) >= LARGE_READ and not self.flow.read_paused:
+            # libuv would read on as long as there is more, and nothing else would run.
+            self.flow.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        # As uvicorn does: not while another request or much of a body waits for the application.
+        waits = self.pipeline or (self.responding and len(self.cycle.body) > HIGH_WATER_LIMIT)
+        if not (waits or self.transport.is_closing()):
+            self.flow.resume_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps the connection
         """True: keep the connection for the response to what was received."""
