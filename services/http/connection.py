@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import sys
 from typing import Any
 
@@ -28,7 +29,7 @@ from services.http.problems import (
 
 # At shutdown: for requests that are on their way on connections that were idle.
 GRACE_SECONDS = 1.0
-LARGE_READ = 1 << 16
+LARGE_READ = 1 << 15
 # Parsed in place of a request that is refused before its head is complete.
 REFUSED = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
 
@@ -117,6 +118,9 @@ class Connection(HttpToolsProtocol):
         if len(self.headers) >= self._limits.headers or len(name) + len(value) + len(b": \r\n") > self._limits.header:
             raise HeadersTooLarge("The request has too many headers, or one that is too long.")
         super().on_header(name, value)
+        if self.headers[-1][0] == b"transfer-encoding":
+            # Chunks may be of one byte: parse few at a time.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_READ)
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
