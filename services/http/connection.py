@@ -67,7 +67,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
-        if len(self.connections) > self._limits.connections and not self._close_the_longest_idle():
+        if len(self.connections) > self._limits.connections and not self._make_room():
             self._refuse(ConnectionRefused("The service holds as many connections as it can; try again in a moment."))
 
     def data_received(self, data: bytes) -> None:
@@ -169,14 +169,16 @@ class Connection(HttpToolsProtocol):
         self._unsent_since = min(self._unsent_since, now) if unsent else math.inf
         return now - self._unsent_since
 
-    def _close_the_longest_idle(self) -> bool:
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest, else the one whose head takes longest; whether there is one."""
         # What a new connection sent in its first moments may not have been read yet.
         settled = self.loop.time() - 0.05
-        connections = [one for one in self.connections if isinstance(one, Connection) and one.idle]
-        idle = [one for one in connections if one.cycle or one._since < settled]
-        if idle:
-            min(idle, key=lambda one: one._since).transport.abort()
-        return bool(idle)
+        others = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
+        idle = [one for one in others if one.idle and (one.cycle or one._since < settled)]
+        slow = [one for one in others if one._in_head and not one.responding and one._since < settled]
+        if closed := min(idle or slow, key=lambda one: one._since, default=None):
+            closed.transport.abort()
+        return closed is not None
 
     def _refuse(self, problem: Problem) -> None:
         """Respond with `problem` to the request that is arriving, and drop what follows it."""
