@@ -170,7 +170,7 @@ class Connection(HttpToolsProtocol):
         return now - self._unsent_since
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle longest, else the one whose head takes longest; whether there is one."""
+        """Close the connection that has been idle longest, else the one whose head takes longest, if there is one."""
         # What a new connection sent in its first moments may not have been read yet.
         settled = self.loop.time() - 0.05
         others = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
