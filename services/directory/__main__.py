@@ -16,7 +16,7 @@ from services.published_document import DocumentError
 
 
 def main() -> int:
-    """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    """Serve until stopped. Returns 0; or 1 after logging one line per mistake, if the service cannot start."""
     open_standard_streams()
     limits = Limits()
     try:

@@ -1,4 +1,4 @@
-"""uvicorn around an ASGI application: one process, one loop, and a stop that answers what was accepted."""
+"""Run an ASGI application under uvicorn: one process, one event loop, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.http.connection import Connection
 from services.http.limits import Limits
 from services.logs import logging_to_stdout
 
-# File descriptors left to everything but connections.
+# File descriptors reserved for everything but connections.
 SPARE_FILES: Final = 16
 # Cloud Run kills a container 10 s after SIGTERM.
 DRAIN_SECONDS: Final = 6.5
@@ -32,11 +32,11 @@ LIMITS_EVERY_SECONDS: Final = 0.25
 
 
 class PortTaken(SettingsError):
-    """Nothing can listen at that address; the message says which and why."""
+    """The service cannot listen on this address; the message says why."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens; raises PortTaken."""
+    """A listening socket; raises PortTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -105,9 +105,9 @@ def run(main: Any) -> None:
 
 
 def _affordable(limits: Limits) -> Limits:
-    """No more connections than there are file descriptors."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if most == resource.RLIM_INFINITY:
+    """The limits, with no more connections than there are file descriptors."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
         return limits
-    free = most - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES
+    free = files - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES
     return dataclasses.replace(limits, connections=min(limits.connections, max(8, free)))

@@ -18,8 +18,8 @@ import requests
 
 from services.artifact import stored_file
 from tests.running import ROOT, Photo, StartService, free_port
-from tests.services.fetch.sites import response, says, site
-from tests.services.test_start import failed_start
+from tests.services.classifier.fetch.sites import response, says, site
+from tests.services.classifier.test_main import failed_start
 
 NAME = "efficientnet-lite0"
 SERVING = sorted(

@@ -18,9 +18,9 @@ from services.classifier.problems import (
     FetchType,
 )
 from services.http.problems import Problem
-from tests.services.fetch.authority import Authority
-from tests.services.fetch.fetching import IMAGE, MAX_BYTES, NAME, PUBLIC, Recorder, fetched, public_site
-from tests.services.fetch.sites import Script, drips, floods, is_silent, resets, response, says, site
+from tests.services.classifier.fetch.authority import Authority
+from tests.services.classifier.fetch.fetching import IMAGE, MAX_BYTES, NAME, PUBLIC, Recorder, fetched, public_site
+from tests.services.classifier.fetch.sites import Script, drips, floods, is_silent, resets, response, says, site
 
 pytestmark = pytest.mark.integration
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.classifier.problems import FetchRedirects, UrlBlocked
-from tests.services.fetch.authority import Authority
-from tests.services.fetch.fetching import IMAGE, NAME, fetched, public_site
-from tests.services.fetch.sites import Script, floods, redirect, response, says
+from tests.services.classifier.fetch.authority import Authority
+from tests.services.classifier.fetch.fetching import IMAGE, NAME, fetched, public_site
+from tests.services.classifier.fetch.sites import Script, floods, redirect, response, says
 
 pytestmark = pytest.mark.integration
 

@@ -36,8 +36,8 @@ from services.classifier.fetch.transport import PublicNetwork
 from services.classifier.problems import FetchTimeout, QueueTimeout
 from services.logs import LineFormatter, Redaction
 from tests.running import ROOT, Photo, Service, StartService, answers, environment, free_port, wait_for
+from tests.services.classifier.fetch.sites import is_silent, site
 from tests.services.fake_model import StartFake
-from tests.services.fetch.sites import is_silent, site
 from tests.services.raw_http import (
     Reference,
     connection,

@@ -13,7 +13,7 @@ import httpcore
 
 from services.classifier.fetch.fetch import fetch_image
 from services.classifier.fetch.transport import PublicNetwork
-from tests.services.fetch.sites import Script, Site, site
+from tests.services.classifier.fetch.sites import Script, Site, site
 
 NAME = "photos.example"
 PUBLIC = "93.184.215.14"

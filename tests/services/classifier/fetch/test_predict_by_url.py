@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from tests.running import Photo, Service, StartService, wait_for
-from tests.services.fetch.sites import (
+from tests.services.classifier.fetch.sites import (
     Script,
     drips,
     floods,
@@ -26,8 +26,8 @@ from tests.services.fetch.sites import (
     says,
     site,
 )
-from tests.services.fetch.test_redirects import redirect_then_image
-from tests.services.fetch.urls import BLOCKED, INVALID
+from tests.services.classifier.fetch.test_redirects import redirect_then_image
+from tests.services.classifier.fetch.urls import BLOCKED, INVALID
 from tests.services.raw_http import Reference, http_process, require_discretion, require_log_lines
 
 pytestmark = pytest.mark.integration
