@@ -98,20 +98,20 @@ def _query_parameters(query: Query, labels: int) -> Parameters:
     if not values:
         return Parameters(_top_k(None, labels))
     if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
-        raise _wrong_top_k(labels)
+        raise _wrong_top_k()
     return Parameters(_top_k(int(values[0]), labels))
 
 
 def _top_k(value: Any, labels: int) -> int:
     if value is None:
-        return min(DEFAULT_TOP_K, labels)
-    if type(value) is not int or not 1 <= value <= labels:
-        raise _wrong_top_k(labels)
-    return value
+        value = DEFAULT_TOP_K
+    if type(value) is not int or value < 1:
+        raise _wrong_top_k()
+    return min(value, labels)
 
 
-def _wrong_top_k(labels: int) -> ParameterInvalid:
-    return ParameterInvalid(f"`top_k` should be a whole number from 1 to {labels}, given once.")
+def _wrong_top_k() -> ParameterInvalid:
+    return ParameterInvalid("`top_k` should be one whole number, at least 1.")
 
 
 def _image_part(body: bytes, boundary: str) -> bytes:
