@@ -97,7 +97,7 @@ def _query_parameters(query: Query, labels: int) -> Parameters:
     values = [value for name, value in query if name == "top_k"]
     if not values:
         return Parameters(_top_k(None, labels))
-    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
+    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,4000}", values[0]):
         raise _wrong_top_k()
     return Parameters(_top_k(int(values[0]), labels))
 

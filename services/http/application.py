@@ -24,7 +24,7 @@ from services.http.request_log import Header, RequestRecord, common_headers
 # Closing a connection with unread bytes resets it, and the response is lost. So after refusing a request early, drop
 # what the caller still sends until it pauses.
 LINGER_SECONDS: Final = 2.0
-LINGER_PAUSE_SECONDS: Final = 0.25
+LINGER_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ NETWORK = {
         "services/classifier/workers/fork_server.py",
         "services/classifier/workers/pool.py",
         "services/classifier/fetch/transport.py",
+        "services/http/connection.py",
         "services/http/server.py",
     },
     "httpcore": {"services/classifier/fetch/fetch.py", "services/classifier/fetch/transport.py"},

@@ -208,7 +208,7 @@ def test_a_query_that_cannot_be_followed_names_what_is_wrong(sent: dict[str, Any
     assert raised.value.code == "parameter_invalid"
     assert raised.value.detail in {
         "`top_k` should be one whole number, at least 1.",
-        f"The query has `{next(iter(sent))}`; it may have `top_k`.",
+        f"`{next(iter(sent))}` is not a query parameter; the only one is `top_k`.",
     }
 
 

@@ -49,11 +49,11 @@ def test_a_problem_has_the_fields_that_are_promised(lite0: Service) -> None:
         "type": "urn:guichet:problem:not_found",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is nothing at this path.",
+        "detail": "No such path.",
         "instance": "urn:guichet:request:abc.1",
         "code": "not_found",
         "request_id": "abc.1",
-        "error": "There is nothing at this path.",
+        "error": "No such path.",
     }
 
 
