@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ def main() -> int:
     """Serve until stopped. Returns 0; or 1 after logging one line per mistake, if the service cannot start."""
     open_standard_streams()
     limit_heap()
+    # Almost nothing that is imported becomes garbage.
+    gc.disable()
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)
@@ -46,24 +49,23 @@ def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None)
     # Import these while the fork server loads the network on another CPU.
     from services.classifier.app import create_app
     from services.classifier.served_model import ServedModel
+    from services.classifier.workers.pool import Pool
     from services.http.limits import Limits
-    from services.http.server import listening_socket, run, serve
+    from services.http.server import Server, listening_socket, run
 
     listener = listening_socket(settings.host, settings.port)
     limits = Limits(body=settings.max_body, body_seconds=settings.body_seconds)
 
-    async def serve_model() -> None:
-        predict = _in_workers(settings, fork_server) if fork_server else _in_a_thread(settings.artifact, receipt)
-        app = create_app(settings, ServedModel(receipt, predict), limits)
-        await serve(app, listener, limits)
+    pool = Pool(fork_server, settings.processes, settings.max_body, _stop) if fork_server else None
+    predict = pool.predict if pool else _in_a_thread(settings.artifact, receipt)
+    server = Server(create_app(settings, ServedModel(receipt, predict), limits), limits)
 
-    run(serve_model())
+    async def serve() -> None:
+        if pool:
+            pool.start()
+        await server.serve([listener])
 
-
-def _in_workers(settings: Settings, fork_server: ForkServer) -> AsyncPredict:
-    from services.classifier.workers.pool import Pool
-
-    return Pool(fork_server, settings.processes, settings.max_body, _stop).predict
+    run(serve())
 
 
 def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Logits = NDArray[np.float32]
 
-# For several processes side by side. Pinning would bind the only thread of each to the same CPU. With one thread, the
-# calling thread computes, so inference works in a process forked after the network was loaded.
+# For several processes side by side: with pinning, OpenVINO would bind the only thread of each to the same CPU. With
+# one thread, the calling thread computes, so it works in a process forked after the network was loaded.
 ONE_PROCESSOR: Final = {"INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": "NO"}
 # The number of labels that the network itself ranks; the page requests this many.
 RANKED: Final = 10
@@ -58,6 +58,7 @@ class RankingEngine:
     """
 
     def __init__(self, model_xml: Path) -> None:
+        """Raises RuntimeError if the file is not such a network."""
         compiled = _compiled(_with_ranking(_read(model_xml)), 1, ONE_PROCESSOR)
         self._request = compiled.create_infer_request()
         # Shapes are static, so the request's tensors never move.
@@ -101,7 +102,10 @@ def _with_ranking(model: ov.Model) -> ov.Model:
 
     Equal scores are in the order of the labels. Reading one output is faster than reading three.
     """
-    logits = model.output(0).get_node().input_value(0)
+    try:
+        logits = model.output(0).get_node().input_value(0)
+    except IndexError as err:
+        raise RuntimeError("the network has no output") from err
     count = min(RANKED, logits.get_shape()[1])
     best = ops.topk(ops.softmax(logits, 1), np.int32(count), 1, "max", "value", "i32", stable=True)
     total = ops.reduce_sum(logits, np.array([1], np.int32), keep_dims=True)

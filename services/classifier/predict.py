@@ -76,8 +76,9 @@ class PredictRoute:
         timings.decode, timings.infer = prediction.decode, prediction.infer
         for step, seconds in zip(self._steps, vars(timings).values(), strict=True):
             step.observe(seconds)
-        headers = [(b"server-timing", timings.server_timing.encode()), *self._headers]
-        return Response(HTTPStatus.OK, b"application/json", prediction.body, headers)
+        return Response(
+            HTTPStatus.OK, b"application/json", prediction.body, self._headers, timing=timings.server_timing
+        )
 
     async def _parsed(self, request: Request) -> PredictRequest:
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")

@@ -68,7 +68,7 @@ def is_plain_image(content_type: str) -> bool:
 
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
-    """For a body that is not an image: raise MediaTypeUnsupported if its type is not an image's, else `problem`."""
+    """For a body that is not an image: raise MediaTypeUnsupported if its media type is no image's, else `problem`."""
     media_type, _ = _media_type(content_type)
     if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
         raise MediaTypeUnsupported(
@@ -97,21 +97,21 @@ def _query_parameters(query: Query, labels: int) -> Parameters:
     values = [value for name, value in query if name == "top_k"]
     if not values:
         return Parameters(_top_k(None, labels))
-    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
-        raise _wrong_top_k(labels)
+    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,4000}", values[0]):
+        raise _wrong_top_k()
     return Parameters(_top_k(int(values[0]), labels))
 
 
 def _top_k(value: Any, labels: int) -> int:
     if value is None:
-        return min(DEFAULT_TOP_K, labels)
-    if type(value) is not int or not 1 <= value <= labels:
-        raise _wrong_top_k(labels)
-    return value
+        value = DEFAULT_TOP_K
+    if type(value) is not int or value < 1:
+        raise _wrong_top_k()
+    return min(value, labels)
 
 
-def _wrong_top_k(labels: int) -> ParameterInvalid:
-    return ParameterInvalid(f"`top_k` should be a whole number from 1 to {labels}, given once.")
+def _wrong_top_k() -> ParameterInvalid:
+    return ParameterInvalid("`top_k` should be one whole number, at least 1.")
 
 
 def _image_part(body: bytes, boundary: str) -> bytes:

@@ -10,7 +10,7 @@ from services.directory.document_file import DocumentFile
 from services.directory.settings import Settings
 from services.environment import SettingsError
 from services.http.limits import Limits
-from services.http.server import listening_socket, run, serve
+from services.http.server import Server, listening_socket, run
 from services.logs import log_fatal, open_standard_streams
 from services.published_document import DocumentError
 
@@ -30,7 +30,7 @@ def main() -> int:
     except DocumentError as err:
         log_fatal(f"GUICHET_DOCUMENT: {err}")
         return 1
-    run(serve(app, listener, limits))
+    run(Server(app, limits).serve([listener]))
     return 0
 
 

@@ -21,10 +21,10 @@ from services.http.problems import Problem, Stopping, problem_document, problem_
 from services.http.request import BodyReader, Message, Receive, Request, Scope, Send, checked_headers
 from services.http.request_log import Header, RequestRecord, common_headers
 
-# Closing a connection with unread bytes resets it, and the response is lost. So after refusing an incomplete request,
-# drop what the caller still sends, until it pauses.
+# Closing a connection with unread bytes resets it, and the response is lost. So after refusing a request early, drop
+# what the caller still sends until it pauses.
 LINGER_SECONDS: Final = 2.0
-LINGER_PAUSE_SECONDS: Final = 0.25
+LINGER_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Response:
     content_type: bytes
     body: bytes
     headers: list[Header] = field(default_factory=list)
+    # The Server-Timing header, which is logged too.
+    timing: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Application:
         await self._flask(scope, receive, send_with_headers)
 
     async def _respond(self, response: Response, record: RequestRecord, send: Send, *, more: bool = False) -> None:
-        record.status = response.status
+        record.status, record.timing = response.status, response.timing
+        timing = [(b"server-timing", response.timing.encode())] if response.timing else []
         headers = [
             (b"content-type", response.content_type),
             (b"content-length", str(len(response.body)).encode()),
@@ -114,6 +117,7 @@ class Application:
             _request_id(record),
             *self._headers,
             *response.headers,
+            *timing,
         ]
         await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
         await send({"type": "http.response.body", "body": response.body, "more_body": more})

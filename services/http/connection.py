@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import sys
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.http.limits import Limits
@@ -27,7 +29,8 @@ from services.http.problems import (
 
 # Grace period for requests already on idle connections at shutdown.
 GRACE_SECONDS = 1.0
-# Parsed instead of a request that is refused before its head is complete.
+LARGE_READ = 1 << 15
+# Parsed in place of a request that is refused before its head is complete.
 REFUSED = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
 
 
@@ -64,8 +67,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
-        if len(self.connections) > self._limits.connections and not self._close_the_longest_idle():
-            self._refuse(ConnectionRefused("The service has too many open connections; try again in a moment."))
+        if len(self.connections) > self._limits.connections and not self._make_room():
+            self._refuse(ConnectionRefused("The service holds as many connections as it can; try again in a moment."))
 
     def data_received(self, data: bytes) -> None:
         if self._problem:
@@ -77,6 +80,16 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head:
                 self._refuse(HeadersTooLarge(f"The head of the request is larger than {self._limits.head:,} bytes."))
+        if len(data) >= LARGE_READ and not self.flow.read_paused:
+            # libuv would read on as long as there is more, and nothing else would run.
+            self.flow.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        # As uvicorn does: not while another request or much of a body waits for the application.
+        waits = self.pipeline or (self.responding and len(self.cycle.body) > HIGH_WATER_LIMIT)
+        if not (waits or self.transport.is_closing()):
+            self.flow.resume_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps the connection
         """Returns True to keep the connection open while a response is outstanding."""
@@ -102,9 +115,12 @@ class Connection(HttpToolsProtocol):
         if not self._in_head:
             # Ignore trailers; they must not become headers.
             return
-        if len(self.headers) >= self._limits.headers or len(name) + len(value) > self._limits.header:
+        if len(self.headers) >= self._limits.headers or len(name) + len(value) + len(b": \r\n") > self._limits.header:
             raise HeadersTooLarge("The request has too many headers, or one that is too long.")
         super().on_header(name, value)
+        if self.headers[-1][0] == b"transfer-encoding":
+            # Chunks may be of one byte: parse few at a time.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_READ)
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
@@ -153,14 +169,16 @@ class Connection(HttpToolsProtocol):
         self._unsent_since = min(self._unsent_since, now) if unsent else math.inf
         return now - self._unsent_since
 
-    def _close_the_longest_idle(self) -> bool:
-        # Skip connections accepted in the last moments: their data may be unread.
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest, else the one whose head takes longest, if there is one."""
+        # What a new connection sent in its first moments may not have been read yet.
         settled = self.loop.time() - 0.05
-        connections = [one for one in self.connections if isinstance(one, Connection) and one.idle]
-        idle = [one for one in connections if one.cycle or one._since < settled]
-        if idle:
-            min(idle, key=lambda one: one._since).transport.abort()
-        return bool(idle)
+        others = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
+        idle = [one for one in others if one.idle and (one.cycle or one._since < settled)]
+        slow = [one for one in others if one._in_head and not one.responding and one._since < settled]
+        if closed := min(idle or slow, key=lambda one: one._since, default=None):
+            closed.transport.abort()
+        return closed is not None
 
     def _refuse(self, problem: Problem) -> None:
         """Respond with `problem` to the request that is being received, and ignore what follows it."""

@@ -45,7 +45,38 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Enforces the connections' time limits; at shutdown, cancels requests that take longer than DRAIN_SECONDS."""
+    """Serves `app` with time limits; DRAIN_SECONDS after a stop, cancels what is not answered."""
+
+    def __init__(self, app: Application, limits: Limits) -> None:
+        config = uvicorn.Config(
+            app,
+            http=partial(Connection, limits=_affordable(limits)),  # type: ignore[arg-type]  # a factory is what is needed
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            # Nothing here depends on who a caller says it is.
+            proxy_headers=False,
+            server_header=False,
+            headers=[("server", "guichet")],
+            timeout_keep_alive=int(limits.idle_seconds),
+            timeout_graceful_shutdown=int(DRAIN_SECONDS) + 2,
+        )
+        config.load()
+        super().__init__(config)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until SIGTERM or SIGINT, which end the process with code 0."""
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        # uvicorn raises the signal that stopped it again.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))
+        # The collector need not look again and again at what was imported.
+        gc.freeze()
+        gc.enable()
+        with logging_to_stdout():
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -65,34 +96,6 @@ class Server(uvicorn.Server):
             if isinstance(connection, Connection):
                 connection.enforce_time_limits(loop.time())
         loop.call_later(LIMITS_EVERY_SECONDS, self._enforce_time_limits)
-
-
-async def serve(app: Application, listener: socket.socket, limits: Limits) -> None:
-    """Serve until SIGTERM or SIGINT, then exit with code 0."""
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = uvicorn.Config(
-        app,
-        http=partial(Connection, limits=_affordable(limits)),  # type: ignore[arg-type]  # uvicorn only calls it
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        # Nothing depends on X-Forwarded-For and the like.
-        proxy_headers=False,
-        server_header=False,
-        headers=[("server", "guichet")],
-        timeout_keep_alive=int(limits.idle_seconds),
-        timeout_graceful_shutdown=int(DRAIN_SECONDS) + 2,
-    )
-    # uvicorn raises the signal again after its shutdown.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    # Keep the garbage collector from scanning the modules' objects on each run.
-    gc.collect()
-    gc.freeze()
-    with logging_to_stdout():
-        await Server(config).serve(sockets=[listener])
 
 
 def run(main: Any) -> None:

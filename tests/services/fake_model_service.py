@@ -22,7 +22,7 @@ from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
 from services.http.limits import Limits
-from services.http.server import listening_socket, run, serve
+from services.http.server import Server, listening_socket, run
 from services.logs import open_standard_streams
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     limits = dataclasses.replace(limits, body=settings.max_body)
     listener = listening_socket(settings.host, settings.port)
     app = create_app(settings, FakeModel(folder), limits)  # type: ignore[arg-type]  # as much of one as is needed
-    run(serve(app, listener, limits))
+    run(Server(app, limits).serve([listener]))
 
 
 if __name__ == "__main__":

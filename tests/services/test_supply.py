@@ -22,20 +22,19 @@ from tests.services.classifier.fetch.sites import response, says, site
 from tests.services.classifier.test_main import failed_start
 
 NAME = "efficientnet-lite0"
-SERVING = [
-    path for room in ("web", "classifier", "directory") for path in sorted((ROOT / "services" / room).rglob("*.py"))
-]
-# Modules that can open a connection, and who may name them: for the class of sockets, for the names of errors, or to
-# fetch what a caller has asked for.
+SERVING = sorted(
+    [ROOT / "services/artifact.py", ROOT / "services/environment.py", ROOT / "services/logs.py"]
+    + [path for folder in ("http", "classifier", "directory") for path in (ROOT / "services" / folder).rglob("*.py")]
+)
+# Modules that can open a connection, and the files that may import them.
 NETWORK = {
     "socket": {
-        "services/classifier/processes/child.py",
-        "services/classifier/processes/fork_server.py",
-        "services/classifier/processes/pool.py",
+        "services/classifier/workers/sandbox.py",
+        "services/classifier/workers/fork_server.py",
+        "services/classifier/workers/pool.py",
         "services/classifier/fetch/transport.py",
-        "services/web/connection.py",
-        "services/web/server.py",
-        "services/web/worker.py",
+        "services/http/connection.py",
+        "services/http/server.py",
     },
     "httpcore": {"services/classifier/fetch/fetch.py", "services/classifier/fetch/transport.py"},
     "ssl": {"services/classifier/fetch/transport.py"},
@@ -52,8 +51,8 @@ OTHER_NETWORK = {
     "xmlrpc",
 }
 CODE_FROM_DATA = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess", "torch"}
-# It sets two numbers in the C library, with constants of its own.
-EXCEPTIONS = {("services/web/memory.py", "ctypes")}
+# It calls two functions of the C library.
+EXCEPTIONS = {("services/classifier/workers/memory.py", "ctypes")}
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -27,7 +27,7 @@ MAX_LOOKUPS: Final = 8
 MAX_HEAD: Final = 1 << 16
 # Size of a read while the head is incomplete, so that little of the body is counted as head.
 HEAD_READ: Final = 512
-# Reads, chunks and header lines take time, however short: FREE_STEPS of them are allowed, and one more per STEP_BYTES.
+# Each read, chunk and header line takes time however short it is: FREE_STEPS are allowed, and one more per STEP_BYTES.
 FREE_STEPS: Final = 1000
 STEP_BYTES: Final = 256
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from services.artifact import ArtifactError
-from services.classifier.workers.memory import release_code
+from services.classifier.workers.memory import release_file_pages
 from services.logs import log_fatal, place_of
 
 if TYPE_CHECKING:
@@ -96,13 +96,14 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
         os._exit(1)
     # Keep the garbage collector from writing to all objects, which would copy the pages that workers share.
     gc.freeze()
+    gc.enable()
     control.settimeout(STARTED_SECONDS)
     while True:
         try:
             request, files, _, _ = socket.recv_fds(control, 1, 2)
         except TimeoutError:
             control.settimeout(None)
-            release_code()
+            release_file_pages()
             continue
         if request == LOADED:
             control.send(str(pipeline.max_bytes).encode())

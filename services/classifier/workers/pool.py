@@ -98,17 +98,18 @@ class Pool:
     """Predicts in worker processes."""
 
     def __init__(self, fork_server: ForkServer, workers: int, max_image: int, lost: Callable[[], None]) -> None:
-        """Wait until the network is loaded, and start the workers; call it in a running event loop.
-
-        `max_image` is in bytes; `lost` is called when no worker can be forked any more. Raises ArtifactError if the
-        network cannot be loaded.
-        """
-        self._fork_server, self._lost = fork_server, lost
-        self._memory = max(max_image, fork_server.wait_until_loaded())
-        # A large image may have to wait for one in every other worker.
+        """`max_image` in bytes; `lost` is called when no worker can be had any more."""
+        self._fork_server, self._workers, self._lost = fork_server, workers, lost
+        self._memory = max_image
+        # Of large images, each may have to wait for all others.
         self._reply_seconds = REPLY_SECONDS + workers * CPU_SECONDS
-        # A stack: the data of the last used worker is still in the CPU caches.
-        self._idle = [self._new_worker() for _ in range(workers)]
+        # A stack: what the last worker used is still in the processor's caches.
+        self._idle: list[_Worker] = []
+
+    def start(self) -> None:
+        """Wait until the network is loaded, and fork the workers; call it in a running loop. Raises ArtifactError."""
+        self._memory = max(self._memory, self._fork_server.wait_until_loaded())
+        self._idle = [self._new_worker() for _ in range(self._workers)]
 
     async def predict(self, image: bytes, parameters: Parameters) -> Prediction:
         """Predict in a worker; at most as many calls at a time as there are workers.

@@ -12,7 +12,7 @@ import socket
 import pytest
 import requests
 
-from tests.running import Photo, Service, StartService
+from tests.running import Photo, Service, StartService, wait_for
 from tests.services.raw_http import (
     Reference,
     Reply,
@@ -49,11 +49,11 @@ def test_a_problem_has_the_fields_that_are_promised(lite0: Service) -> None:
         "type": "urn:guichet:problem:not_found",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is nothing at this path.",
+        "detail": "No such path.",
         "instance": "urn:guichet:request:abc.1",
         "code": "not_found",
         "request_id": "abc.1",
-        "error": "There is nothing at this path.",
+        "error": "No such path.",
     }
 
 
@@ -236,6 +236,18 @@ def test_no_answer_and_no_line_of_the_log_tells_what_was_sent(lite0: Service) ->
     lines = require_log_lines(lite0)
     assert lines[-1]["message"].startswith("POST /predict 4")
     assert secret not in lite0.log.read_text()
+
+
+def test_a_prediction_is_logged_with_its_timing(lite0: Service, photos: list[Photo]) -> None:
+    response = requests.post(f"{lite0.url}/predict", data=photos[0].data, headers={"X-Request-Id": "timed"}, timeout=10)
+
+    def lines() -> list[dict[str, object]]:
+        return [line for line in require_log_lines(lite0) if line.get("request_id") == "timed"]
+
+    wait_for(lambda: bool(lines()), 5, "the log line")
+    (line,) = lines()
+    assert line["timing"] == response.headers["Server-Timing"]
+    assert (line["message"], line["status"]) == ("POST /predict 200", 200)
 
 
 def test_the_service_listens_on_its_port_and_nowhere_else(lite0: Service) -> None:

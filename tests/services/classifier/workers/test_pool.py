@@ -94,7 +94,9 @@ class OpenedPool:
         self._runner = asyncio.Runner()
 
         async def open_pool() -> Pool:
-            return Pool(fork_server, 2, max_image, lost)
+            pool = Pool(fork_server, 2, max_image, lost)
+            pool.start()
+            return pool
 
         try:
             self._pool = self._runner.run(open_pool())
@@ -165,9 +167,9 @@ def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
 
 
 def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
-    with pytest.raises(ImageUnsupported, match="not an image this service reads"):
+    with pytest.raises(ImageUnsupported, match="not in a supported format"):
         pool.predict(b"text", FIVE)
-    with pytest.raises(ImageCorrupt, match="damaged or cut short"):
+    with pytest.raises(ImageCorrupt, match="corrupt or truncated"):
         pool.predict(photos[0].data[:2000], FIVE)
 
 
@@ -200,7 +202,7 @@ def test_a_picture_that_takes_too_much_memory_is_refused(pool: OpenedPool, photo
 def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
     pool: OpenedPool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(InternalError, match="it is not your fault"):
+    with pytest.raises(InternalError, match="internal error"):
         pool.predict(b"the wrong shape", FIVE)
     (record,) = caplog.records
     assert record.message == "unforeseen error"
@@ -255,7 +257,7 @@ def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folde
 
 def test_a_network_that_takes_more_memory_than_there_is_is_told() -> None:
     fork_server = ForkServer.open(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
-    with pytest.raises(ArtifactError, match="is there enough memory"):
+    with pytest.raises(ArtifactError, match="out of memory"):
         OpenedPool(fork_server, 1 << 20, lambda: None)
     fork_server.control.close()
 
