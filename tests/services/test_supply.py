@@ -68,7 +68,7 @@ def names(module: str, of: str) -> bool:
 
 
 @pytest.mark.parametrize("path", SERVING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_fetching_modules_can_call_strangers(path: Path) -> None:
+def test_only_the_fetching_modules_import_network_libraries(path: Path) -> None:
     place = str(path.relative_to(ROOT))
     for module in imported(path):
         assert not [banned for banned in OTHER_NETWORK if names(module, banned)], f"{place} imports {module}"
@@ -97,7 +97,7 @@ def test_one_function_opens_connections() -> None:
 
 
 @pytest.mark.parametrize("path", SERVING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_data_becomes_code_where_models_are_served(path: Path) -> None:
+def test_no_serving_module_can_run_code_from_data(path: Path) -> None:
     place = str(path.relative_to(ROOT))
     for module in imported(path):
         found = [banned for banned in CODE_FROM_DATA if names(module, banned)]
@@ -125,7 +125,9 @@ socket.connect socket.getaddrinfo subprocess.Popen
 
 
 @pytest.mark.integration
-def test_a_service_does_nothing_but_serve(start_service: StartService, photos: list[Photo], tmp_path: Path) -> None:
+def test_a_service_connects_only_to_urls_from_requests_and_writes_no_file(
+    start_service: StartService, photos: list[Photo], tmp_path: Path
+) -> None:
     """By Python's audit events: it connects only to URLs from requests, and writes no file."""
     seen = tmp_path / "seen"
     (tmp_path / "sitecustomize.py").write_text(WATCH.format(file=str(seen), events=" ".join(EVENTS.split())))
@@ -153,7 +155,7 @@ def test_a_service_does_nothing_but_serve(start_service: StartService, photos: l
 
 
 @pytest.mark.integration
-def test_a_pickle_in_place_of_the_weights_is_never_run(artifacts: Path, tmp_path: Path) -> None:
+def test_a_pickle_instead_of_the_weights_is_never_executed(artifacts: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(artifacts / NAME, tmp_path / NAME))
     canary = tmp_path / "canary"
     (folder / "model.bin").write_bytes(f"cos\nsystem\n(S'touch {canary}'\ntR.".encode())

@@ -52,7 +52,7 @@ def image_format(data: bytes) -> str:
     for name, signatures in SIGNATURES.items():
         if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
-    raise ImageUnsupported("The body is not an image this service reads: JPEG, PNG, WebP, GIF or BMP.")
+    raise ImageUnsupported("The image is not in a supported format: JPEG, PNG, WebP, GIF or BMP.")
 
 
 def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any] = NO_LOCK) -> Pixels:

@@ -62,7 +62,7 @@ def callers(service: Service, count: int) -> Iterator[list[Caller]]:
 
 
 @pytest.mark.integration
-def test_of_a_burst_as_many_are_admitted_as_there_are_slots_and_the_rest_refused_meanwhile(
+def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(
     start_fake: StartFake,
 ) -> None:
     fake = start_fake(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
@@ -105,7 +105,7 @@ def test_a_request_that_would_wait_past_its_deadline_is_refused_at_once(start_fa
 
 
 @pytest.mark.integration
-def test_probes_are_answered_while_all_slots_are_taken(start_fake: StartFake) -> None:
+def test_probes_get_responses_while_all_slots_are_taken(start_fake: StartFake) -> None:
     fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="4")
     with callers(fake.service, 4) as working, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(caller.send, f"n{number} hold") for number, caller in enumerate(working)]
@@ -126,7 +126,7 @@ def reset(sock: socket.socket) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("leave", [reset, socket.socket.close], ids=["reset", "closed"])
-def test_a_request_whose_caller_has_gone_is_not_predicted(
+def test_a_request_is_not_predicted_if_its_caller_has_disconnected(
     start_fake: StartFake, leave: Callable[[socket.socket], None]
 ) -> None:
     fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="3")
@@ -206,7 +206,7 @@ async def test_workers_are_given_in_order_of_arrival() -> None:
 
 
 @on_a_loop
-async def test_requests_that_are_late_or_whose_caller_has_gone_pass_the_worker_on() -> None:
+async def test_requests_that_time_out_or_whose_caller_disconnects_pass_the_worker_on() -> None:
     queue = Queue()
     async with queue.occupied():
         await queue.join("late", seconds=0.05)
@@ -220,14 +220,14 @@ async def test_requests_that_are_late_or_whose_caller_has_gone_pass_the_worker_o
 
 
 @on_a_loop
-async def test_a_request_that_does_not_wait_is_predicted_even_if_its_caller_sends_no_more() -> None:
+async def test_a_half_closed_request_is_predicted_if_it_need_not_queue() -> None:
     queue = Queue()
     await queue.join("half-closed", gone=True)
     assert await queue.finished() == ["half-closed"]
 
 
 @on_a_loop
-async def test_a_failure_gives_slot_and_worker_back() -> None:
+async def test_a_failed_request_releases_its_slot_and_worker() -> None:
     queue = Queue()
     for _ in range(20):
         with pytest.raises(KeyError), queue.admission.request():
@@ -255,7 +255,7 @@ def test_a_cancelled_request_loses_no_worker(granted: bool) -> None:
     asyncio.run(asyncio.wait_for(cancel_one_in_the_queue(), 20))
 
 
-def test_no_more_come_in_than_there_are_slots() -> None:
+def test_no_more_requests_are_admitted_than_there_are_slots() -> None:
     admission = Admission(2, 1)
     with admission.request(), admission.request(), pytest.raises(Overloaded), admission.request():
         pass
@@ -274,7 +274,7 @@ def test_fetches_have_half_of_the_slots_and_at_least_one() -> None:
 
 
 @on_a_loop
-async def test_no_worker_is_ever_lost_or_given_twice() -> None:
+async def test_no_worker_is_lost_or_given_twice() -> None:
     """Hundreds of requests that are in time, late or gone."""
     workers = 3
     queue = Queue(workers)

@@ -55,7 +55,9 @@ def post(service: Service, words: str) -> requests.Response:
     return requests.post(f"{service.url}/predict", data=words, timeout=20)
 
 
-def test_a_full_disk_is_nothing_to_a_service(start_service: StartService, photos: list[Photo], tmp_path: Path) -> None:
+def test_a_full_disk_does_not_affect_the_service(
+    start_service: StartService, photos: list[Photo], tmp_path: Path
+) -> None:
     """It writes no file: neither 5 MB in a form, nor in JSON, nor the log's own lines need a byte of disk."""
     service = start_service(MODEL_NAME="efficientnet-lite0", TMPDIR=str(tmp_path), HOME=str(tmp_path))
     reference = Reference(service, photos[0].data)
@@ -81,7 +83,7 @@ def test_a_full_disk_is_nothing_to_a_service(start_service: StartService, photos
         ("n bug", 500, "internal"),
     ],
 )
-def test_a_failure_within_is_told_without_its_reasons(
+def test_an_internal_failure_is_a_problem_without_details(
     start_fake: StartFake, words: str, status: int, code: str
 ) -> None:
     fake = start_fake()
@@ -116,7 +118,7 @@ def read_lines(folder: Path) -> list[str]:
     return (folder / "labels.txt").read_text().splitlines()
 
 
-def test_invalid_scores_are_told_and_some_in_a_row_take_the_service_out_of_ready(undefined: Service) -> None:
+def test_three_invalid_outputs_in_a_row_make_the_service_not_ready(undefined: Service) -> None:
     def post_square(colour: str) -> requests.Response:
         return requests.post(
             f"{undefined.url}/predict", data=encoded(Image.new("RGB", (9, 9), colour), "PNG"), timeout=10
@@ -152,7 +154,9 @@ def require_places(service: Service) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("files", [40, 64])
-def test_a_service_with_few_files_refuses_connections_and_lives_on(start_fake: StartFake, files: int) -> None:
+def test_a_service_with_few_file_descriptors_refuses_connections_and_recovers(
+    start_fake: StartFake, files: int
+) -> None:
     fake = start_fake(FAKE_FILES=str(files))
     with contextlib.ExitStack() as stack:
         opened = []
@@ -172,7 +176,7 @@ def test_a_service_with_few_files_refuses_connections_and_lives_on(start_fake: S
     require_log_lines(fake.service)
 
 
-def test_files_that_run_out_later_are_waited_for(start_fake: StartFake) -> None:
+def test_accepting_resumes_when_file_descriptors_are_free_again(start_fake: StartFake) -> None:
     """As when something else in the process takes them all: accepting stops, and goes on when there are some again."""
     fake = start_fake()
     process = http_process(fake.service)
@@ -188,7 +192,7 @@ def test_files_that_run_out_later_are_waited_for(start_fake: StartFake) -> None:
     assert fake.service.process.poll() is None
 
 
-def test_no_time_out_heeds_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_timeout_uses_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     jumps = iter(range(10**9))
     monkeypatch.setattr(time, "time", lambda: 1e9 + next(jumps) % 2 * 86400)
     admission = Admission(2, 1)
@@ -207,7 +211,7 @@ def test_no_time_out_heeds_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> No
     assert 0.5 <= time.monotonic() - began < 2
 
 
-def test_the_wall_clock_is_asked_for_nothing_but_the_log() -> None:
+def test_only_the_log_reads_the_wall_clock() -> None:
     """`time.time`, `datetime.now` and their like move when the clock is set."""
     asked = {
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
@@ -249,7 +253,7 @@ def require_flow(service: Service, requests_: int = 600) -> None:
     assert time.monotonic() - began < 9
 
 
-def test_a_log_that_nobody_reads_holds_up_no_request(tmp_path: Path) -> None:
+def test_an_unread_log_does_not_delay_requests(tmp_path: Path) -> None:
     """The pipe is full after a few hundred lines."""
     with with_output(tmp_path, stdout=subprocess.PIPE) as (service, process):
         require_flow(service)
@@ -257,7 +261,7 @@ def test_a_log_that_nobody_reads_holds_up_no_request(tmp_path: Path) -> None:
         process.stdout.close()
 
 
-def test_a_log_whose_reader_has_gone_holds_up_no_request(tmp_path: Path) -> None:
+def test_a_log_whose_reader_has_exited_does_not_delay_requests(tmp_path: Path) -> None:
     with with_output(tmp_path, stdout=subprocess.PIPE) as (service, process):
         assert process.stdout
         process.stdout.close()
@@ -265,12 +269,12 @@ def test_a_log_whose_reader_has_gone_holds_up_no_request(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("redirection", [">&-", "<&- >&- 2>&-", "> /dev/full"], ids=["closed", "all-closed", "full"])
-def test_a_service_without_an_output_serves_all_the_same(tmp_path: Path, redirection: str) -> None:
+def test_a_service_works_without_standard_output(tmp_path: Path, redirection: str) -> None:
     with with_output(tmp_path, redirection) as (service, _):
         require_flow(service, 50)
 
 
-def test_each_line_of_the_log_is_one_object_whatever_was_asked(tmp_path: Path) -> None:
+def test_each_line_of_the_log_is_one_json_object_whatever_the_request(tmp_path: Path) -> None:
     nasty = ["/%0a%0d{}", "/%1b[31m", "/" + "%f0%9f%98%80" * 300, '/"},{"severity":"EMERGENCY"}', "/%00%ff"]
     with with_output(tmp_path, stdout=subprocess.PIPE) as (service, process):
         for path in nasty:
@@ -295,7 +299,7 @@ def logged(name: str, message: str, level: int = logging.WARNING) -> str:
     return LineFormatter().format(record)
 
 
-def test_of_what_others_log_only_the_place_is_written() -> None:
+def test_only_the_location_of_other_packages_messages_is_logged() -> None:
     line = json.loads(logged("urllib3.connection", "http://secret/"))
     assert line.pop("time")
     assert line == {"severity": "WARNING", "logger": "urllib3.connection", "message": "module:7"}
@@ -309,7 +313,7 @@ def test_a_log_line_is_one_line_of_bounded_length() -> None:
     assert json.loads(long)["severity"] == "ERROR"
 
 
-def test_an_exception_is_logged_by_its_kind_alone() -> None:
+def test_only_the_type_of_an_exception_is_logged() -> None:
     try:
         raise ValueError("secret")
     except ValueError:

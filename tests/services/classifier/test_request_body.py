@@ -66,7 +66,7 @@ END = b"--b--\r\n"
         "nonsense",
     ],
 )
-def test_a_body_that_claims_to_be_no_form_and_no_json_is_the_image(content_type: str) -> None:
+def test_a_body_that_is_neither_a_form_nor_json_is_the_image(content_type: str) -> None:
     assert asked(content_type, IMAGE) == PredictRequest(Parameters(5), image=IMAGE)
 
 
@@ -82,7 +82,7 @@ def test_a_body_that_claims_to_be_no_form_and_no_json_is_the_image(content_type:
         ("application/xml", "media_type_unsupported"),
     ],
 )
-def test_a_body_that_is_no_image_is_blamed_on_its_type_where_that_promised_none(content_type: str, code: str) -> None:
+def test_a_body_that_is_not_an_image_is_refused_for_its_bytes_or_its_media_type(content_type: str, code: str) -> None:
     with pytest.raises(Problem) as raised:
         refuse_media_type(content_type, ImageUnsupported("The body is not an image."))
     assert (raised.value.status, raised.value.code) == (415, code)
@@ -91,7 +91,7 @@ def test_a_body_that_is_no_image_is_blamed_on_its_type_where_that_promised_none(
 @pytest.mark.parametrize(
     "content_type", [JSON, "application/json; charset=utf-8", "application/vnd.x+json", "APPLICATION/JSON"]
 )
-def test_json_has_the_image_or_its_address(content_type: str) -> None:
+def test_json_contains_the_image_or_its_url(content_type: str) -> None:
     body = json.dumps({"inputs": BASE64}).encode()
     assert asked(content_type, body) == PredictRequest(Parameters(5), image=IMAGE)
     body = json.dumps({"url": "http://a.example/", "parameters": {"top_k": 2, "function_to_apply": "sigmoid"}}).encode()
@@ -145,7 +145,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
-def test_json_that_cannot_be_understood_is_refused(body: bytes) -> None:
+def test_invalid_json_is_refused(body: bytes) -> None:
     began = time.monotonic()
     assert refused(JSON, body) == "json_invalid"
     assert time.monotonic() - began < 1
@@ -167,12 +167,12 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize(("content_type", "body", "query"), AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_the_image_comes_from_one_place(content_type: str, body: bytes, query: dict[str, Any]) -> None:
+def test_a_request_has_exactly_one_image(content_type: str, body: bytes, query: dict[str, Any]) -> None:
     assert refused(content_type, body, query) == "input_ambiguous"
 
 
 @pytest.mark.parametrize("value", [None, 5, True, [], {}, {"$ref": "#"}, ""])
-def test_an_address_that_is_no_text_is_an_empty_one(value: Any) -> None:
+def test_a_url_that_is_not_a_string_becomes_an_empty_one(value: Any) -> None:
     assert asked_json({"url": value}).url == ""
 
 
@@ -187,7 +187,7 @@ def test_an_address_that_is_no_text_is_an_empty_one(value: Any) -> None:
         ({"top_k": "3", "api_key": "k"}, 3),
     ],
 )
-def test_the_query_says_how_many_labels_are_wanted(sent: dict[str, str], top_k: int) -> None:
+def test_top_k_may_be_in_the_query(sent: dict[str, str], top_k: int) -> None:
     assert asked("image/png", IMAGE, sent).parameters == Parameters(top_k)
 
 
@@ -202,7 +202,7 @@ def test_the_query_says_how_many_labels_are_wanted(sent: dict[str, str], top_k: 
     ],
     ids=str,
 )
-def test_a_query_that_cannot_be_followed_names_what_is_wrong(sent: dict[str, Any]) -> None:
+def test_an_invalid_query_parameter_is_named(sent: dict[str, Any]) -> None:
     with pytest.raises(Problem) as raised:
         asked("image/png", IMAGE, sent)
     assert raised.value.code == "parameter_invalid"
@@ -213,7 +213,7 @@ def test_a_query_that_cannot_be_followed_names_what_is_wrong(sent: dict[str, Any
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "5", 1e9, True, False, [], {}, -(10**30)])
-def test_a_top_k_in_json_that_cannot_be_followed_names_field_and_range(value: Any) -> None:
+def test_an_invalid_top_k_in_json_is_named(value: Any) -> None:
     with pytest.raises(Problem) as raised:
         asked_json({"inputs": BASE64, "parameters": {"top_k": value}})
     assert (raised.value.status, raised.value.code) == (400, "parameter_invalid")
@@ -221,7 +221,7 @@ def test_a_top_k_in_json_that_cannot_be_followed_names_field_and_range(value: An
 
 
 @pytest.mark.parametrize("value", ["", "Softmax", "softmax ", 0, False, [], {}, ["softmax"], {"a": 1}])
-def test_a_function_that_is_none_of_the_three_is_refused(value: Any) -> None:
+def test_an_unknown_function_is_refused(value: Any) -> None:
     with pytest.raises(Problem) as raised:
         asked_json({"inputs": BASE64, "parameters": {"function_to_apply": value}})
     assert raised.value.code == "parameter_invalid"
@@ -229,7 +229,7 @@ def test_a_function_that_is_none_of_the_three_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("parameters", [5, "x", [], True, {"top_n": 1}, {"": 1}, {"<script>": 1}])
-def test_parameters_that_are_none_are_refused(parameters: Any) -> None:
+def test_invalid_parameters_are_refused(parameters: Any) -> None:
     with pytest.raises(Problem) as raised:
         asked_json({"inputs": BASE64, "parameters": parameters})
     assert raised.value.code == "parameter_invalid"
@@ -237,16 +237,16 @@ def test_parameters_that_are_none_are_refused(parameters: Any) -> None:
 
 
 @pytest.mark.parametrize("parameters", [None, {}, {"top_k": None}, {"function_to_apply": None}])
-def test_parameters_that_say_nothing_leave_the_defaults(parameters: Any) -> None:
+def test_empty_parameters_leave_the_defaults(parameters: Any) -> None:
     assert asked_json({"inputs": BASE64, "parameters": parameters}).parameters == Parameters(5)
 
 
-def test_the_body_has_the_last_word_on_parameters() -> None:
+def test_parameters_in_the_body_override_the_query() -> None:
     assert asked_json({"inputs": BASE64, "parameters": {"top_k": 2}}, {"top_k": "3"}).parameters.top_k == 2
     assert asked_json({"inputs": BASE64}, {"top_k": "3"}).parameters.top_k == 3
 
 
-def test_a_model_with_few_labels_gives_them_all() -> None:
+def test_a_model_with_few_labels_returns_them_all() -> None:
     assert asked("", IMAGE, labels=3).parameters.top_k == 3
     assert asked("", IMAGE, {"top_k": "10"}, labels=3).parameters.top_k == 3
 
@@ -269,11 +269,11 @@ def test_a_top_k_in_json_beyond_the_labels_gives_them_all(top_k: int) -> None:
         pytest.param(part(head=PART + b"Content-Transfer-Encoding: binary\r\n") + END, id="binary"),
     ],
 )
-def test_a_form_has_the_image_in_a_part_of_that_name(body: bytes) -> None:
+def test_a_form_contains_the_image_in_the_part_image(body: bytes) -> None:
     assert asked(FORM, body).image == IMAGE
 
 
-def test_a_part_is_taken_whole_whatever_is_in_it() -> None:
+def test_a_part_may_contain_any_bytes() -> None:
     content = IMAGE + b"\r\n--bb\r\n--\r\n\r\n--" + bytes(range(256)) * 10 + b"\r"
     assert asked(FORM, part(content) + END).image == content
 
@@ -299,7 +299,7 @@ BAD_FORMS = {
 
 
 @pytest.mark.parametrize("body", BAD_FORMS.values(), ids=BAD_FORMS)
-def test_a_form_that_cannot_be_understood_is_refused(body: bytes) -> None:
+def test_an_invalid_form_is_refused(body: bytes) -> None:
     assert refused(FORM, body) == "multipart_invalid"
 
 
@@ -311,7 +311,7 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("filler", [b"\r", b"\n", b"\r\n", b"\r\n--", b"\r\n--b", b"--b\r\n", b"-"], ids=repr)
-def test_no_filling_makes_a_form_slow_to_read(filler: bytes) -> None:
+def test_no_content_makes_a_form_slow_to_parse(filler: bytes) -> None:
     body = part((filler * (4 << 20))[: 4 << 20])
     # Of this thread alone: what tests before it have started may still run in others.
     began = time.thread_time()
@@ -336,9 +336,7 @@ bodies = (
     bodies,
     st.dictionaries(st.sampled_from(["top_k", "url", "key", "x"]), st.text(max_size=5), max_size=2),
 )
-def test_no_request_whatever_is_anything_but_a_question_or_the_callers_fault(
-    content_type: str, body: bytes, query: dict[str, str]
-) -> None:
+def test_any_request_is_parsed_or_refused_with_a_4xx(content_type: str, body: bytes, query: dict[str, str]) -> None:
     try:
         found = asked(content_type, body, query)
     except Problem as problem:

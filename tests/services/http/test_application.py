@@ -41,7 +41,7 @@ def chunks(*sizes: int) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (size, b"x" * size) for size in (*sizes, 0))
 
 
-def test_a_problem_has_the_fields_that_are_promised(lite0: Service) -> None:
+def test_a_problem_has_the_documented_fields(lite0: Service) -> None:
     answer = requests.get(f"{lite0.url}/nothing", headers={"X-Request-Id": "abc.1"}, timeout=5)
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -60,14 +60,14 @@ def test_a_problem_has_the_fields_that_are_promised(lite0: Service) -> None:
 @pytest.mark.parametrize(
     "sent", ["", "a b", "a" * 65, "<script>", "a\u00e9"], ids=["none", "space", "long", "tag", "é"]
 )
-def test_a_request_id_that_could_do_harm_is_replaced(lite0: Service, sent: str) -> None:
+def test_an_unsafe_request_id_is_replaced(lite0: Service, sent: str) -> None:
     headers = {"x_request_id": sent} if sent else {}
     (reply,) = talk(lite0, head("GET", "/model", **headers)).replies
     assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
 
 
 @pytest.mark.parametrize("path", ["/live", "/ready", "/model", "/metrics"])
-def test_every_declared_route_answers(lite0: Service, path: str) -> None:
+def test_every_route_responds(lite0: Service, path: str) -> None:
     answer = requests.get(f"{lite0.url}{path}", timeout=5)
     assert answer.status_code == 200
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -104,7 +104,7 @@ def test_every_declared_route_answers(lite0: Service, path: str) -> None:
         "/live\\",
     ],
 )
-def test_there_is_nothing_at_any_other_path(lite0: Service, path: str) -> None:
+def test_any_other_path_is_404(lite0: Service, path: str) -> None:
     answer = talk(lite0, head("GET", path))
     assert answer.statuses == [404]
     assert answer.replies[0].code == "not_found"
@@ -113,7 +113,7 @@ def test_there_is_nothing_at_any_other_path(lite0: Service, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "PATCH", "HEAD"])
-def test_another_method_is_told_which_ones_there_are(lite0: Service, method: str) -> None:
+def test_another_method_is_405_with_the_allowed_methods(lite0: Service, method: str) -> None:
     answer = talk(lite0, head(method, "/predict", x_secret="token"))
     (reply,) = replies(answer.raw) if method != "HEAD" else replies_without_body(answer.raw)
     assert reply.status == 405
@@ -137,7 +137,7 @@ def replies_without_body(received: bytes) -> list[Reply]:
     return [Reply(reply.status, reply.headers | {"content-length": length[1].decode()}, reply.body)]
 
 
-def test_browsers_may_ask_first(lite0: Service) -> None:
+def test_browsers_preflight_requests_are_allowed(lite0: Service) -> None:
     answer = requests.options(f"{lite0.url}/predict", headers={"Origin": "https://a.example"}, timeout=5)
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -145,7 +145,7 @@ def test_browsers_may_ask_first(lite0: Service) -> None:
     assert requests.options(f"{lite0.url}/nothing", timeout=5).status_code == 404
 
 
-def test_a_body_over_the_bound_is_refused_before_it_is_sent(lite0: Service, photos: list[Photo]) -> None:
+def test_a_body_over_the_limit_is_refused_before_it_is_sent(lite0: Service, photos: list[Photo]) -> None:
     reference = Reference(lite0, photos[0].data)
     with connection(lite0) as sock:
         sock.sendall(head(*PREDICT, content_length=str(CAP + 1)))
@@ -155,7 +155,7 @@ def test_a_body_over_the_bound_is_refused_before_it_is_sent(lite0: Service, phot
     reference.require_unharmed()
 
 
-def test_a_body_over_the_bound_that_is_sent_all_the_same_does_not_cost_the_answer(lite0: Service) -> None:
+def test_a_body_over_the_limit_that_is_sent_anyway_still_gets_the_response(lite0: Service) -> None:
     answer = talk(lite0, head(*PREDICT, content_length=str(CAP + 1)), b"x" * (CAP + 1))
     assert answer.statuses == [413]
 
@@ -170,25 +170,25 @@ def test_a_body_over_the_bound_that_is_sent_all_the_same_does_not_cost_the_answe
         pytest.param(chunks(*[100] * 1000), 413, id="far-over"),
     ],
 )
-def test_a_body_in_chunks_is_never_cut_silently(small: Service, body: bytes, status: int) -> None:
+def test_a_chunked_body_is_never_truncated(small: Service, body: bytes, status: int) -> None:
     answer = talk(small, head(*PREDICT, content_type="image/png", transfer_encoding="chunked") + body)
     assert answer.statuses[0] == status
     assert answer.replies[0].code == ("body_too_large" if status == 413 else "image_unsupported")
 
 
 @pytest.mark.parametrize(("size", "status"), [(1000, 415), (1001, 413)])
-def test_the_bound_of_a_body_with_a_length_is_exact(small: Service, size: int, status: int) -> None:
+def test_the_limit_on_a_body_with_a_length_is_exact(small: Service, size: int, status: int) -> None:
     assert requests.post(f"{small.url}/predict", data=b"x" * size, timeout=5).status_code == status
 
 
-def test_a_photo_in_chunks_is_answered_as_the_photo(lite0: Service, photos: list[Photo]) -> None:
+def test_a_chunked_photo_gets_the_same_prediction(lite0: Service, photos: list[Photo]) -> None:
     data = photos[0].data
     pieces = (data[at : at + 5000] for at in range(0, len(data), 5000))
     whole = requests.post(f"{lite0.url}/predict", data=data, timeout=10)
     assert requests.post(f"{lite0.url}/predict", data=pieces, timeout=10).json() == whole.json()
 
 
-def test_a_caller_that_expects_to_be_told_to_go_on_is_told(lite0: Service, photos: list[Photo]) -> None:
+def test_expect_100_continue_gets_100(lite0: Service, photos: list[Photo]) -> None:
     data = photos[0].data
     with connection(lite0) as sock:
         sock.sendall(head(*PREDICT, expect="100-continue", content_length=str(len(data))))
@@ -199,7 +199,7 @@ def test_a_caller_that_expects_to_be_told_to_go_on_is_told(lite0: Service, photo
     assert reply.status == 200
 
 
-def test_a_caller_whose_body_is_too_large_is_not_told_to_go_on(lite0: Service) -> None:
+def test_expect_100_continue_with_too_large_a_body_gets_413(lite0: Service) -> None:
     answer = talk(lite0, head(*PREDICT, expect="100-continue", content_length=str(CAP + 1)), finish=False)
     assert answer.statuses == [413]
 
@@ -212,17 +212,17 @@ def test_a_caller_whose_body_is_too_large_is_not_told_to_go_on(lite0: Service) -
         pytest.param(head(*PREDICT, transfer_encoding="chunked") + b"4\r\nhalf\r\n", "body_malformed", id="last-chunk"),
     ],
 )
-def test_a_body_that_ends_too_early_is_never_classified(lite0: Service, sent: bytes, code: str) -> None:
+def test_an_incomplete_body_is_never_classified(lite0: Service, sent: bytes, code: str) -> None:
     answer = talk(lite0, sent)
     assert answer.statuses == [400]
     assert answer.replies[0].code == code
 
 
-def test_a_head_that_ends_too_early_is_not_answered(lite0: Service) -> None:
+def test_an_incomplete_head_gets_no_response(lite0: Service) -> None:
     assert talk(lite0, b"GET /live HTT").raw == b""
 
 
-def test_no_answer_and_no_line_of_the_log_tells_what_was_sent(lite0: Service) -> None:
+def test_no_response_and_no_log_line_contains_secrets_from_the_request(lite0: Service) -> None:
     secret = "s3cr3t-token"
     headers = {"Authorization": f"Bearer {secret}", "X-Api-Key": secret, "Cookie": secret, "User-Agent": secret}
     for data in (b"\xff\xd8\xff\xe0" + secret.encode(), json.dumps({"url": f"http://{secret}.example:22/"}), secret):
@@ -250,7 +250,7 @@ def test_a_prediction_is_logged_with_its_timing(lite0: Service, photos: list[Pho
     assert (line["message"], line["status"]) == ("POST /predict 200", 200)
 
 
-def test_the_service_listens_on_its_port_and_nowhere_else(lite0: Service) -> None:
+def test_the_service_listens_only_on_its_port(lite0: Service) -> None:
     import psutil
 
     processes = [psutil.Process(lite0.process.pid), *psutil.Process(lite0.process.pid).children(recursive=True)]

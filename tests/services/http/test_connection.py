@@ -66,7 +66,7 @@ def many_connections(service: Service, sent: bytes) -> Iterator[list[socket.sock
 
 
 @pytest.mark.parametrize(("status", "code", "sent"), STALLS.values(), ids=STALLS)
-def test_a_caller_that_stops_in_the_middle_is_told_so_and_holds_up_nobody(
+def test_a_stalled_request_gets_408_and_delays_no_other(
     impatient: Service, status: int, code: str, sent: bytes
 ) -> None:
     began = time.monotonic()
@@ -78,7 +78,7 @@ def test_a_caller_that_stops_in_the_middle_is_told_so_and_holds_up_nobody(
     assert 1 <= time.monotonic() - began < 3
 
 
-def test_a_caller_that_sends_a_byte_now_and_then_is_not_waited_for_either(impatient: Service) -> None:
+def test_a_body_of_a_byte_now_and_then_gets_408(impatient: Service) -> None:
     began = time.monotonic()
     with connection(impatient, 0.1) as sock:
         sock.sendall(head("POST", content_length="1000"))
@@ -92,13 +92,13 @@ def test_a_caller_that_sends_a_byte_now_and_then_is_not_waited_for_either(impati
 
 
 @pytest.mark.parametrize("sent", [b"", head("GET", "/live")], ids=["never-asked", "asked-once"])
-def test_a_connection_that_is_idle_too_long_is_closed_without_a_word(impatient: Service, sent: bytes) -> None:
+def test_a_connection_that_is_idle_too_long_is_closed_without_a_response(impatient: Service, sent: bytes) -> None:
     answer = talk(impatient, sent, finish=False, seconds=5)
     assert answer.closed
     assert answer.statuses == ([200] if sent else [])
 
 
-def test_callers_that_take_no_answer_hold_up_nobody(impatient: Service) -> None:
+def test_callers_that_read_no_responses_delay_no_other(impatient: Service) -> None:
     """They ask for a large page, many times on one connection, and read none of it."""
     began = time.monotonic()
     with many_connections(impatient, head("GET", "/metrics") * 400) as opened:
@@ -107,7 +107,7 @@ def test_callers_that_take_no_answer_hold_up_nobody(impatient: Service) -> None:
     require_at_ease(impatient, time.monotonic() + 0.1)
 
 
-def test_when_the_connections_are_used_up_the_idle_ones_make_room(start_service: StartService, tmp_path: Path) -> None:
+def test_idle_connections_are_closed_when_there_are_too_many(start_service: StartService, tmp_path: Path) -> None:
     bounds = json.dumps({"connections": 10})
     service = start_service(
         "tests.services.fake_model_service", MODEL_NAME="fake", FAKE_MODEL=str(tmp_path), FAKE_LIMITS=bounds
@@ -130,7 +130,7 @@ def test_when_the_connections_are_used_up_the_idle_ones_make_room(start_service:
     require_log_lines(service)
 
 
-def test_when_all_that_arrives_is_more_than_can_be_held_the_latest_is_refused(
+def test_a_body_is_refused_when_all_incomplete_bodies_exceed_their_limit(
     start_service: StartService, tmp_path: Path
 ) -> None:
     bounds = json.dumps({"arriving": 1_000_000})
@@ -152,7 +152,7 @@ def test_when_all_that_arrives_is_more_than_can_be_held_the_latest_is_refused(
         assert replies(third.recv(4096))[0].status == 415
 
 
-def test_no_answer_is_lost_and_none_comes_twice_however_requests_arrive(impatient: Service) -> None:
+def test_no_response_is_lost_or_repeated_however_requests_arrive(impatient: Service) -> None:
     """Many connections at once, each with a train of requests cut at random, some closed behind the last one."""
 
     def caller(seed: int) -> None:

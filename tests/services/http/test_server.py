@@ -35,7 +35,7 @@ def require_end(fake: FakeService, since: float) -> None:
     assert not [line for line in require_log_lines(fake.service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_told_to_stop_a_service_answers_all_it_has_accepted(start_fake: StartFake) -> None:
+def test_a_stopping_service_responds_to_all_accepted_requests(start_fake: StartFake) -> None:
     """Those that are worked on, those that wait, one that is half sent, and one that nobody has looked at yet."""
     fake = start_fake(GUICHET_CONCURRENCY="12", GUICHET_PROCESSES="2")
     with ThreadPoolExecutor(10) as pool, connection(fake.service) as half, connection(fake.service) as idle:
@@ -71,7 +71,7 @@ def refuses_connections(service: Service) -> bool:
     return False
 
 
-def test_what_cannot_be_answered_in_time_is_refused_before_the_end(start_fake: StartFake) -> None:
+def test_a_stopping_service_refuses_requests_that_take_too_long(start_fake: StartFake) -> None:
     fake = start_fake(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
     with ThreadPoolExecutor(4) as pool:
         asked: list[Future[requests.Response]] = [pool.submit(post, fake.service, f"n{n} hold") for n in range(4)]
@@ -85,7 +85,7 @@ def test_what_cannot_be_answered_in_time_is_refused_before_the_end(start_fake: S
     assert len(fake.predicted()) == 1
 
 
-def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behind(start_service: StartService) -> None:
+def test_a_stopping_service_stops_listening_first_and_leaves_no_process_behind(start_service: StartService) -> None:
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     with connection(service) as half:
@@ -102,7 +102,7 @@ def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behi
     assert not [line for line in require_log_lines(service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_a_killed_service_takes_its_workers_along(start_service: StartService) -> None:
+def test_the_workers_of_a_killed_service_exit_too(start_service: StartService) -> None:
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     service.process.kill()
@@ -111,7 +111,7 @@ def test_a_killed_service_takes_its_workers_along(start_service: StartService) -
     assert len(gone) == len(family)
 
 
-def test_an_interrupt_from_the_keyboard_stops_the_service_too(start_fake: StartFake) -> None:
+def test_an_interrupt_stops_the_service_too(start_fake: StartFake) -> None:
     fake = start_fake()
     fake.service.process.send_signal(signal.SIGINT)
     assert fake.service.process.wait(STOPPED) == 0

@@ -86,7 +86,7 @@ def require_same(found: dict[str, float], expected: dict[str, float], within: fl
 
 
 @pytest.mark.parametrize("picture", hostile_images(), ids=str)
-def test_a_hostile_picture_has_its_answer_costs_little_and_harms_nobody(
+def test_a_hostile_image_gets_its_response_at_little_cost_and_without_harm(
     service: Service, reference: Reference, picture: HostileImage
 ) -> None:
     answer, cost = sent(service, picture.made())
@@ -109,7 +109,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pictures_changed_by_chance_are_answered_or_refused_and_harm_nobody(
+def test_randomly_mutated_images_are_predicted_or_refused_without_harm(
     service: Service, reference: Reference, kind: str
 ) -> None:
     data = encoded(gradient(120, 90), kind, **KINDS[kind])
@@ -135,9 +135,7 @@ def code_of(answer: requests.Response) -> str:
     ("kind", "claimed"),
     [("PNG", "image/jpeg"), ("PNG", "image/gif"), ("JPEG", "image/svg+xml"), ("JPEG", "application/octet-stream")],
 )
-def test_what_a_picture_is_follows_from_its_bytes(
-    service: Service, photos: list[Photo], kind: str, claimed: str
-) -> None:
+def test_the_format_is_detected_from_the_bytes(service: Service, photos: list[Photo], kind: str, claimed: str) -> None:
     with Image.open(photos[0].path) as photo:
         data = encoded(photo.convert("RGB"), kind)
     honest = post(service, data, f"image/{kind.lower()}")
@@ -159,7 +157,7 @@ STORED = {
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
-def test_a_photo_stored_in_any_orientation_is_answered_as_the_upright_one(
+def test_a_photo_in_any_orientation_gets_the_prediction_of_the_upright_one(
     service: Service, photos: list[Photo], kind: str
 ) -> None:
     all_options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
@@ -226,7 +224,9 @@ MODES: dict[str, tuple[Callable[[Image.Image], bytes], Callable[[Image.Image], I
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_colour_mode_scores_as_its_reference_in_rgb(service: Service, photos: list[Photo], mode: str) -> None:
+def test_every_colour_mode_gets_the_scores_of_its_rgb_reference(
+    service: Service, photos: list[Photo], mode: str
+) -> None:
     stored, plain = MODES[mode]
     with Image.open(photos[0].path) as opened:
         photo = opened.convert("RGB")
@@ -234,7 +234,7 @@ def test_every_colour_mode_scores_as_its_reference_in_rgb(service: Service, phot
     require_same(predictions(service, stored(photo)), expected, within=0.05 if mode in ("cmyk", "grey-jpeg") else 0.01)
 
 
-def test_a_picture_that_kills_the_decoder_costs_that_request_alone(
+def test_an_image_that_kills_the_decoder_fails_only_its_own_request(
     start_service: StartService, photos: list[Photo]
 ) -> None:
     """It is told as a damaged picture, on a connection that lives on: no proxy in front would send it again."""
@@ -260,7 +260,7 @@ def test_a_picture_that_kills_the_decoder_costs_that_request_alone(
     assert not [line for line in lines if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_eight_of_the_largest_pictures_at_once_fit_in_the_memory_of_an_instance(start_service: StartService) -> None:
+def test_eight_of_the_largest_images_at_once_fit_in_the_memory_of_an_instance(start_service: StartService) -> None:
     """On as many processors as the catalog gives it; the most memory at once, what processes share counted once."""
     model = load_catalog()["efficientnet-lite0"]
     mine = os.sched_getaffinity(0)

@@ -84,7 +84,7 @@ LOCATIONS = {
 
 
 @pytest.mark.parametrize("location", LOCATIONS.values(), ids=LOCATIONS)
-def test_a_redirect_that_leads_nowhere_is_refused(location: str) -> None:
+def test_an_invalid_or_circular_redirect_is_refused(location: str) -> None:
     with public_site(says(redirect(location))) as (served, recorder):
         with pytest.raises(FetchRedirects):
             fetched(f"http://{NAME}/", recorder)
@@ -106,7 +106,7 @@ def test_a_redirect_that_leads_nowhere_is_refused(location: str) -> None:
         pytest.param(f"HTTP://{NAME.upper()}/a.jpg#c", "/a.jpg", id="absolute"),
     ],
 )
-def test_a_location_is_read_as_browsers_read_it(location: str, path: str) -> None:
+def test_a_location_is_resolved_as_in_browsers(location: str, path: str) -> None:
     def script(sock: socket.socket, head: bytes, _stop: threading.Event) -> None:
         sock.sendall(redirect(location) if head.startswith(b"GET /folder/start ") else response(IMAGE))
 

@@ -33,7 +33,7 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("url", BLOCKED.values(), ids=BLOCKED)
-def test_nothing_is_resolved_or_connected_to_for_a_blocked_url(url: str) -> None:
+def test_a_blocked_url_causes_no_lookup_and_no_connection(url: str) -> None:
     recorder = Recorder()
     with pytest.raises(UrlBlocked):
         fetched(url, recorder, loopback=False)
@@ -87,7 +87,7 @@ def test_the_next_address_is_tried_if_the_first_refuses() -> None:
     assert recorder.connections == [(OTHER, 80), (PUBLIC, 80)]
 
 
-def test_the_next_address_is_tried_if_the_first_does_not_answer() -> None:
+def test_the_next_address_is_tried_if_the_first_does_not_respond() -> None:
     with public_site(says(response(IMAGE))) as (_, recorder), contextlib.ExitStack() as stack:
         recorder.names[NAME] = [[OTHER, PUBLIC]]
         recorder.ports[OTHER] = unanswered_port(stack)
@@ -117,7 +117,7 @@ def test_a_connection_that_is_never_accepted_times_out() -> None:
         assert time.monotonic() - began < 1
 
 
-def test_a_tls_handshake_that_is_never_answered_times_out() -> None:
+def test_a_tls_handshake_without_a_response_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         recorder = Recorder({NAME: [[PUBLIC]]}, {PUBLIC: listener.getsockname()[1]})
         began = time.monotonic()
@@ -245,7 +245,7 @@ def test_an_ip_address_as_host_needs_a_certificate_for_it(tmp_path: Path) -> Non
         assert not recorder.lookups
 
 
-def test_the_server_is_told_the_host_name_in_the_tls_handshake(tmp_path: Path) -> None:
+def test_the_tls_handshake_contains_the_host_name(tmp_path: Path) -> None:
     authority = Authority.new(tmp_path)
     context = authority.context(NAME)
     names = []

@@ -145,7 +145,7 @@ def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
         yield opened
 
 
-def test_the_answers_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+def test_predictions_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
     for photo in photos:
         for function in FUNCTIONS:
             for top_k in (1, 5, 1000):
@@ -156,9 +156,7 @@ def test_the_answers_are_those_of_a_single_process(pool: OpenedPool, alone: Pipe
                 assert answer.infer > 0
 
 
-def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
-    folder: Path, receipt: Receipt, alone: Pipeline
-) -> None:
+def test_a_prediction_may_be_larger_than_the_largest_image(folder: Path, receipt: Receipt, alone: Pipeline) -> None:
     stream = io.BytesIO()
     Image.new("RGB", (9, 9)).save(stream, "PNG")
     picture, everything = stream.getvalue(), Parameters(receipt.labels, "none")
@@ -166,7 +164,7 @@ def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
         assert small.predict(picture, everything).body == alone.predict(picture, everything).body
 
 
-def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
+def test_an_invalid_image_raises_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
     with pytest.raises(ImageUnsupported, match="not in a supported format"):
         pool.predict(b"text", FIVE)
     with pytest.raises(ImageCorrupt, match="corrupt or truncated"):
@@ -174,7 +172,7 @@ def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: OpenedPool
 
 
 @pytest.mark.parametrize("word", ["segfault", "compute for ever", "stumble"])
-def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
+def test_an_image_that_kills_its_worker_is_refused_and_the_next_is_predicted(
     pool: OpenedPool, alone: Pipeline, photos: list[Photo], word: str
 ) -> None:
     expected = alone.predict(photos[0].data, FIVE).body
@@ -184,7 +182,7 @@ def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
         assert pool.predict(photos[0].data, FIVE).body == expected
 
 
-def test_a_hundred_processes_in_a_row_answer_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+def test_a_hundred_workers_in_a_row_predict_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
     """Each is forked from a process in which OpenVINO has threads, of which it gets none."""
     expected = [alone.predict(photo.data, FIVE).body for photo in photos]
     for turn in range(100):
@@ -193,13 +191,13 @@ def test_a_hundred_processes_in_a_row_answer_the_same(pool: OpenedPool, alone: P
         assert pool.predict(photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
 
 
-def test_a_picture_that_takes_too_much_memory_is_refused(pool: OpenedPool, photos: list[Photo]) -> None:
+def test_an_image_that_needs_too_much_memory_is_refused(pool: OpenedPool, photos: list[Photo]) -> None:
     with pytest.raises(ImageTooComplex, match="too much memory"):
         pool.predict(b"take all memory", FIVE)
     assert pool.predict(photos[0].data, FIVE).body
 
 
-def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
+def test_a_bug_is_an_internal_error_and_only_its_location_is_logged(
     pool: OpenedPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(InternalError, match="internal error"):
@@ -210,12 +208,12 @@ def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
     assert vars(record)["place"].startswith("services.classifier.engine")
 
 
-def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
+def test_a_worker_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
     with pytest.raises(ImageUnsupported, match="Nothing can be opened"):
         pool.predict(b"open", FIVE)
 
 
-def test_a_prediction_that_is_given_up_does_not_answer_the_next_request(
+def test_a_cancelled_prediction_is_not_returned_to_the_next_request(
     pool: OpenedPool, alone: Pipeline, photos: list[Photo]
 ) -> None:
     for _ in range(3):
@@ -229,7 +227,7 @@ def resident_code(process: psutil.Process) -> int:
     return sum(area.rss for area in areas if "x" in area.perms and "openvino" in area.path)
 
 
-def test_code_that_only_compiles_the_network_is_given_back(folder: Path, receipt: Receipt, photos: list[Photo]) -> None:
+def test_code_that_only_compiles_the_network_is_released(folder: Path, receipt: Receipt, photos: list[Photo]) -> None:
     before = set(psutil.Process().children())
     with opened_pool(folder, receipt, lambda: None) as pool:
         (fork_server,) = set(psutil.Process().children()) - before
@@ -239,7 +237,7 @@ def test_code_that_only_compiles_the_network_is_given_back(folder: Path, receipt
         assert pool.predict(photos[0].data, FIVE).body
 
 
-def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folder: Path, receipt: Receipt) -> None:
+def test_without_the_fork_server_the_service_is_not_ready_and_stops(folder: Path, receipt: Receipt) -> None:
     lost: list[bool] = []
     before = set(psutil.Process().children())
     with opened_pool(folder, receipt, lambda: lost.append(True)) as pool:
@@ -255,7 +253,7 @@ def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folde
     assert lost
 
 
-def test_a_network_that_takes_more_memory_than_there_is_is_told() -> None:
+def test_a_fork_server_that_runs_out_of_memory_is_reported() -> None:
     fork_server = ForkServer.open(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
     with pytest.raises(ArtifactError, match="out of memory"):
         OpenedPool(fork_server, 1 << 20, lambda: None)
@@ -266,7 +264,7 @@ KINDS = "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB
 
 
 @pytest.mark.parametrize(("kind", "mode"), [kind.split() for kind in KINDS.split(", ")])
-def test_the_running_service_reads_every_kind_of_picture(
+def test_the_running_service_reads_every_kind_of_image(
     lite0: Service, photos: list[Photo], kind: str, mode: str
 ) -> None:
     stream = io.BytesIO()
@@ -277,7 +275,7 @@ def test_the_running_service_reads_every_kind_of_picture(
     assert len(answer.json()) == 5
 
 
-def test_the_running_service_survives_the_death_of_its_processes(lite0: Service, photos: list[Photo]) -> None:
+def test_the_running_service_survives_the_death_of_its_workers(lite0: Service, photos: list[Photo]) -> None:
     def predict() -> requests.Response:
         return requests.post(f"{lite0.url}/predict", data=photos[0].data, timeout=20)
 
