@@ -26,7 +26,7 @@ NAME = "efficientnet-lite0"
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Path:
-    """A whole artifact, its network replaced by a few bytes."""
+    """A complete artifact, with a few bytes in place of the network."""
     folder = tmp_path / NAME
     folder.mkdir()
     (folder / "model.xml").write_text("<net/>")

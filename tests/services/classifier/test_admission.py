@@ -1,4 +1,4 @@
-"""More requests than can be answered: which come in, which wait, and which are refused at once.
+"""More requests than a service can predict: which are admitted, which are queued, and which are refused at once.
 
 Cases 48, 50 and 51 of the hostile inputs; case 49 is the soak's.
 """
@@ -23,7 +23,7 @@ from services.classifier.problems import QueueTimeout
 from services.http.problems import CallerGone, Overloaded
 from tests.running import Service, wait_for
 from tests.services.fake_model import StartFake
-from tests.services.raw_http import connection, head, replies, require_log_lines
+from tests.services.raw_http import connection, head, require_log_lines, responses
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Received:
 
 
 class Caller:
-    """A connection that is kept, and sends one request after the other."""
+    """A keep-alive connection that sends one request after the other."""
 
     def __init__(self, service: Service) -> None:
         parts = urlsplit(service.url)
@@ -69,7 +69,7 @@ def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(
     names = [f"n{number}" for number in range(24)]
     with callers(fake.service, 24) as burst, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(24) as pool:
         sent = [pool.submit(caller.send, f"{name} hold") for caller, name in zip(burst, names, strict=True)]
-        # None of the admitted ends before it is released: whoever has a response by now was refused.
+        # No admitted request ends before it is released, so all responses until now are refusals.
         wait_for(lambda: sum(one.done() for one in sent) == 18, 20, "the others to be refused")
         assert {one.result() for one in sent if one.done()} == {Received(429, "overloaded", "1")}
         assert probe.send(path="/live").status == 200
@@ -109,7 +109,7 @@ def test_probes_get_responses_while_all_slots_are_taken(start_fake: StartFake) -
     fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="4")
     with callers(fake.service, 4) as working, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(caller.send, f"n{number} hold") for number, caller in enumerate(working)]
-        # While there is a slot, this is refused for its top_k, and keeps none.
+        # While a slot is free, this is refused for its top_k and releases the slot.
         wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 5, "all slots to be taken")
         for path in ("/live", "/ready") * 10:
             assert probe.send(path=path).status == 200
@@ -119,7 +119,7 @@ def test_probes_get_responses_while_all_slots_are_taken(start_fake: StartFake) -
 
 
 def reset(sock: socket.socket) -> None:
-    """Close as a caller that crashed."""
+    """Close the connection as if the caller had crashed."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     sock.close()
 
@@ -140,12 +140,12 @@ def test_a_request_is_not_predicted_if_its_caller_has_disconnected(
             fake.wait_until_predicting("working")
     for name in ("working", "waiting", "uploading"):
         leave(sockets[name])
-    # The service sees that they have left before it sees this.
+    # The service sees that they have disconnected before it sees this request.
     with callers(fake.service, 1) as (probe,):
         assert probe.send(path="/live").status == 200
     fake.release("working", "patient")
     with sockets["patient"] as patient:
-        assert replies(patient.recv(4096))[0].status == 200
+        assert responses(patient.recv(4096))[0].status == 200
     assert fake.predicted() == ["working", "patient"]
     # All slots are free again.
     with callers(fake.service, 3) as three, ThreadPoolExecutor(3) as pool:
@@ -155,7 +155,7 @@ def test_a_request_is_not_predicted_if_its_caller_has_disconnected(
 
 
 class Queue:
-    """Requests that ask one Admission for a worker."""
+    """Requests that wait for the workers of one Admission."""
 
     def __init__(self, workers: int = 1) -> None:
         self.admission = Admission(10, workers)
@@ -163,18 +163,18 @@ class Queue:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def join(self, name: str, seconds: float = 5, gone: bool = False) -> None:
-        """Ask for a worker; returns once that was asked."""
+        """Queue a request for a worker; returns once it is queued."""
         self._tasks.append(asyncio.create_task(self._use_worker(name, seconds, gone)))
         await asyncio.sleep(0)
 
     @contextlib.asynccontextmanager
     async def occupied(self) -> AsyncIterator[None]:
-        """A worker is in use."""
+        """Hold a worker."""
         async with self.admission.worker(asyncio.get_running_loop().time() + 5, bool):
             yield
 
     async def finished(self) -> list[str]:
-        """The outcomes of all."""
+        """The outcomes of all requests."""
         await asyncio.gather(*self._tasks)
         return self.outcomes
 
@@ -187,7 +187,7 @@ class Queue:
 
 
 def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Run a test that is a coroutine."""
+    """Decorate a test that is a coroutine."""
 
     def run() -> None:
         asyncio.run(asyncio.wait_for(test(), 20))
@@ -237,7 +237,7 @@ async def test_a_failed_request_releases_its_slot_and_worker() -> None:
     assert await queue.finished() == ["next"]
 
 
-@pytest.mark.parametrize("granted", [False, True], ids=["while-waiting", "in-the-moment-it-gets-a-worker"])
+@pytest.mark.parametrize("granted", [False, True], ids=["in-the-queue", "just-as-it-gets-a-worker"])
 def test_a_cancelled_request_loses_no_worker(granted: bool) -> None:
     async def cancel_one_in_the_queue() -> None:
         queue = Queue()
@@ -275,7 +275,7 @@ def test_fetches_have_half_of_the_slots_and_at_least_one() -> None:
 
 @on_a_loop
 async def test_no_worker_is_lost_or_given_twice() -> None:
-    """Hundreds of requests that are in time, late or gone."""
+    """Hundreds of requests: some in time, some late, some whose caller has disconnected."""
     workers = 3
     queue = Queue(workers)
     using, most = 0, 0

@@ -1,4 +1,4 @@
-"""A service that cannot start says why, one line for each mistake, and never with a traceback."""
+"""A service that cannot start logs one line per mistake, never a traceback."""
 
 import json
 import shutil
@@ -114,14 +114,14 @@ def test_an_artifact_with_valid_digests_but_invalid_content_is_reported(
     now = stored_file(folder / file)
     receipt["files"][file] = {"bytes": now.bytes, "sha256": now.sha256}
     (folder / "receipt.json").write_text(json.dumps(receipt))
-    line, *_gunicorns_own = failed_start(MODEL_NAME=NAME, MODEL_DIR=str(tmp_path), PORT=str(free_port()))
+    (line,) = failed_start(MODEL_NAME=NAME, MODEL_DIR=str(tmp_path), PORT=str(free_port()))
     assert message in line
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        pytest.param({}, "GUICHET_DOCUMENT: is not set", id="not-told"),
+        pytest.param({}, "GUICHET_DOCUMENT: is not set", id="not-set"),
         pytest.param({"GUICHET_DOCUMENT": "absent.json"}, "absent.json cannot be read", id="no-document"),
         pytest.param({"GUICHET_DOCUMENT": "Makefile"}, "Makefile is not JSON", id="no-json"),
     ],

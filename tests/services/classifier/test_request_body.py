@@ -1,4 +1,4 @@
-"""What a caller may send, and the code that everything else is answered with.
+"""Which requests are accepted, and the error code of all others.
 
 Cases 20 and 43 to 46 of the hostile inputs.
 """
@@ -28,7 +28,7 @@ FORM = 'multipart/form-data; boundary="b"'
 PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n'
 
 
-def asked(
+def parsed(
     content_type: str = "", body: bytes = b"", query: dict[str, Any] | None = None, labels: int = LABELS
 ) -> PredictRequest:
     lists = {name: value if isinstance(value, list) else [value] for name, value in (query or {}).items()}
@@ -36,13 +36,13 @@ def asked(
     return predict_request(content_type, body, pairs, labels)
 
 
-def asked_json(document: Any, query: dict[str, Any] | None = None) -> PredictRequest:
-    return asked(JSON, json.dumps(document).encode(), query)
+def parsed_json(document: Any, query: dict[str, Any] | None = None) -> PredictRequest:
+    return parsed(JSON, json.dumps(document).encode(), query)
 
 
 def refused(content_type: str = "", body: bytes = b"", query: dict[str, Any] | None = None) -> str:
     with pytest.raises(Problem) as raised:
-        asked(content_type, body, query)
+        parsed(content_type, body, query)
     assert 400 <= raised.value.status < 500
     return raised.value.code
 
@@ -67,7 +67,7 @@ END = b"--b--\r\n"
     ],
 )
 def test_a_body_that_is_neither_a_form_nor_json_is_the_image(content_type: str) -> None:
-    assert asked(content_type, IMAGE) == PredictRequest(Parameters(5), image=IMAGE)
+    assert parsed(content_type, IMAGE) == PredictRequest(Parameters(5), image=IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_body_that_is_not_an_image_is_refused_for_its_bytes_or_its_media_type(
 )
 def test_json_contains_the_image_or_its_url(content_type: str) -> None:
     body = json.dumps({"inputs": BASE64}).encode()
-    assert asked(content_type, body) == PredictRequest(Parameters(5), image=IMAGE)
+    assert parsed(content_type, body) == PredictRequest(Parameters(5), image=IMAGE)
     body = json.dumps({"url": "http://a.example/", "parameters": {"top_k": 2, "function_to_apply": "sigmoid"}}).encode()
-    assert asked(content_type, body) == PredictRequest(Parameters(2, "sigmoid"), url="http://a.example/")
+    assert parsed(content_type, body) == PredictRequest(Parameters(2, "sigmoid"), url="http://a.example/")
 
 
 def test_json_is_utf8() -> None:
@@ -146,9 +146,9 @@ BAD_JSON = {
 
 @pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
 def test_invalid_json_is_refused(body: bytes) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     assert refused(JSON, body) == "json_invalid"
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 AMBIGUOUS = {
@@ -173,7 +173,7 @@ def test_a_request_has_exactly_one_image(content_type: str, body: bytes, query: 
 
 @pytest.mark.parametrize("value", [None, 5, True, [], {}, {"$ref": "#"}, ""])
 def test_a_url_that_is_not_a_string_becomes_an_empty_one(value: Any) -> None:
-    assert asked_json({"url": value}).url == ""
+    assert parsed_json({"url": value}).url == ""
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_url_that_is_not_a_string_becomes_an_empty_one(value: Any) -> None:
     ],
 )
 def test_top_k_may_be_in_the_query(sent: dict[str, str], top_k: int) -> None:
-    assert asked("image/png", IMAGE, sent).parameters == Parameters(top_k)
+    assert parsed("image/png", IMAGE, sent).parameters == Parameters(top_k)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_top_k_may_be_in_the_query(sent: dict[str, str], top_k: int) -> None:
 )
 def test_an_invalid_query_parameter_is_named(sent: dict[str, Any]) -> None:
     with pytest.raises(Problem) as raised:
-        asked("image/png", IMAGE, sent)
+        parsed("image/png", IMAGE, sent)
     assert raised.value.code == "parameter_invalid"
     assert raised.value.detail in {
         "`top_k` should be one whole number, at least 1.",
@@ -215,7 +215,7 @@ def test_an_invalid_query_parameter_is_named(sent: dict[str, Any]) -> None:
 @pytest.mark.parametrize("value", [0, -1, 1.5, "5", 1e9, True, False, [], {}, -(10**30)])
 def test_an_invalid_top_k_in_json_is_named(value: Any) -> None:
     with pytest.raises(Problem) as raised:
-        asked_json({"inputs": BASE64, "parameters": {"top_k": value}})
+        parsed_json({"inputs": BASE64, "parameters": {"top_k": value}})
     assert (raised.value.status, raised.value.code) == (400, "parameter_invalid")
     assert raised.value.detail == "`top_k` should be one whole number, at least 1."
 
@@ -223,7 +223,7 @@ def test_an_invalid_top_k_in_json_is_named(value: Any) -> None:
 @pytest.mark.parametrize("value", ["", "Softmax", "softmax ", 0, False, [], {}, ["softmax"], {"a": 1}])
 def test_an_unknown_function_is_refused(value: Any) -> None:
     with pytest.raises(Problem) as raised:
-        asked_json({"inputs": BASE64, "parameters": {"function_to_apply": value}})
+        parsed_json({"inputs": BASE64, "parameters": {"function_to_apply": value}})
     assert raised.value.code == "parameter_invalid"
     assert raised.value.detail == "`function_to_apply` should be one of softmax, sigmoid, none."
 
@@ -231,29 +231,29 @@ def test_an_unknown_function_is_refused(value: Any) -> None:
 @pytest.mark.parametrize("parameters", [5, "x", [], True, {"top_n": 1}, {"": 1}, {"<script>": 1}])
 def test_invalid_parameters_are_refused(parameters: Any) -> None:
     with pytest.raises(Problem) as raised:
-        asked_json({"inputs": BASE64, "parameters": parameters})
+        parsed_json({"inputs": BASE64, "parameters": parameters})
     assert raised.value.code == "parameter_invalid"
     assert "<" not in raised.value.detail
 
 
 @pytest.mark.parametrize("parameters", [None, {}, {"top_k": None}, {"function_to_apply": None}])
 def test_empty_parameters_leave_the_defaults(parameters: Any) -> None:
-    assert asked_json({"inputs": BASE64, "parameters": parameters}).parameters == Parameters(5)
+    assert parsed_json({"inputs": BASE64, "parameters": parameters}).parameters == Parameters(5)
 
 
 def test_parameters_in_the_body_override_the_query() -> None:
-    assert asked_json({"inputs": BASE64, "parameters": {"top_k": 2}}, {"top_k": "3"}).parameters.top_k == 2
-    assert asked_json({"inputs": BASE64}, {"top_k": "3"}).parameters.top_k == 3
+    assert parsed_json({"inputs": BASE64, "parameters": {"top_k": 2}}, {"top_k": "3"}).parameters.top_k == 2
+    assert parsed_json({"inputs": BASE64}, {"top_k": "3"}).parameters.top_k == 3
 
 
 def test_a_model_with_few_labels_returns_them_all() -> None:
-    assert asked("", IMAGE, labels=3).parameters.top_k == 3
-    assert asked("", IMAGE, {"top_k": "10"}, labels=3).parameters.top_k == 3
+    assert parsed("", IMAGE, labels=3).parameters.top_k == 3
+    assert parsed("", IMAGE, {"top_k": "10"}, labels=3).parameters.top_k == 3
 
 
 @pytest.mark.parametrize("top_k", [1001, 10**30])
 def test_a_top_k_in_json_beyond_the_labels_gives_them_all(top_k: int) -> None:
-    assert asked_json({"inputs": BASE64, "parameters": {"top_k": top_k}}).parameters.top_k == LABELS
+    assert parsed_json({"inputs": BASE64, "parameters": {"top_k": top_k}}).parameters.top_k == LABELS
 
 
 @pytest.mark.parametrize(
@@ -270,12 +270,12 @@ def test_a_top_k_in_json_beyond_the_labels_gives_them_all(top_k: int) -> None:
     ],
 )
 def test_a_form_contains_the_image_in_the_part_image(body: bytes) -> None:
-    assert asked(FORM, body).image == IMAGE
+    assert parsed(FORM, body).image == IMAGE
 
 
 def test_a_part_may_contain_any_bytes() -> None:
     content = IMAGE + b"\r\n--bb\r\n--\r\n\r\n--" + bytes(range(256)) * 10 + b"\r"
-    assert asked(FORM, part(content) + END).image == content
+    assert parsed(FORM, part(content) + END).image == content
 
 
 BAD_FORMS = {
@@ -313,7 +313,6 @@ def test_a_form_needs_a_boundary(content_type: str) -> None:
 @pytest.mark.parametrize("filler", [b"\r", b"\n", b"\r\n", b"\r\n--", b"\r\n--b", b"--b\r\n", b"-"], ids=repr)
 def test_no_content_makes_a_form_slow_to_parse(filler: bytes) -> None:
     body = part((filler * (4 << 20))[: 4 << 20])
-    # Of this thread alone: what tests before it have started may still run in others.
     began = time.thread_time()
     assert refused(FORM, body) == "multipart_invalid"
     assert time.thread_time() - began < 1
@@ -338,7 +337,7 @@ bodies = (
 )
 def test_any_request_is_parsed_or_refused_with_a_4xx(content_type: str, body: bytes, query: dict[str, str]) -> None:
     try:
-        found = asked(content_type, body, query)
+        found = parsed(content_type, body, query)
     except Problem as problem:
         status = problem.status
     else:

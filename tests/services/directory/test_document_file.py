@@ -1,4 +1,4 @@
-"""The directory's one file: read, read again when it is a while old, and kept where it became unreadable."""
+"""The published document: read, read again once a minute, and kept while its file is invalid."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The service over HTTP: paths, methods, bodies and their bounds, and what its errors look like.
+"""The service over HTTP: paths, methods, bodies and their limits, and the form of its errors.
 
-Cases 37 to 39, 42 to 46 and 68 of the hostile inputs; cases 43 to 46 are told apart in test_inputs.
+Cases 37 to 39, 42 to 46 and 68 of the hostile inputs; test_request_body has more of cases 43 to 46.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import requests
 
 from tests.running import Photo, Service, StartService, wait_for
 from tests.services.raw_http import (
+    RawResponse,
     Reference,
-    Reply,
     connection,
     head,
     received_until_close,
-    replies,
-    require_discretion,
     require_log_lines,
-    talk,
+    require_no_internals,
+    responses,
+    send_raw,
 )
 
 pytestmark = pytest.mark.integration
@@ -33,7 +33,7 @@ PREDICT = ("POST", "/predict")
 
 @pytest.fixture(scope="module")
 def small(start_service: StartService) -> Service:
-    """A service that takes bodies of 1,000 bytes at most."""
+    """A service that accepts bodies of at most 1,000 bytes."""
     return start_service(MODEL_NAME="efficientnet-lite0", GUICHET_MAX_BODY="1000")
 
 
@@ -42,10 +42,10 @@ def chunks(*sizes: int) -> bytes:
 
 
 def test_a_problem_has_the_documented_fields(lite0: Service) -> None:
-    answer = requests.get(f"{lite0.url}/nothing", headers={"X-Request-Id": "abc.1"}, timeout=5)
-    assert answer.status_code == 404
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json() == {
+    response = requests.get(f"{lite0.url}/nothing", headers={"X-Request-Id": "abc.1"}, timeout=5)
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json() == {
         "type": "urn:guichet:problem:not_found",
         "title": "Not Found",
         "status": 404,
@@ -62,16 +62,16 @@ def test_a_problem_has_the_documented_fields(lite0: Service) -> None:
 )
 def test_an_unsafe_request_id_is_replaced(lite0: Service, sent: str) -> None:
     headers = {"x_request_id": sent} if sent else {}
-    (reply,) = talk(lite0, head("GET", "/model", **headers)).replies
-    assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
+    (response,) = send_raw(lite0, head("GET", "/model", **headers)).responses
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["x-request-id"])
 
 
 @pytest.mark.parametrize("path", ["/live", "/ready", "/model", "/metrics"])
 def test_every_route_responds(lite0: Service, path: str) -> None:
-    answer = requests.get(f"{lite0.url}{path}", timeout=5)
-    assert answer.status_code == 200
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    require_discretion(answer.content)
+    response = requests.get(f"{lite0.url}{path}", timeout=5)
+    assert response.status_code == 200
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    require_no_internals(response.content)
 
 
 @pytest.mark.parametrize(
@@ -105,43 +105,43 @@ def test_every_route_responds(lite0: Service, path: str) -> None:
     ],
 )
 def test_any_other_path_is_404(lite0: Service, path: str) -> None:
-    answer = talk(lite0, head("GET", path))
-    assert answer.statuses == [404]
-    assert answer.replies[0].code == "not_found"
-    assert "location" not in answer.replies[0].headers
-    require_discretion(answer.raw)
+    received = send_raw(lite0, head("GET", path))
+    assert received.statuses == [404]
+    assert received.responses[0].code == "not_found"
+    assert "location" not in received.responses[0].headers
+    require_no_internals(received.raw)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "PATCH", "HEAD"])
 def test_another_method_is_405_with_the_allowed_methods(lite0: Service, method: str) -> None:
-    answer = talk(lite0, head(method, "/predict", x_secret="token"))
-    (reply,) = replies(answer.raw) if method != "HEAD" else replies_without_body(answer.raw)
-    assert reply.status == 405
-    assert reply.headers["allow"] == "OPTIONS, POST"
-    assert reply.headers["content-type"] == "application/problem+json"
-    assert (reply.body == b"") == (method == "HEAD")
-    assert b"token" not in answer.raw
+    received = send_raw(lite0, head(method, "/predict", x_secret="token"))
+    (response,) = responses(received.raw) if method != "HEAD" else responses_without_body(received.raw)
+    assert response.status == 405
+    assert response.headers["allow"] == "OPTIONS, POST"
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.body == b"") == (method == "HEAD")
+    assert b"token" not in received.raw
 
 
 def test_head_is_get_without_a_body(lite0: Service) -> None:
-    (got,) = talk(lite0, head("GET", "/model")).replies
-    (headed,) = replies_without_body(talk(lite0, head("HEAD", "/model")).raw)
+    (got,) = send_raw(lite0, head("GET", "/model")).responses
+    (headed,) = responses_without_body(send_raw(lite0, head("HEAD", "/model")).raw)
     assert (headed.status, headed.headers["content-length"]) == (200, got.headers["content-length"])
 
 
-def replies_without_body(received: bytes) -> list[Reply]:
-    """The responses to HEAD: their length is that of a body that is not there."""
-    (reply,) = replies(re.sub(rb"(?i)content-length: \d+", b"Content-Length: 0", received))
+def responses_without_body(received: bytes) -> list[RawResponse]:
+    """The response to HEAD, whose Content-Length is that of the omitted body."""
+    (response,) = responses(re.sub(rb"(?i)content-length: \d+", b"Content-Length: 0", received))
     length = re.search(rb"(?i)content-length: (\d+)", received)
     assert length
-    return [Reply(reply.status, reply.headers | {"content-length": length[1].decode()}, reply.body)]
+    return [RawResponse(response.status, response.headers | {"content-length": length[1].decode()}, response.body)]
 
 
 def test_browsers_preflight_requests_are_allowed(lite0: Service) -> None:
-    answer = requests.options(f"{lite0.url}/predict", headers={"Origin": "https://a.example"}, timeout=5)
-    assert answer.status_code == 204
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Access-Control-Allow-Methods"] == "OPTIONS, POST"
+    response = requests.options(f"{lite0.url}/predict", headers={"Origin": "https://a.example"}, timeout=5)
+    assert response.status_code == 204
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Access-Control-Allow-Methods"] == "OPTIONS, POST"
     assert requests.options(f"{lite0.url}/nothing", timeout=5).status_code == 404
 
 
@@ -149,15 +149,15 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(lite0: Service, phot
     reference = Reference(lite0, photos[0].data)
     with connection(lite0) as sock:
         sock.sendall(head(*PREDICT, content_length=str(CAP + 1)))
-        (reply,) = replies(received_until_close(sock)[0])
-    assert (reply.status, reply.code) == (413, "body_too_large")
-    assert reply.json["detail"] == "The body is larger than 10,485,760 bytes."
+        (response,) = responses(received_until_close(sock)[0])
+    assert (response.status, response.code) == (413, "body_too_large")
+    assert response.json["detail"] == "The body is larger than 10,485,760 bytes."
     reference.require_unharmed()
 
 
 def test_a_body_over_the_limit_that_is_sent_anyway_still_gets_the_response(lite0: Service) -> None:
-    answer = talk(lite0, head(*PREDICT, content_length=str(CAP + 1)), b"x" * (CAP + 1))
-    assert answer.statuses == [413]
+    received = send_raw(lite0, head(*PREDICT, content_length=str(CAP + 1)), b"x" * (CAP + 1))
+    assert received.statuses == [413]
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_body_over_the_limit_that_is_sent_anyway_still_gets_the_response(lite0
     ],
 )
 def test_a_chunked_body_is_never_truncated(small: Service, body: bytes, status: int) -> None:
-    answer = talk(small, head(*PREDICT, content_type="image/png", transfer_encoding="chunked") + body)
-    assert answer.statuses[0] == status
-    assert answer.replies[0].code == ("body_too_large" if status == 413 else "image_unsupported")
+    received = send_raw(small, head(*PREDICT, content_type="image/png", transfer_encoding="chunked") + body)
+    assert received.statuses[0] == status
+    assert received.responses[0].code == ("body_too_large" if status == 413 else "image_unsupported")
 
 
 @pytest.mark.parametrize(("size", "status"), [(1000, 415), (1001, 413)])
@@ -195,13 +195,13 @@ def test_expect_100_continue_gets_100(lite0: Service, photos: list[Photo]) -> No
         assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sock.sendall(data)
         sock.shutdown(socket.SHUT_WR)
-        (reply,) = replies(received_until_close(sock)[0])
-    assert reply.status == 200
+        (response,) = responses(received_until_close(sock)[0])
+    assert response.status == 200
 
 
 def test_expect_100_continue_with_too_large_a_body_gets_413(lite0: Service) -> None:
-    answer = talk(lite0, head(*PREDICT, expect="100-continue", content_length=str(CAP + 1)), finish=False)
-    assert answer.statuses == [413]
+    received = send_raw(lite0, head(*PREDICT, expect="100-continue", content_length=str(CAP + 1)), finish=False)
+    assert received.statuses == [413]
 
 
 @pytest.mark.parametrize(
@@ -213,13 +213,13 @@ def test_expect_100_continue_with_too_large_a_body_gets_413(lite0: Service) -> N
     ],
 )
 def test_an_incomplete_body_is_never_classified(lite0: Service, sent: bytes, code: str) -> None:
-    answer = talk(lite0, sent)
-    assert answer.statuses == [400]
-    assert answer.replies[0].code == code
+    received = send_raw(lite0, sent)
+    assert received.statuses == [400]
+    assert received.responses[0].code == code
 
 
 def test_an_incomplete_head_gets_no_response(lite0: Service) -> None:
-    assert talk(lite0, b"GET /live HTT").raw == b""
+    assert send_raw(lite0, b"GET /live HTT").raw == b""
 
 
 def test_no_response_and_no_log_line_contains_secrets_from_the_request(lite0: Service) -> None:
@@ -227,12 +227,12 @@ def test_no_response_and_no_log_line_contains_secrets_from_the_request(lite0: Se
     headers = {"Authorization": f"Bearer {secret}", "X-Api-Key": secret, "Cookie": secret, "User-Agent": secret}
     for data in (b"\xff\xd8\xff\xe0" + secret.encode(), json.dumps({"url": f"http://{secret}.example:22/"}), secret):
         for kind in ("image/jpeg", "application/json", f"multipart/form-data; boundary={secret}"):
-            answer = requests.post(
+            response = requests.post(
                 f"{lite0.url}/predict?key={secret}", data, headers=headers | {"Content-Type": kind}, timeout=5
             )
-            assert 400 <= answer.status_code < 500
-            assert secret not in answer.text
-            assert secret not in str(answer.headers)
+            assert 400 <= response.status_code < 500
+            assert secret not in response.text
+            assert secret not in str(response.headers)
     lines = require_log_lines(lite0)
     assert lines[-1]["message"].startswith("POST /predict 4")
     assert secret not in lite0.log.read_text()

@@ -1,4 +1,4 @@
-"""From bytes to pixels: every kind of picture comes out upright, in RGB, and as the reference recipe has it."""
+"""Every kind of image is decoded upright, to RGB, and as torchvision's transforms would resize it."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageToo
 from tests.running import Photo
 
 RECIPE = Preprocess(resize=256, crop=224, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-# Pixels may differ by so much on average, of 255: JPEG and reduced decoding round.
+# Maximum average difference of pixels, of 255: JPEG and decoding at a reduced size round.
 CLOSE = 3.0
 
 
@@ -25,7 +25,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def gradient(width: int = 320, height: int = 300) -> Image.Image:
-    """Red grows to the right, green downwards; no symmetry."""
+    """Red increases to the right, green downwards; no symmetry."""
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Image.fromarray(np.dstack([x, y, np.full_like(x, 60)]).astype(np.uint8))
 
@@ -59,9 +59,9 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = upright.transpose(stored[orientation]) if orientation in stored else upright
+    image = upright.transpose(stored[orientation]) if orientation in stored else upright
     for kind in ("JPEG", "PNG", "WEBP"):
-        data = encoded(picture, kind, exif=exif, quality=95)
+        data = encoded(image, kind, exif=exif, quality=95)
         assert difference(decoded_pixels(data, RECIPE), decoded_pixels(encoded(upright), RECIPE)) < CLOSE, kind
 
 

@@ -79,20 +79,14 @@ SLOW = {
 
 @pytest.mark.parametrize("script", SLOW.values(), ids=SLOW)
 def test_a_slow_server_times_out(script: Script) -> None:
-    with public_site(script) as (_, recorder):
-        began = time.monotonic()
-        with pytest.raises(FetchTimeout):
-            fetched(f"http://{NAME}/", recorder, seconds=0.5)
-        assert 0.45 <= time.monotonic() - began < 1
+    with public_site(script) as (_, recorder), pytest.raises(FetchTimeout):
+        fetched(f"http://{NAME}/", recorder, seconds=0.5)
 
 
 def test_a_slow_server_times_out_over_tls(tmp_path: Path) -> None:
     authority = Authority.new(tmp_path)
-    with public_site(SLOW["body"], tls=authority.context(NAME)) as (_, recorder):
-        began = time.monotonic()
-        with pytest.raises(FetchTimeout):
-            fetched(f"https://{NAME}/", recorder, seconds=0.5, authorities=authority.file)
-        assert time.monotonic() - began < 1
+    with public_site(SLOW["body"], tls=authority.context(NAME)) as (_, recorder), pytest.raises(FetchTimeout):
+        fetched(f"https://{NAME}/", recorder, seconds=0.5, authorities=authority.file)
 
 
 FLOODS = {

@@ -1,4 +1,4 @@
-"""Predictions by workers: the same as in one process, and an image that kills its worker costs nobody else anything."""
+"""Predictions in workers: the same as in one process, and an image that kills its worker affects no other request."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ def can_open() -> bool:
 
 
 def hostile(decode: Decode, data: bytes) -> Pixels:
-    """Decodes, unless the bytes are one of these words."""
+    """Decode the image, unless the bytes are one of these words."""
     if data == b"segfault":
         faulthandler.disable()  # the test runner's, which would print its own report
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -83,12 +83,12 @@ def receipt(folder: Path) -> Receipt:
 
 @pytest.fixture(scope="module")
 def alone(folder: Path, receipt: Receipt) -> Pipeline:
-    """The same in the process of the tests."""
+    """The same pipeline in the process of the tests."""
     return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
 
 class OpenedPool:
-    """A pool on a loop of its own."""
+    """A pool with its own event loop."""
 
     def __init__(self, fork_server: ForkServer, max_image: int, lost: Callable[[], None]) -> None:
         self._runner = asyncio.Runner()
@@ -108,7 +108,7 @@ class OpenedPool:
         return self._runner.run(asyncio.wait_for(self._pool.predict(image, parameters), 60))
 
     def cancel(self, image: bytes, seconds: float) -> None:
-        """Ask for a prediction and give it up."""
+        """Request a prediction, and cancel it after `seconds`."""
 
         async def give_up() -> None:
             with contextlib.suppress(TimeoutError):
@@ -140,7 +140,7 @@ def opened_pool(
 
 @pytest.fixture
 def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
-    """Two workers; losing them all is a failure."""
+    """A pool of two workers; fails the test if no worker can be forked."""
     with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
         yield opened
 
@@ -150,18 +150,18 @@ def test_predictions_are_those_of_a_single_process(pool: OpenedPool, alone: Pipe
         for function in FUNCTIONS:
             for top_k in (1, 5, 1000):
                 parameters = Parameters(top_k, function)
-                answer = pool.predict(photo.data, parameters)
-                assert answer.body == alone.predict(photo.data, parameters).body
-                assert answer.decode > 0
-                assert answer.infer > 0
+                prediction = pool.predict(photo.data, parameters)
+                assert prediction.body == alone.predict(photo.data, parameters).body
+                assert prediction.decode > 0
+                assert prediction.infer > 0
 
 
 def test_a_prediction_may_be_larger_than_the_largest_image(folder: Path, receipt: Receipt, alone: Pipeline) -> None:
     stream = io.BytesIO()
     Image.new("RGB", (9, 9)).save(stream, "PNG")
-    picture, everything = stream.getvalue(), Parameters(receipt.labels, "none")
-    with opened_pool(folder, receipt, lambda: None, max_image=len(picture)) as small:
-        assert small.predict(picture, everything).body == alone.predict(picture, everything).body
+    image, everything = stream.getvalue(), Parameters(receipt.labels, "none")
+    with opened_pool(folder, receipt, lambda: None, max_image=len(image)) as small:
+        assert small.predict(image, everything).body == alone.predict(image, everything).body
 
 
 def test_an_invalid_image_raises_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
@@ -183,7 +183,7 @@ def test_an_image_that_kills_its_worker_is_refused_and_the_next_is_predicted(
 
 
 def test_a_hundred_workers_in_a_row_predict_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
-    """Each is forked from a process in which OpenVINO has threads, of which it gets none."""
+    """Each is forked from a process in which OpenVINO has threads, which it does not inherit."""
     expected = [alone.predict(photo.data, FIVE).body for photo in photos]
     for turn in range(100):
         with pytest.raises(ImageCorrupt):
@@ -231,7 +231,7 @@ def test_code_that_only_compiles_the_network_is_released(folder: Path, receipt: 
     before = set(psutil.Process().children())
     with opened_pool(folder, receipt, lambda: None) as pool:
         (fork_server,) = set(psutil.Process().children()) - before
-        wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be given back")
+        wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be released")
         with pytest.raises(ImageCorrupt):
             pool.predict(b"segfault", FIVE)
         assert pool.predict(photos[0].data, FIVE).body
@@ -270,9 +270,9 @@ def test_the_running_service_reads_every_kind_of_image(
     stream = io.BytesIO()
     with Image.open(photos[0].path) as photo:
         (photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode)).save(stream, kind)
-    answer = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
-    assert answer.status_code == 200, answer.text
-    assert len(answer.json()) == 5
+    response = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
+    assert response.status_code == 200, response.text
+    assert len(response.json()) == 5
 
 
 def test_the_running_service_survives_the_death_of_its_workers(lite0: Service, photos: list[Photo]) -> None:
