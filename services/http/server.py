@@ -45,7 +45,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Serves `app` with time limits; DRAIN_SECONDS after a stop, cancels what is not answered."""
+    """Enforces time limits; DRAIN_SECONDS after a stop, cancels the requests that have no response yet."""
 
     def __init__(self, app: Application, limits: Limits) -> None:
         config = uvicorn.Config(

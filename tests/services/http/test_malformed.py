@@ -174,6 +174,12 @@ def test_leniencies_that_rfc_9112_allows_are_accepted(lite0: Service, message: b
     assert send_raw(lite0, message + SECOND).statuses == [200, 200]
 
 
+def test_rtsp_1_0_is_read_as_http_1_0_and_the_connection_closes(lite0: Service) -> None:
+    received = send_raw(lite0, b"GET /live RTSP/1.0\r\n\r\n" + SECOND, finish=False)
+    assert received.statuses == [200]
+    assert received.closed
+
+
 @pytest.mark.parametrize(
     "message",
     [
