@@ -97,7 +97,7 @@ def write_receipt(folder: Path, receipt: Receipt) -> None:
 
 
 def read_receipt(folder: Path) -> Receipt:
-    """The receipt, without a look at the other files; raises ArtifactError if it is missing or malformed."""
+    """The receipt; the other files are not checked. Raises ArtifactError if it is missing or malformed."""
     path = folder / RECEIPT
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Settings out of environment variables: typed, bounded, and all mistakes told at once."""
+"""Read settings from environment variables, check their type and range, and report all mistakes together."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ PREFIX = "GUICHET_"
 
 
 class SettingsError(Exception):
-    """One line for each variable that is wrong."""
+    """The settings are invalid; the message has one line per variable."""
 
 
 class Environment:
-    """Reads variables one by one and remembers what is wrong with them; `finish` then says it all.
+    """Reads variables one by one and collects the mistakes; `finish` raises them.
 
-    A variable that begins with GUICHET_ and was never asked for is a mistake too: most likely a typing error.
+    A variable that begins with GUICHET_ and was never read is a mistake too, most likely a typo.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
-        self._asked: set[str] = set()
+        self._read: set[str] = set()
         self._problems: list[str] = []
 
     def text(self, name: str, default: str | None = None, *, pattern: str = r".+", meaning: str = "not empty") -> str:
@@ -58,12 +58,12 @@ class Environment:
         return self.text(name, "on" if default else "off", pattern="on|off", meaning="on or off") == "on"
 
     def finish(self) -> None:
-        """Raises SettingsError if anything was wrong."""
-        unknown = {name for name in self._variables if name.startswith(PREFIX)} - self._asked
+        """Raise SettingsError if any variable was invalid or unknown."""
+        unknown = {name for name in self._variables if name.startswith(PREFIX)} - self._read
         problems = self._problems + [f"{name}: is not a variable of this service" for name in sorted(unknown)]
         if problems:
             raise SettingsError("\n".join(problems))
 
     def _value(self, name: str, default: str | None) -> str | None:
-        self._asked.add(name)
+        self._read.add(name)
         return self._variables.get(name, default)

@@ -16,18 +16,18 @@ from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
-# What others log may hold what a caller sent: addresses, headers, names. Of them, only the place is logged.
+# Messages from other loggers may contain URLs, headers or names from requests, so only their location is logged.
 OURS: Final = ("services.", "start")
-# Lines up to this length are written to a pipe in one piece, so that lines of several processes never mix.
+# Writes to a pipe are atomic up to this length, so lines from several processes never mix.
 MAX_LINE: Final = 4096
-MAX_WAITING: Final = 10_000
+MAX_QUEUED: Final = 10_000
 BATCH_SECONDS: Final = 0.02
 FLUSH_SECONDS: Final = 0.5
 FIELDS: Final = {"levelname": "severity", "name": "logger"}
 
 
 class Redaction(logging.Filter):
-    """Removes the text of exceptions, and of messages that are not ours."""
+    """Removes the text of exceptions, and of messages from other packages."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """True: every record is logged."""
@@ -40,7 +40,7 @@ class Redaction(logging.Filter):
 
 
 class LineFormatter(JsonFormatter):
-    """severity, time, message, logger and what else the record has; at most MAX_LINE bytes."""
+    """severity, time, message, logger and the record's extra fields; at most MAX_LINE bytes."""
 
     def __init__(self) -> None:
         super().__init__([*FIELDS, "message"], rename_fields=FIELDS, timestamp="time")
@@ -55,22 +55,22 @@ class LineFormatter(JsonFormatter):
 
 
 class DroppingQueueHandler(QueueHandler):
-    """Never waits: where the writing thread is stuck (a reader that does not read), records are dropped."""
+    """Never blocks: drops records while the writing thread is blocked, for example by a full pipe."""
 
     queue: SimpleQueue[logging.LogRecord]
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """As it is; it never leaves the process."""
+        """Unchanged: the record never leaves the process, so it need not be picklable."""
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Called by the base class."""
-        if self.queue.qsize() < MAX_WAITING:
+        if self.queue.qsize() < MAX_QUEUED:
             self.queue.put_nowait(record)
 
 
 class BatchingQueueListener(QueueListener):
-    """Writes what has gathered every BATCH_SECONDS: to wake this thread for each line would hold up requests."""
+    """Writes the queued records every BATCH_SECONDS: waking this thread for each line would delay requests."""
 
     queue: SimpleQueue[logging.LogRecord]
 
@@ -86,22 +86,22 @@ def logging_to_stdout() -> Iterator[None]:
     """Send every logger's INFO and above to standard output."""
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(LineFormatter())
-    waiting: SimpleQueue[logging.LogRecord] = SimpleQueue()
-    handler = DroppingQueueHandler(waiting)
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    handler = DroppingQueueHandler(records)
     handler.addFilter(Redaction())
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    # Not in our lines, and not free.
+    # Not in our lines, so do not spend time on them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda error: _log_uncaught(error.exc_type, error.exc_value, error.exc_traceback)
-    listener = BatchingQueueListener(waiting, output)
+    listener = BatchingQueueListener(records, output)
     listener.start()
     try:
         yield
     finally:
-        # Write what is queued, unless nobody reads it.
+        # Write the queued records, unless the output is blocked.
         stopping = threading.Thread(target=listener.stop, daemon=True)
         stopping.start()
         stopping.join(FLUSH_SECONDS)
@@ -111,14 +111,14 @@ def logging_to_stdout() -> Iterator[None]:
 
 
 def open_standard_streams() -> None:
-    """Open the standard streams that are closed as /dev/null: no socket may get their numbers."""
+    """Open closed standard streams as /dev/null, so that no socket gets their file descriptors."""
     while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(file)
 
 
 def log_fatal(message: str) -> None:
-    """One line, straight to standard output, for a process that will not start."""
+    """Write one line directly to standard output, for a process that cannot start."""
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(LineFormatter())
     output.emit(logging.LogRecord("start", logging.CRITICAL, "", 0, "%s", (message,), None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -130,7 +131,8 @@ def servers() -> list[Server]:
 def service_packages() -> tuple[str, ...]:
     """What the image of a service installs."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
-    return tuple(pin.partition("==")[0] for pin in groups["classifier"])
+    pins = [*groups["server"], *(pin for pin in groups["classifier"] if isinstance(pin, str))]
+    return tuple(re.split(r"[\[=]", pin)[0] for pin in pins)
 
 
 def _peer(name: str, engine: Engine, group: Group) -> Server:

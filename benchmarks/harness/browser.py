@@ -26,7 +26,7 @@ PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
 
 
 class _Shared:
-    """This process's browser and its number of users: Playwright's loop can run only once per thread."""
+    """This process's browser and its number of users: Playwright runs one loop per thread."""
 
     users = 0
     playwright: Playwright

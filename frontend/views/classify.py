@@ -31,7 +31,7 @@ def main() -> None:
         for model in chosen:
             shared.readiness.wake(model)  # while the visitor chooses an image
         visitor.jobs.submit(visitor.images, chosen)
-        options = ViewOptions(chosen, {model.name: model.title for model in models}, top, threshold, texts)
+        options = ViewOptions(chosen, {model.name: model for model in models}, top, threshold, texts)
         if not chosen:
             st.caption(texts("no_models"))
         elif not visitor.images:

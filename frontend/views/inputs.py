@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +30,18 @@ INPUT_TEXTS = (
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """The chosen models, all models' titles, the number of labels to show, and the score below which one is unsure."""
+    """The chosen models, all models by name, the number of labels to show, and the score below which one is unsure."""
 
     models: list[str]
-    titles: dict[str, str]
+    known: Mapping[str, Model]
     top: int
     threshold: float
     texts: Texts
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """All models' titles, by name."""
+        return {name: model.title for name, model in self.known.items()}
 
 
 def choose_models(models: list[Model], texts: Texts) -> list[str]:

@@ -62,7 +62,8 @@ def _fact(value: Any) -> str:
 def show_code(job: Job, image: Image, options: ViewOptions) -> None:
     """The request as curl, Python and Hugging Face's client."""
     texts, settings = options.texts, shared_state().settings
-    request = snippets.Request(settings.gateway, job.model, image, options.top, settings.shown_key)
+    top_k = min(options.top, options.known[job.model].labels)
+    request = snippets.Request(settings.gateway, job.model, image, top_k, settings.shown_key)
     if settings.shown_key is None:
         st.write(markup.escape_markdown(texts("code_key")))
     if not image.url:

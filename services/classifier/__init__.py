@@ -1,1 +1,1 @@
-"""One model's service."""
+"""The service of one model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    """Serve until stopped. Returns 0; or 1 after logging one line per mistake, if the service cannot start."""
     open_standard_streams()
     limit_heap()
+    # Almost nothing that is imported becomes garbage.
+    gc.disable()
     try:
         settings = Settings.read(os.environ, available_cpus())
         receipt = verified_receipt(settings.artifact, settings.model_name)
-        # Before the socket: a copy of it in another process would keep the port open after this one has ended.
+        # Fork before listening: an inherited socket would keep the port open after this process has ended.
         load = partial(_worker_pipeline, settings.artifact, receipt)
         fork_server = ForkServer.open(load) if settings.processes else None
         _serve(settings, receipt, fork_server)
@@ -43,31 +46,30 @@ def main() -> int:
 
 
 def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> None:
-    # Imported while the fork server loads the network on another processor.
+    # Import these while the fork server loads the network on another CPU.
     from services.classifier.app import create_app
     from services.classifier.served_model import ServedModel
+    from services.classifier.workers.pool import Pool
     from services.http.limits import Limits
-    from services.http.server import listening_socket, run, serve
+    from services.http.server import Server, listening_socket, run
 
     listener = listening_socket(settings.host, settings.port)
     limits = Limits(body=settings.max_body, body_seconds=settings.body_seconds)
 
-    async def serve_model() -> None:
-        predict = _in_workers(settings, fork_server) if fork_server else _in_a_thread(settings.artifact, receipt)
-        app = create_app(settings, ServedModel(receipt, predict), limits)
-        await serve(app, listener, limits)
+    pool = Pool(fork_server, settings.processes, settings.max_body, _stop) if fork_server else None
+    predict = pool.predict if pool else _in_a_thread(settings.artifact, receipt)
+    server = Server(create_app(settings, ServedModel(receipt, predict), limits), limits)
 
-    run(serve_model())
+    async def serve() -> None:
+        if pool:
+            pool.start()
+        await server.serve([listener])
 
-
-def _in_workers(settings: Settings, fork_server: ForkServer) -> AsyncPredict:
-    from services.classifier.workers.pool import Pool
-
-    return Pool(fork_server, settings.processes, settings.max_body, _stop).predict
+    run(serve())
 
 
 def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:
-    """In this process, one at a time, for systems without Linux's memory files."""
+    """Predict in this process, one image at a time: for systems without Linux's memfd."""
     from services.classifier.decoding.pixels import decoded_pixels
     from services.classifier.pipeline import Network, Pipeline
 
@@ -80,8 +82,8 @@ def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:
 
 
 def _worker_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
-    """The pipeline of the workers, with their limits."""
-    # OpenVINO works without its converter, which takes 60 ms to import.
+    """The pipeline of the workers, whose decoder has limits."""
+    # Do not let OpenVINO import its converter, which takes 60 ms and is not needed.
     sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # makes the import fail
     from services.classifier.pipeline import Network, Pipeline
 
@@ -97,7 +99,7 @@ def _worker_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
 
 
 def _stop() -> None:
-    """Stop the service, for whoever runs it to start it anew."""
+    """Stop the service, so that the platform restarts it."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

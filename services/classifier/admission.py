@@ -1,4 +1,4 @@
-"""Which requests come in, and when each may use a worker."""
+"""Admission and queue: which requests are accepted, and when each may use a worker."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Final
 from services.classifier.problems import QueueTimeout
 from services.http.problems import CallerGone, Overloaded
 
-BUSY: Final = "The service has as many requests as it can answer; try again in a moment."
-# Of the latest request, in the moving average of the seconds that one takes.
+BUSY: Final = "The service is overloaded; try again in a moment."
+# Weight of the latest prediction in the moving average of their durations.
 WEIGHT: Final = 0.1
 
 
 class Admission:
-    """Admits `concurrency` requests at once, of which `workers` are predicted at a time, in order of arrival.
+    """Admits `concurrency` requests at a time, of which `workers` are predicted at a time, in order of arrival.
 
-    At most half of them may be fetching an image: other people's servers can be slow.
+    At most half of the admitted requests may be fetching an image, because other servers can be slow.
     """
 
     def __init__(self, concurrency: int, workers: int) -> None:
@@ -30,33 +30,33 @@ class Admission:
         self._work_seconds = 0.0
 
     def request(self) -> AbstractContextManager[None]:
-        """A slot for a request; raises Overloaded at once when all are taken."""
+        """A slot for a request; raises Overloaded immediately if none is free."""
         return self._requests.taken()
 
     def fetch(self) -> AbstractContextManager[None]:
-        """A slot for fetching an image; raises Overloaded at once when all are taken."""
+        """A slot for fetching an image; raises Overloaded immediately if none is free."""
         return self._fetches.taken()
 
     @asynccontextmanager
     async def worker(self, until: float, gone: Callable[[], bool]) -> AsyncIterator[float]:
-        """The use of a worker; gives the seconds spent in the queue. `until` is by the loop's clock.
+        """Wait for a worker, and hold it; yields the seconds spent in the queue. `until` is by the loop's clock.
 
-        Raises Overloaded at once where `until` would pass in the queue, QueueTimeout where it did, and CallerGone
-        where the caller has left.
+        Raises Overloaded immediately if the request is expected to wait past `until`, QueueTimeout when `until` passes,
+        and CallerGone if the caller has disconnected.
         """
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        queued_at = loop.time()
         queued = not self._free
         if queued:
-            await self._wait(asked, until)
+            await self._wait(queued_at, until)
         else:
             self._free -= 1
         began = loop.time()
         try:
-            # A caller that sends no more may still read; only one that was queued is taken to have left.
+            # `gone` is also true of a caller that only closed its sending side, so check it after a wait only.
             if queued and gone():
-                raise CallerGone("The caller has gone.")
-            yield began - asked
+                raise CallerGone("The caller has disconnected.")
+            yield began - queued_at
         finally:
             worked = loop.time() - began
             self._work_seconds += (WEIGHT if self._work_seconds else 1) * (worked - self._work_seconds)
@@ -67,14 +67,14 @@ class Admission:
         if now + rounds * self._work_seconds > until:
             raise Overloaded(BUSY)
         loop = asyncio.get_running_loop()
-        # Its result: whether a worker is free, or the time is over.
+        # True: a worker is free; False: `until` has passed.
         turn: asyncio.Future[bool] = loop.create_future()
         timeout = loop.call_at(until, _settle, turn, False)
         self._queue.append(turn)
         try:
             if not await turn:
                 self._queue.remove(turn)
-                raise QueueTimeout("The service could not answer this request before its deadline.")
+                raise QueueTimeout("No worker was free before the deadline of this request; try again in a moment.")
         except asyncio.CancelledError:
             if turn in self._queue:
                 self._queue.remove(turn)
@@ -85,8 +85,8 @@ class Admission:
             timeout.cancel()
 
     def _release(self) -> None:
-        """Give the worker to the next in the queue."""
-        # Those whose time is over leave the queue themselves.
+        """Give the worker to the next request in the queue."""
+        # Requests that timed out remove themselves from the queue.
         if turn := next((turn for turn in self._queue if not turn.done()), None):
             self._queue.remove(turn)
             turn.set_result(True)
@@ -95,14 +95,14 @@ class Admission:
 
 
 class _Slots:
-    """A number of slots."""
+    """A fixed number of slots."""
 
     def __init__(self, number: int) -> None:
         self._free = number
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """One of them; raises Overloaded at once where there is none."""
+        """Hold a slot; raises Overloaded immediately if none is free."""
         if not self._free:
             raise Overloaded(BUSY)
         self._free -= 1

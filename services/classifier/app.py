@@ -1,4 +1,4 @@
-"""The HTTP interface of one model."""
+"""The routes of one model's service."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ THREADS = 8
 
 
 def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Application:
-    """The ASGI application of `model`: Flask, and in front of it the one fast route."""
+    """The ASGI application of `model`: Flask, and one fast route in front of it."""
     app = new_flask_app(__name__)
-    # Flask answers other methods on this path, and says which ones there are.
+    # So that Flask responds to OPTIONS, and to other methods with 405 and Allow. POST is the fast route.
     app.add_url_rule("/predict", "predict", methods=["POST"])
 
     @app.get("/model")
@@ -34,7 +34,7 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
     @app.get("/ready")
     def ready() -> dict[str, str]:
         if not model.healthy:
-            raise NotReady("The model gives no valid scores.")
+            raise NotReady("The model returns invalid scores.")
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
 
     predict = FastRoute("POST", "/predict", PredictRoute(settings, model))
@@ -42,7 +42,7 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
 
 
 def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
-    """The model and its export receipt."""
+    """The body of `GET /model`: a description of the model, and its export receipt."""
     receipt = model.receipt
     side = receipt.preprocess.crop
     return {

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 Logits = NDArray[np.float32]
 
-# For one of several processes side by side: left alone, OpenVINO would bind the only thread of each to the same
-# processor. The calling thread does the computing, so a process forked later can do it too.
+# For several processes side by side: with pinning, OpenVINO would bind the only thread of each to the same CPU. With
+# one thread, the calling thread computes, so it works in a process forked after the network was loaded.
 ONE_PROCESSOR: Final = {"INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": "NO"}
-# Labels that the network ranks itself. The page asks for this many.
+# The number of labels that the network itself ranks; the page requests this many.
 RANKED: Final = 10
 
 
 class Engine:
-    """A compiled network. `logits` may be called from any thread; calls beyond `streams` wait for one another."""
+    """A compiled network. Up to `streams` threads may run `logits` at a time; others wait."""
 
     def __init__(self, model_xml: Path, *, streams: int, properties: dict[str, str] | None = None) -> None:
         compiled = _compiled(_read(model_xml), streams, properties or {})
@@ -51,13 +51,14 @@ class Engine:
 
 
 class RankingEngine:
-    """A network that also computes softmax and the best labels, on one processor; for one caller at a time.
+    """A network that also computes softmax and ranks the labels, in one thread; for one caller at a time.
 
-    The results are those of the last `infer`. Doing the same in NumPy afterwards takes 150 µs longer: each inference
-    evicts NumPy's code from the processor's caches.
+    The results are those of the last `infer`. Ranking in NumPy instead takes 150 µs longer, because each inference
+    evicts NumPy's code from the CPU caches.
     """
 
     def __init__(self, model_xml: Path) -> None:
+        """Raises RuntimeError if the file is not such a network."""
         compiled = _compiled(_with_ranking(_read(model_xml)), 1, ONE_PROCESSOR)
         self._request = compiled.create_infer_request()
         # Shapes are static, so the request's tensors never move.
@@ -65,7 +66,7 @@ class RankingEngine:
         self.logits: Logits = self._request.get_output_tensor(0).data[0]
         self._ranking = memoryview(self._request.get_output_tensor(1).data[0])
         self._count = len(self._ranking) // 2
-        # One inference now, so that the first request does not wait for what OpenVINO does only once.
+        # Warm up: OpenVINO does some work at the first inference only.
         self.infer(np.zeros_like(self._pixels))
 
     def infer(self, pixels: Pixels) -> None:
@@ -76,11 +77,11 @@ class RankingEngine:
     @property
     def valid(self) -> bool:
         """Whether all logits are finite."""
-        # A sum is finite only if its terms are; finite terms may still overflow.
+        # A finite sum implies finite terms; an infinite one may be an overflow, so check the terms.
         return math.isfinite(self._ranking[-1]) or bool(np.isfinite(self.logits).all())
 
     def best(self, top_k: int) -> list[tuple[int, float]] | None:
-        """Number and softmax score of the `top_k` best labels, best first; None if the network ranks fewer."""
+        """Index and softmax score of the `top_k` best labels, best first; None if the network ranks fewer."""
         if top_k > self._count:
             return None
         values, count = self._ranking, self._count
@@ -97,11 +98,14 @@ def _compiled(model: ov.Model, streams: int, properties: dict[str, str]) -> ov.C
 
 
 def _with_ranking(model: ov.Model) -> ov.Model:
-    """The model with a second output, float32 [1, 2 * count + 1]: best scores, numbers of their labels, sum of logits.
+    """The model with a second output, float32 [1, 2 * count + 1]: best scores, their labels' indices, sum of logits.
 
-    Equal scores are in the order of the labels. One small output is read faster than three.
+    Equal scores are in the order of the labels. Reading one output is faster than reading three.
     """
-    logits = model.output(0).get_node().input_value(0)
+    try:
+        logits = model.output(0).get_node().input_value(0)
+    except IndexError as err:
+        raise RuntimeError("the network has no output") from err
     count = min(RANKED, logits.get_shape()[1])
     best = ops.topk(ops.softmax(logits, 1), np.int32(count), 1, "max", "value", "i32", stable=True)
     total = ops.reduce_sum(logits, np.array([1], np.int32), keep_dims=True)

@@ -19,20 +19,20 @@ from services.classifier.problems import ModelOutputInvalid
 if TYPE_CHECKING:
     from services.classifier.decoding.pixels import Pixels
 
-# An image's bytes -> what the network takes, uint8 [side, side, 3]; raises a Problem.
+# An image's bytes -> the network's input, uint8 [side, side, 3]; raises a Problem.
 Decode = Callable[[bytes], "Pixels"]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A loaded network, and what writes its predictions."""
+    """A loaded network, and the writer of its predictions."""
 
     engine: RankingEngine
     writer: JsonWriter
 
     @classmethod
     def load(cls, folder: Path, receipt: Receipt) -> Network:
-        """Load the verified artifact in `folder`; raises ArtifactError if it does not work."""
+        """Load the verified artifact in `folder`; raises ArtifactError if OpenVINO cannot load it."""
         labels = read_labels(folder, receipt)
         try:
             engine = RankingEngine(folder / "model.xml")
@@ -44,7 +44,7 @@ class Network:
 
 
 class Pipeline:
-    """One model. Callers in other threads wait for one another."""
+    """One model; predicts one image at a time, whatever thread calls."""
 
     def __init__(self, decode: Decode, network: Network) -> None:
         self._decode, self._engine, self._writer = decode, network.engine, network.writer
@@ -56,7 +56,7 @@ class Pipeline:
         return self._writer.most_bytes
 
     def predict(self, image: bytes, parameters: Parameters) -> Prediction:
-        """Raises ModelOutputInvalid, and a Problem for an image that cannot be read."""
+        """Decode, infer and rank; raises a Problem for an image that cannot be read, and ModelOutputInvalid."""
         with self._lock:
             started = time.perf_counter()
             pixels = self._decode(image)
@@ -68,7 +68,7 @@ class Pipeline:
     def _ranked(self, parameters: Parameters) -> bytes:
         """The results of the last inference as JSON."""
         if not self._engine.valid:
-            raise ModelOutputInvalid("The model gave no valid scores for this image.")
+            raise ModelOutputInvalid("The model returned invalid scores for this image.")
         best = self._engine.best(parameters.top_k) if parameters.function == "softmax" else None
         if best is None:
             best = best_labels(SCORES[parameters.function](self._engine.logits), parameters.top_k)

@@ -1,4 +1,4 @@
-"""`POST /predict`: from the request to the best labels. The hot path outside the workers."""
+"""`POST /predict`, from the request to the prediction: the service's fast route."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from services.classifier.fetch.transport import PublicNetwork
 
 LARGE_BODY: Final = 1 << 20
-# Between two looks whether the caller whose image is being fetched has left.
+# How often to check, during a fetch, whether the caller has disconnected.
 GONE_SECONDS: Final = 0.1
 STEPS = Histogram(
     "guichet_step_seconds",
@@ -43,7 +43,7 @@ Result = TypeVar("Result")
 
 
 class PredictRoute:
-    """Responds to predictions. What takes long is done in workers and threads."""
+    """Handles prediction requests; slow work is done in workers and threads."""
 
     def __init__(self, settings: Settings, model: ServedModel) -> None:
         self._settings, self._model = settings, model
@@ -52,59 +52,60 @@ class PredictRoute:
             (b"x-model", model.receipt.model.encode()),
             (b"x-model-version", model.receipt.version.encode()),
         ]
-        # Taking a large form or JSON apart needs several copies of it: one at a time.
+        # Parsing a large form or JSON needs several copies of it, so parse one at a time.
         self._large = asyncio.Lock()
         self._network = cache(partial(_public_network, settings))
         self._steps = [STEPS.labels(step) for step in vars(Timings())]
 
     async def __call__(self, request: Request) -> Response:
-        """Raises a Problem."""
+        """The response with the prediction; raises a Problem."""
         until = request.arrived + self._settings.deadline
         timings = Timings()
         with self._admission.request():
-            asked = await self._read(request)
-            image = asked.image
+            parsed = await self._parsed(request)
+            image = parsed.image
             if image is None:
                 with self._admission.fetch():
                     started = asyncio.get_running_loop().time()
-                    image = await _unless_gone(self._fetched(asked.url or "", until), request.gone)
+                    image = await _unless_gone(self._fetched(parsed.url or "", until), request.gone)
                     timings.fetch = asyncio.get_running_loop().time() - started
             async with self._admission.worker(until, request.gone) as timings.queue:
-                prediction = await self._predicted(image, asked, request)
-        # The next image goes to the worker before this response is written.
+                prediction = await self._predicted(image, parsed, request)
+        # Let the next request use the worker before this response is written.
         await asyncio.sleep(0)
         timings.decode, timings.infer = prediction.decode, prediction.infer
         for step, seconds in zip(self._steps, vars(timings).values(), strict=True):
             step.observe(seconds)
-        headers = [(b"server-timing", timings.server_timing.encode()), *self._headers]
-        return Response(HTTPStatus.OK, b"application/json", prediction.body, headers)
+        return Response(
+            HTTPStatus.OK, b"application/json", prediction.body, self._headers, timing=timings.server_timing
+        )
 
-    async def _read(self, request: Request) -> PredictRequest:
+    async def _parsed(self, request: Request) -> PredictRequest:
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         query = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-        read = partial(predict_request, content_type, request.body, query, self._model.receipt.labels)
+        parse = partial(predict_request, content_type, request.body, query, self._model.receipt.labels)
         if is_plain_image(content_type):
-            return read()
+            return parse()
         if len(request.body) <= LARGE_BODY:
-            return await asyncio.to_thread(read)
+            return await asyncio.to_thread(parse)
         async with self._large:
-            return await asyncio.to_thread(read)
+            return await asyncio.to_thread(parse)
 
     async def _fetched(self, url: str, until: float) -> bytes:
         if not self._settings.url_fetch:
             raise UrlDisabled("This service does not fetch images by URL; send the image itself.")
-        # Imported when it is first needed, which in many services is never.
+        # Import this when it is first needed; many services never fetch.
         from services.classifier.fetch.fetch import fetch_image
 
         seconds = min(self._settings.url_seconds, until - asyncio.get_running_loop().time())
         return await fetch_image(url, self._network(), seconds=seconds, max_bytes=self._settings.max_body)
 
-    async def _predicted(self, image: bytes, asked: PredictRequest, request: Request) -> Prediction:
+    async def _predicted(self, image: bytes, parsed: PredictRequest, request: Request) -> Prediction:
         try:
-            return await self._model.predict(image, asked.parameters)
+            return await self._model.predict(image, parsed.parameters)
         except ImageUnsupported as problem:
-            if asked.image is None:
-                raise FetchType("The URL does not lead to an image.") from problem
+            if parsed.image is None:
+                raise FetchType("The URL did not return a supported image: JPEG, PNG, WebP, GIF or BMP.") from problem
             refuse_media_type(request.headers.get(b"content-type", b"").decode("latin-1"), problem)
 
 
@@ -115,12 +116,12 @@ def _public_network(settings: Settings) -> PublicNetwork:
 
 
 async def _unless_gone(work: Coroutine[Any, Any, Result], gone: Callable[[], bool]) -> Result:
-    """The result of `work`, which is cancelled with us, or when the caller has gone."""
+    """The result of `work`, which is cancelled if this coroutine is, or when the caller disconnects."""
     task = asyncio.create_task(work)
     try:
         while not (await asyncio.wait([task], timeout=GONE_SECONDS))[0]:
             if gone():
-                raise CallerGone("The caller has gone.")
+                raise CallerGone("The caller has disconnected.")
         return task.result()
     finally:
         task.cancel()

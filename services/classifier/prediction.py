@@ -1,4 +1,4 @@
-"""The result of one image, and how long its steps took."""
+"""The prediction for one image, and the duration of its steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Prediction:
     infer: float = 0.0
 
 
-# An image's bytes -> its prediction; raises a Problem. In a worker, and as the service calls it.
+# An image's bytes -> its prediction; raises a Problem. The first runs in a worker, the second in the HTTP process.
 Predict = Callable[[bytes, Parameters], Prediction]
 AsyncPredict = Callable[[bytes, Parameters], Awaitable[Prediction]]
 
 
 @dataclass
 class Timings:
-    """Seconds that the steps of one request took, in order."""
+    """The duration in seconds of each step of one request, in order."""
 
     fetch: float = 0.0
     queue: float = 0.0

@@ -40,7 +40,7 @@ SCORES: Final[dict[Function, Callable[[Scores], Scores]]] = {
 
 
 def best_labels(scores: Scores, top_k: int) -> list[tuple[int, float]]:
-    """Number and score of the `top_k` best labels, best first; equal scores in the order of the labels."""
+    """Index and score of the `top_k` best labels, best first; equal scores in the order of the labels."""
     least = np.partition(scores, -top_k)[-top_k]
     candidates = np.flatnonzero(scores >= least)
     best = candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]
@@ -50,7 +50,7 @@ def best_labels(scores: Scores, top_k: int) -> list[tuple[int, float]]:
 class JsonWriter:
     """Writes predictions as JSON, `[{"label": …, "score": …}, …]`, scores to six decimal places."""
 
-    # No score takes more, with what surrounds it.
+    # The most that a score takes, with the punctuation around it.
     SCORE_BYTES: Final = 32
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -62,5 +62,5 @@ class JsonWriter:
         return sum(len(beginning) + self.SCORE_BYTES for beginning in self._beginnings) + len("[]")
 
     def predictions(self, best: Iterable[tuple[int, float]]) -> bytes:
-        """The JSON for labels given by number, with their scores."""
+        """The JSON for labels, given by index, with their scores."""
         return f"[{', '.join([f'{self._beginnings[number]}{round(score, 6)}}}' for number, score in best])}]".encode()

@@ -1,6 +1,6 @@
-"""The problems of prediction requests, by whose fault they are.
+"""The problems of prediction requests, grouped by cause.
 
-With `services.http.problems`, which has those of any request, this is the table of the API's error codes.
+With `services.http.problems`, which has those of any request, this is the list of the services' error codes.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class FetchTooLarge(Problem):
     status, code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "fetch_too_large"
 
 
-# The service cannot answer.
+# The service cannot predict.
 
 
 class QueueTimeout(Problem):

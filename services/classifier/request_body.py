@@ -1,4 +1,4 @@
-"""The four forms of a prediction request -> image or URL, and parameters."""
+"""Parse a prediction request: the image's bytes, a form, or JSON with the image or a URL; and the parameters."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ from services.classifier.problems import (
 DEFAULT_TOP_K = 5
 # The gateway passes the query on, credentials included.
 CREDENTIALS = {"key", "api_key", "access_token"}
-# The fields that hold the image or its URL: one of them, once.
+# The fields for the image or its URL; a request has one of them.
 SOURCES = {"image", "inputs", "url"}
 MAX_PARTS = 20
 MAX_PART_HEADERS = 8192
-# Of a form, at a time: the header of a part is checked before more is parsed.
+# Forms are parsed in pieces of this size, to check the size of a part's header before the decoder has read all of it.
 FORM_PIECE = 1 << 16
-
 
 # Names and values, as sent.
 Query = Sequence[tuple[str, str]]
@@ -50,26 +49,26 @@ class PredictRequest:
 
 
 def predict_request(content_type: str, body: bytes, query: Query, labels: int) -> PredictRequest:
-    """The request to a model with `labels` labels; raises a Problem that names what is wrong."""
+    """Parse a request to a model with `labels` labels; raises a Problem."""
     parameters = _query_parameters(query, labels)
     media_type, options = _media_type(content_type)
     if media_type == "multipart/form-data":
         return PredictRequest(parameters, image=_image_part(body, options.get("boundary", "")))
     if _is_json(media_type):
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-            raise MediaTypeUnsupported("JSON is read as UTF-8 only.")
+            raise MediaTypeUnsupported("The charset of JSON should be UTF-8.")
         return _from_json(body, parameters, labels)
     return PredictRequest(parameters, image=body)
 
 
 def is_plain_image(content_type: str) -> bool:
-    """Whether the body is the image's bytes, neither a form nor JSON."""
+    """Whether the body is the image itself, neither a form nor JSON."""
     media_type, _ = _media_type(content_type)
     return media_type != "multipart/form-data" and not _is_json(media_type)
 
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
-    """For a body that is not an image: name the media type as the cause where it promises none, else the bytes."""
+    """For a body that is not an image: raise MediaTypeUnsupported if its media type is no image's, else `problem`."""
     media_type, _ = _media_type(content_type)
     if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
         raise MediaTypeUnsupported(
@@ -91,41 +90,41 @@ def _is_json(media_type: str) -> bool:
 def _query_parameters(query: Query, labels: int) -> Parameters:
     names = {name for name, _ in query}
     if SOURCES & names:
-        raise InputAmbiguous("Send the image, or its URL, in the body and not in the query.")
+        raise InputAmbiguous("Send the image or its URL in the body, not in the query.")
     unknown = sorted(names - CREDENTIALS - {"top_k"})
     if unknown:
-        raise ParameterInvalid(f"The query has `{_shown(unknown[0])}`; it may have `top_k`.")
+        raise ParameterInvalid(f"`{_shown(unknown[0])}` is not a query parameter; the only one is `top_k`.")
     values = [value for name, value in query if name == "top_k"]
     if not values:
         return Parameters(_top_k(None, labels))
-    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,9}", values[0]):
-        raise _wrong_top_k(labels)
+    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,4000}", values[0]):
+        raise _wrong_top_k()
     return Parameters(_top_k(int(values[0]), labels))
 
 
 def _top_k(value: Any, labels: int) -> int:
     if value is None:
-        return min(DEFAULT_TOP_K, labels)
-    if type(value) is not int or not 1 <= value <= labels:
-        raise _wrong_top_k(labels)
-    return value
+        value = DEFAULT_TOP_K
+    if type(value) is not int or value < 1:
+        raise _wrong_top_k()
+    return min(value, labels)
 
 
-def _wrong_top_k(labels: int) -> ParameterInvalid:
-    return ParameterInvalid(f"`top_k` should be one whole number from 1 to {labels}.")
+def _wrong_top_k() -> ParameterInvalid:
+    return ParameterInvalid("`top_k` should be one whole number, at least 1.")
 
 
 def _image_part(body: bytes, boundary: str) -> bytes:
     if not boundary:
-        raise MediaTypeUnsupported("multipart/form-data needs its boundary in the Content-Type.")
+        raise MediaTypeUnsupported("The Content-Type multipart/form-data should have a boundary.")
     parts = _parts(body, boundary)
     names = [name for name, _ in parts]
     if set(names) <= SOURCES and names != ["image"]:
-        raise InputAmbiguous("There should be one part, named `image`; send a URL as JSON.")
+        raise InputAmbiguous("The form should have exactly one part, named `image`; send a URL as JSON.")
     if names != ["image"]:
-        raise MultipartInvalid("There should be one part, named `image`.")
+        raise MultipartInvalid("The form should have exactly one part, named `image`.")
     if not parts[0][1]:
-        raise MultipartInvalid("The part `image` is empty; was a file chosen?")
+        raise MultipartInvalid("The part `image` is empty.")
     return parts[0][1]
 
 
@@ -140,17 +139,17 @@ def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
             elif isinstance(event, Data):
                 parts[-1][1].extend(event.data)
     except (ValueError, LookupError) as err:
-        raise MultipartInvalid("The multipart body is not well-formed, or ends too early.") from err
+        raise MultipartInvalid("The multipart body is malformed or incomplete.") from err
     except HTTPException as err:
         raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts.") from err
     return [(name, bytes(content)) for name, content in parts]
 
 
 def _events(body: bytes, boundary: str) -> Iterator[Event]:
-    """The events of Werkzeug's decoder; raises ValueError where the form ends early."""
+    """The events of Werkzeug's decoder; raises ValueError if the form is malformed or incomplete."""
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
     for start in range(0, len(body) + FORM_PIECE, FORM_PIECE):
-        # None tells the decoder that there is no more.
+        # None marks the end of the body.
         decoder.receive_data(body[start : start + FORM_PIECE] or None)
         while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
             yield event
@@ -159,18 +158,18 @@ def _events(body: bytes, boundary: str) -> Iterator[Event]:
 
 
 def _require_plain(part: Field | File) -> None:
-    """Refuse a part whose content is encoded or has parts of its own."""
+    """Refuse a part that is encoded, is itself multipart, or has too large a header."""
     if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
         raise _too_large_a_header()
     encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
     if encoding not in ("7bit", "8bit", "binary"):
-        raise MultipartInvalid("The part `image` should hold the image's bytes as they are, not encoded.")
+        raise MultipartInvalid("The part `image` should contain the image's bytes, without an encoding.")
     if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
-        raise MultipartInvalid("The part `image` should hold an image, not further parts.")
+        raise MultipartInvalid("The part `image` should contain an image, not a multipart body.")
 
 
 def _too_large_a_header() -> MultipartInvalid:
-    return MultipartInvalid("A part of the multipart body has too large a header.")
+    return MultipartInvalid(f"The header of a part is larger than {MAX_PART_HEADERS:,} bytes.")
 
 
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
@@ -178,7 +177,7 @@ def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictReque
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
-        raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; there are `url`, `inputs` and `parameters`.")
+        raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
         raise InputAmbiguous("Send either `url` or `inputs`.")
     parameters = _json_parameters(document.get("parameters"), parameters, labels)
@@ -201,7 +200,9 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
     if not isinstance(given, dict):
         raise ParameterInvalid("`parameters` should be an object.")
     if unknown := sorted(given.keys() - {"top_k", "function_to_apply"}):
-        raise ParameterInvalid(f"`{_shown(unknown[0])}` is not a parameter; there are `top_k` and `function_to_apply`.")
+        raise ParameterInvalid(
+            f"`{_shown(unknown[0])}` is not a parameter; the parameters are `top_k` and `function_to_apply`."
+        )
     function = given.get("function_to_apply")
     if function is None:
         function = "softmax"
@@ -219,7 +220,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     except RecursionError as err:
         raise JsonInvalid("The JSON is nested too deeply.") from err
     except ValueError as err:
-        raise JsonInvalid("The body is not JSON in UTF-8.") from err
+        raise JsonInvalid("The body is not valid JSON in UTF-8.") from err
     if not isinstance(document, dict):
         raise JsonInvalid("The JSON should be an object with `url` or `inputs`.")
     return document
@@ -244,5 +245,5 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _shown(name: str) -> str:
-    """A name that the caller sent, short and harmless."""
+    """A name from the request, shortened, its special characters replaced."""
     return re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]

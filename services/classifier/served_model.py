@@ -1,4 +1,4 @@
-"""One model as the HTTP side sees it: its receipt, how to predict, and whether its scores are valid."""
+"""The model as the HTTP process sees it: receipt, prediction, and health."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from services.classifier.parameters import Parameters
 from services.classifier.prediction import AsyncPredict, Prediction
 from services.classifier.problems import ModelOutputInvalid
 
-# After so many invalid outputs in a row, the instance is not ready.
+# After this many invalid outputs in a row, the instance is not ready.
 MAX_INVALID = 3
 
 

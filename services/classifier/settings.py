@@ -42,7 +42,7 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str], cpus: int) -> Settings:
-        """The settings; raises SettingsError with a line for each variable that is wrong."""
+        """The settings; raises SettingsError with one line per invalid variable."""
         env = Environment(variables)
         settings = cls(
             model_name=env.text("MODEL_NAME", pattern=MODEL_NAME, meaning="the name of a model in the catalog"),
@@ -51,8 +51,8 @@ class Settings:
             port=env.integer("PORT", 8000, least=1, most=65535),
             concurrency=env.integer("GUICHET_CONCURRENCY", 8, least=1, most=1000),
             deadline=env.number("GUICHET_DEADLINE", 60, least=0.1, most=3600),
-            # One more than there are processors: while one waits for its next image, no processor is idle.
-            # 0: no workers, for systems without Linux's memory files.
+            # One more than the number of CPUs, so that no CPU is idle while a worker waits for its next image.
+            # 0: no workers, for systems without Linux's memfd.
             processes=env.integer(
                 "GUICHET_PROCESSES", cpus + 1 if hasattr(os, "memfd_create") else 0, least=0, most=256
             ),
@@ -68,5 +68,5 @@ class Settings:
 
 
 def available_cpus() -> int:
-    """The processors this process may use."""
+    """The number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

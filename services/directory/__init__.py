@@ -1,1 +1,1 @@
-"""The service that knows which models there are."""
+"""The service that lists the models and shows the API's document."""

@@ -10,13 +10,13 @@ from services.directory.document_file import DocumentFile
 from services.directory.settings import Settings
 from services.environment import SettingsError
 from services.http.limits import Limits
-from services.http.server import listening_socket, run, serve
+from services.http.server import Server, listening_socket, run
 from services.logs import log_fatal, open_standard_streams
 from services.published_document import DocumentError
 
 
 def main() -> int:
-    """0 after a clean stop; 1, and one line for each mistake, where the service cannot start."""
+    """Serve until stopped. Returns 0; or 1 after logging one line per mistake, if the service cannot start."""
     open_standard_streams()
     limits = Limits()
     try:
@@ -30,7 +30,7 @@ def main() -> int:
     except DocumentError as err:
         log_fatal(f"GUICHET_DOCUMENT: {err}")
         return 1
-    run(serve(app, listener, limits))
+    run(Server(app, limits).serve([listener]))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The directory: which models there are, and the API's document."""
+"""The routes of the directory: the list of models, and the API's document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THREADS = 8
 
 
 def create_app(settings: Settings, published: Callable[[], PublishedDocument], limits: Limits) -> Application:
-    """The ASGI application; `published` gives the document and the models to publish now."""
+    """The ASGI application; `published` returns the current document and list of models."""
     app = new_flask_app(__name__)
     page = cache(docs_page)
 
@@ -34,7 +34,7 @@ def create_app(settings: Settings, published: Callable[[], PublishedDocument], l
 
     @app.get("/docs")
     def docs() -> Response:
-        # Browsers all take gzip; anyone else gets it unpacked.
+        # All browsers accept gzip; decompress for other clients.
         accepts_gzip = request.accept_encodings["gzip"] > 0
         response = Response(page().body if accepts_gzip else gzip.decompress(page().body), content_type="text/html")
         if accepts_gzip:

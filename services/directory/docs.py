@@ -1,4 +1,4 @@
-"""`/docs`: the API's document as a page to read and try, in one file, with no other host asked for anything."""
+"""`/docs`: Swagger UI for the API's document, as one page that loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STYLE = "body { margin: 0 } .swagger-ui .topbar { display: none }"
 
 @dataclass(frozen=True)
 class Page:
-    """A page of HTML, compressed with gzip, and the policy that lets a browser run its own scripts and no others."""
+    """An HTML page, compressed with gzip, and a Content-Security-Policy that allows only the page's own scripts."""
 
     body: bytes
     policy: str
 
 
 def docs_page() -> Page:
-    """Swagger UI over `/v1/openapi.json`."""
+    """Swagger UI for `/v1/openapi.json`."""
     assets = files("flask_swagger_ui") / "dist"
     script = (assets / "swagger-ui-bundle.js").read_text(encoding="utf-8").replace("</script", "<\\/script")
     style = (assets / "swagger-ui.css").read_text(encoding="utf-8") + STYLE

@@ -1,4 +1,4 @@
-"""Reads the published document again once a minute."""
+"""Keep the published document up to date: read its file again once a minute."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.published_document import DocumentError, PublishedDocument, read_p
 
 log = logging.getLogger(__name__)
 
-# Every read of a mounted secret is a billed request; it has a new version when the models change.
+# Each read of a mounted secret is billed.
 MAX_AGE_SECONDS = 60.0
 
 
 class DocumentFile:
-    """Returns the content of the file, at most a minute old; if the file has become invalid, its previous content.
+    """Call it for the file's content, at most a minute old; while the file is invalid, its previous content.
 
-    Raises DocumentError if the file cannot be read at the start.
+    Raises DocumentError if the file cannot be read when this object is created.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:

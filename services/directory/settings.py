@@ -1,4 +1,4 @@
-"""What the directory is told by its environment, read once."""
+"""The settings of the directory, read from the environment once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.environment import Environment
 
 @dataclass(frozen=True)
 class Settings:
-    """The file with all that is shown, and where to listen."""
+    """The published document's file, where to listen, and the origin that browsers may call from."""
 
     document: Path
     host: str
@@ -20,7 +20,7 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Settings:
-        """The settings; raises SettingsError with a line for each variable that is wrong."""
+        """The settings; raises SettingsError with one line per invalid variable."""
         env = Environment(variables)
         settings = cls(
             document=Path(env.text("GUICHET_DOCUMENT", meaning="the file with the public document and its models")),

@@ -1,1 +1,1 @@
-"""What the Flask services share: settings, errors, logs, metrics and the server they run under."""
+"""The HTTP side of both services: uvicorn with limits, the ASGI application around Flask, problems, request log."""

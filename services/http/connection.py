@@ -1,17 +1,19 @@
-"""uvicorn's HTTP/1.1 connection with limits: how many there are, how large a head may be, how long one may stall.
+"""uvicorn's HTTP/1.1 connection, with limits on the number of connections, the size of a head, and stalls.
 
-Reading and writing HTTP is uvicorn's. What it would answer itself in plain text goes to the application instead, as
-`scope["state"]["problem"]`, so that every response has the same form and is logged.
+uvicorn reads and writes HTTP. It would respond to invalid requests itself, in plain text; here they go to the
+application as `scope["state"]["problem"]` instead, so that every error is problem+json and is logged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import sys
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.http.limits import Limits
@@ -25,8 +27,9 @@ from services.http.problems import (
     UriTooLong,
 )
 
-# At shutdown: for requests that are on their way on connections that were idle.
+# Grace period for requests already on idle connections at shutdown.
 GRACE_SECONDS = 1.0
+LARGE_READ = 1 << 15
 # Parsed in place of a request that is refused before its head is complete.
 REFUSED = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
 
@@ -50,36 +53,46 @@ class Connection(HttpToolsProtocol):
 
     @property
     def responding(self) -> bool:
-        """Whether a request is being received or answered."""
+        """Whether the body of a request is being received, or its response is not yet complete."""
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def idle(self) -> bool:
-        """Whether the connection is open and nothing of a request is here."""
+        """Whether the connection is open and has no request, not even part of one."""
         return not (self.responding or self._in_head or self._problem or self.transport.is_closing())
 
     def gone(self) -> bool:
-        """Whether the caller sends no more; most have left then, a few still read."""
+        """Whether the caller has closed its side; most have disconnected then, a few still read."""
         return self._ended or bool(self.transport.is_closing())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
-        if len(self.connections) > self._limits.connections and not self._close_the_longest_idle():
+        if len(self.connections) > self._limits.connections and not self._make_room():
             self._refuse(ConnectionRefused("The service holds as many connections as it can; try again in a moment."))
 
     def data_received(self, data: bytes) -> None:
         if self._problem:
             return
-        # Where a request is being received, the data begins with its body.
+        # While a body is being received, the data begins with the rest of it.
         all_head = self._in_head or not self.responding
         super().data_received(data)
         if self._in_head and all_head:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head:
                 self._refuse(HeadersTooLarge(f"The head of the request is larger than {self._limits.head:,} bytes."))
+        if len(data) >= LARGE_READ and not self.flow.read_paused:
+            # libuv would read on as long as there is more, and nothing else would run.
+            self.flow.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        # As uvicorn does: not while another request or much of a body waits for the application.
+        waits = self.pipeline or (self.responding and len(self.cycle.body) > HIGH_WATER_LIMIT)
+        if not (waits or self.transport.is_closing()):
+            self.flow.resume_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps the connection
-        """True: keep the connection for the response to what was received."""
+        """Returns True to keep the connection open while a response is outstanding."""
         self._ended = True
         if self.responding and self.cycle.more_body:
             self._refuse(BodyMalformed("The body ended early."))
@@ -100,11 +113,14 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
-            # A trailer: nobody reads them, and they must not join the headers.
+            # Ignore trailers; they must not become headers.
             return
-        if len(self.headers) >= self._limits.headers or len(name) + len(value) > self._limits.header:
+        if len(self.headers) >= self._limits.headers or len(name) + len(value) + len(b": \r\n") > self._limits.header:
             raise HeadersTooLarge("The request has too many headers, or one that is too long.")
         super().on_header(name, value)
+        if self.headers[-1][0] == b"transfer-encoding":
+            # Chunks may be of one byte: parse few at a time.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_READ)
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
@@ -117,18 +133,18 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """uvicorn's own, while it handles the parser's error."""
+        """Called by uvicorn while it handles an exception of the parser."""
         error = sys.exception()
         cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
         if isinstance(cause, Problem):
             self._refuse(cause)
         elif self._in_head or not self.responding:
-            self._refuse(RequestMalformed("The request breaks the rules of HTTP/1.1."))
+            self._refuse(RequestMalformed("The request is not valid HTTP/1.1."))
         else:
-            self._refuse(BodyMalformed("The body breaks the rules of chunked transfer coding."))
+            self._refuse(BodyMalformed("The body is not valid chunked transfer coding."))
 
     def shutdown(self) -> None:
-        """Let requests end; close the connection once it has been idle for GRACE_SECONDS."""
+        """Finish the current request; close an idle connection after GRACE_SECONDS."""
         self._stopping = True
         if self.responding:
             super().shutdown()
@@ -136,7 +152,7 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(GRACE_SECONDS, super().shutdown)
 
     def enforce_time_limits(self, now: float) -> None:
-        """Called now and then, with the loop's time."""
+        """Called several times a second; `now` is by the loop's clock."""
         if self._unsent(now) > self._limits.send_seconds:
             self.transport.abort()
         if self._problem or self.transport.is_closing():
@@ -148,27 +164,29 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _unsent(self, now: float) -> float:
-        """For how many seconds the caller has left bytes of a response unread."""
+        """For how many seconds the caller has not read all of the sent responses."""
         unsent = self.transport.get_write_buffer_size() > 0
         self._unsent_since = min(self._unsent_since, now) if unsent else math.inf
         return now - self._unsent_since
 
-    def _close_the_longest_idle(self) -> bool:
+    def _make_room(self) -> bool:
+        """Close the connection that has been idle longest, else the one whose head takes longest, if there is one."""
         # What a new connection sent in its first moments may not have been read yet.
         settled = self.loop.time() - 0.05
-        connections = [one for one in self.connections if isinstance(one, Connection) and one.idle]
-        idle = [one for one in connections if one.cycle or one._since < settled]
-        if idle:
-            min(idle, key=lambda one: one._since).transport.abort()
-        return bool(idle)
+        others = [one for one in self.connections if isinstance(one, Connection) and not one.transport.is_closing()]
+        idle = [one for one in others if one.idle and (one.cycle or one._since < settled)]
+        slow = [one for one in others if one._in_head and not one.responding and one._since < settled]
+        if closed := min(idle or slow, key=lambda one: one._since, default=None):
+            closed.transport.abort()
+        return closed is not None
 
     def _refuse(self, problem: Problem) -> None:
-        """Respond with `problem` to the request that is arriving, and drop what follows it."""
+        """Respond with `problem` to the request that is being received, and ignore what follows it."""
         if self._problem:
             return
         self._problem = problem
         if self.responding and not self._in_head:
-            # The application is reading the body: it finds the problem there.
+            # The application is reading the body and checks for this.
             self.cycle.scope["state"]["problem"] = problem
             self.cycle.message_event.set()
             return
@@ -177,9 +195,9 @@ class Connection(HttpToolsProtocol):
 
 
 class _JoinedWrites:
-    """A transport that sends in one packet what is written in one step of the loop.
+    """A transport that joins the writes made in one iteration of the loop.
 
-    uvicorn writes the head and the body of a response separately.
+    uvicorn writes the head and the body of a response separately; this sends them in one packet.
     """
 
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:

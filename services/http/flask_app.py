@@ -1,4 +1,4 @@
-"""A Flask application whose errors leave it as exceptions, for `Application` to respond to."""
+"""A Flask application that raises its errors, so that `Application` sends them as problem+json."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class FlaskProblem(Problem):
     """One of Werkzeug's HTTP errors."""
 
     def __init__(self, error: HTTPException) -> None:
-        self.status = HTTPStatus(error.code or 500)  # type: ignore[misc]  # known only now
+        self.status = HTTPStatus(error.code or 500)  # type: ignore[misc]  # a class attribute elsewhere
         self.code = self.status.name.lower()  # type: ignore[misc]
-        details = {NotFound: "There is nothing at this path.", MethodNotAllowed: "This path does not take this method."}
+        details = {NotFound: "No such path.", MethodNotAllowed: "This path does not support this method."}
         super().__init__(details.get(type(error), self.status.description or self.status.phrase))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             self.headers = ((b"allow", ", ".join(sorted(error.valid_methods)).encode()),)  # type: ignore[misc]
 
 
 def new_flask_app(name: str) -> Flask:
-    """With `/metrics`; other routes are the caller's to add."""
+    """A Flask application with `/metrics`; the caller adds its routes."""
     app = Flask(name, static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's default provider
-    # Flask would redirect `//predict` to a URL made of whatever Host the caller sent.
+    # Flask would redirect `//predict` to a URL with the Host that the caller sent.
     app.url_map.merge_slashes = False
 
     @app.before_request
@@ -37,7 +37,7 @@ def new_flask_app(name: str) -> Flask:
         if request.url_rule is None:
             return None
         request.environ["asgi.scope"]["state"]["record"].route = request.url_rule.rule
-        # Werkzeug drops the second slash, and a proxy in front would not.
+        # Werkzeug ignores the second slash; a proxy in front does not.
         if request.environ["PATH_INFO"].startswith("//"):
             raise NotFound
         return _preflight() if request.method == "OPTIONS" else None
@@ -56,7 +56,7 @@ def new_flask_app(name: str) -> Flask:
 
 
 def _preflight() -> Response:
-    """The response to a browser's CORS preflight; the methods are the route's own."""
+    """The response to a browser's CORS preflight request, with the route's methods."""
     response = Response(status=204)
     del response.headers["Content-Type"]
     response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(request.url_rule.methods or []))  # type: ignore[union-attr]  # asked before

@@ -1,4 +1,4 @@
-"""What callers may send and how long they may take."""
+"""Limits on requests and connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Limits:
     """Sizes in bytes, times in seconds."""
 
     body: int = 1 << 16
-    # Bodies that have not arrived completely, of all requests together.
+    # All incomplete bodies together.
     arriving: int = 1 << 26
     head: int = 1 << 16
     header: int = 8190

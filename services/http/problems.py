@@ -1,4 +1,4 @@
-"""What a response other than 200 says: RFC 9457 problems, and those that any request can meet."""
+"""RFC 9457 problems: their base class, their JSON, and those that any request can cause."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """A response other than 200. `detail` is our own sentence for callers, never another exception's text."""
+    """An error response. `detail` is a sentence for callers, never the text of another exception."""
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
     retry_after: ClassVar[int | None] = None
-    # Whether the connection closes after the response, because the rest of the request was not read.
+    # Close the connection after the response, because the rest of the request was not read.
     closes: ClassVar[bool] = False
     headers: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
 
@@ -64,7 +64,7 @@ class BodyTimeout(Problem):
 
 
 class CallerGone(Problem):
-    """For the log and the metrics: nobody is there to read it."""
+    """For the log and the metrics only; the caller has disconnected."""
 
     status, code, closes = HTTPStatus.REQUEST_TIMEOUT, "caller_gone", True
 
@@ -74,7 +74,7 @@ class Overloaded(Problem):
 
 
 class ConnectionRefused(Overloaded):
-    """Overloaded, before the request was read."""
+    """Overloaded before the request was read."""
 
     closes = True
 
@@ -92,18 +92,18 @@ class InternalError(Problem):
 
 
 def internal_error() -> InternalError:
-    """The problem for any failure of ours."""
-    return InternalError("The service failed on this request; it is not your fault.")
+    """The problem for any bug in the service."""
+    return InternalError("The service failed because of an internal error.")
 
 
 def problem_of(error: BaseException) -> Problem:
-    """The problem to respond with. An error that is not a Problem is logged by its kind and place."""
+    """The problem to respond with. An error that is not a Problem is logged by its type and location."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, MemoryError):
         log.error("out of memory")
         return OutOfMemory("The service is short of memory; try again in a moment.")
-    # Not the error's text, which may hold what a caller sent.
+    # Do not log the error's text, which may contain what a caller sent.
     log.error("unforeseen error", extra={"kind": type(error).__name__, "place": place_of(error.__traceback__)})
     return internal_error()
 
@@ -119,7 +119,7 @@ def problem_document(problem: Problem, request_id: str) -> bytes:
             "instance": f"urn:guichet:request:{request_id}",
             "code": problem.code,
             "request_id": request_id,
-            # The field that Hugging Face's clients show.
+            # The field that Hugging Face's clients display.
             "error": problem.detail,
         }
     ).encode()

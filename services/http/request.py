@@ -1,4 +1,4 @@
-"""A request as the application sees it: its head checked, its body read within the limits."""
+"""Check the head of a request, and read its body within the limits."""
 
 from __future__ import annotations
 
@@ -24,55 +24,55 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
-# Sent twice, two readers could each believe another one.
+# If one of these came twice, a proxy and this service could each use a different one.
 SINGLE: Final = frozenset({b"host", b"content-type", b"content-length", b"transfer-encoding"})
 COMPRESSIONS: Final = (b"gzip", b"compress", b"deflate")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A whole request."""
+    """A complete request."""
 
     headers: Headers
     query: bytes
     body: bytes
     # By the loop's clock.
     arrived: float
-    # Whether the caller has stopped sending; most that have are not there any more.
+    # Whether the caller has closed its side of the connection; most have disconnected then.
     gone: Callable[[], bool]
 
 
 def checked_headers(scope: Scope) -> Headers:
-    """The headers by lower-case name; raises a Problem for a head that the server's parser lets pass and we do not."""
+    """The headers by lower-case name; raises a Problem for invalid heads that the server's parser accepts."""
     headers: Headers = {}
     for name, value in scope["headers"]:
         if name in headers and name in SINGLE:
-            raise RequestMalformed("The request has a header twice that may come once.")
+            raise RequestMalformed("The request contains a duplicate header.")
         headers[name] = value
     version = scope["http_version"]
     if version not in ("1.0", "1.1") or not scope["path"].startswith("/"):
-        raise RequestMalformed("The request breaks the rules of HTTP/1.1.")
+        raise RequestMalformed("The request is not valid HTTP/1.1.")
     if version == "1.1" and b"host" not in headers:
-        raise RequestMalformed("The request names no Host.")
+        raise RequestMalformed("The request has no Host header.")
     if (coding := headers.get(b"transfer-encoding")) is not None:
         if any(name in coding.lower() for name in COMPRESSIONS):
-            raise TransferCodingUnsupported("The only Transfer-Encoding that is read here is `chunked`.")
+            raise TransferCodingUnsupported("The only supported Transfer-Encoding is `chunked`.")
         if version == "1.0" or coding.lower() != b"chunked":
             raise RequestMalformed("The Transfer-Encoding of the request is invalid.")
     if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
-        raise ExpectationFailed("The only Expect that is met here is `100-continue`.")
+        raise ExpectationFailed("The only supported Expect is `100-continue`.")
     return headers
 
 
 class BodyReader:
-    """Reads bodies. Those that have not arrived completely may have `limits.arriving` bytes together."""
+    """Reads bodies; all incomplete ones together may have `limits.arriving` bytes."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._arriving = 0
 
     async def read(self, scope: Scope, headers: Headers, receive: Receive) -> bytes:
-        """The whole body; raises a Problem where it is too large or malformed, or does not arrive in time."""
+        """The whole body; raises a Problem if it is too large or malformed, or does not arrive in time."""
         if int(headers.get(b"content-length", 0)) > self._limits.body:
             raise self._too_large()
         body = bytearray()
@@ -87,7 +87,7 @@ class BodyReader:
                     body += piece
                     self._arriving += len(piece)
                     if self._arriving > self._limits.arriving:
-                        raise ConnectionRefused("The service receives as much as it can hold; try again in a moment.")
+                        raise ConnectionRefused("The service is receiving too much data; try again in a moment.")
         except TimeoutError as err:
             raise BodyTimeout("The body did not arrive in time.") from err
         finally:
@@ -98,7 +98,7 @@ class BodyReader:
         if problem := scope["state"]["problem"]:
             raise problem
         if message["type"] == "http.disconnect":
-            raise CallerGone("The caller has gone.")
+            raise CallerGone("The caller has disconnected.")
         return message["body"], message["more_body"]
 
     def _too_large(self) -> BodyTooLarge:

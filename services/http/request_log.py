@@ -1,4 +1,4 @@
-"""What every response has: a request id, headers for browsers, one log line, one count."""
+"""What all responses have: a request id, headers for browsers, a log line, and a count in the metrics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger("services.request")
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 TRACE: Final = re.compile(rb"[0-9a-f]{32}")
-# Probes come every few seconds and say nothing.
+# Requests by probes, every few seconds; logged only if they fail.
 UNLOGGED: Final = ("/live", "/metrics")
 EXPOSED: Final = b"Server-Timing, X-Request-Id, X-Model, X-Model-Version, Retry-After"
 
@@ -24,7 +24,7 @@ Header = tuple[bytes, bytes]
 
 
 def common_headers(origins: str) -> list[Header]:
-    """The headers of every response; browsers may call from `origins`, `*` or one origin."""
+    """The headers of every response; browsers may call from `origins`, which is `*` or one origin."""
     headers = [
         (b"x-content-type-options", b"nosniff"),
         (b"access-control-allow-origin", origins.encode()),
@@ -41,7 +41,7 @@ class RequestRecord:
     request_id: str
     trace: str
     started: float
-    # As declared, so that no path of a caller's is logged.
+    # As declared in the code, so that no path from a request is logged.
     route: str = "unknown"
     status: int = 0
     code: str = ""
@@ -49,7 +49,7 @@ class RequestRecord:
 
     @classmethod
     def begin(cls, scope: Scope) -> RequestRecord:
-        """A caller's own X-Request-Id is kept where it is harmless."""
+        """Start the record; the request's own X-Request-Id is kept if it is safe to log."""
         request_id = trace = b""
         for name, value in scope["headers"]:
             if name == b"x-request-id":

@@ -1,4 +1,4 @@
-"""uvicorn around an ASGI application: one process, one loop, and a stop that answers what was accepted."""
+"""Run an ASGI application under uvicorn: one process, one event loop, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.http.connection import Connection
 from services.http.limits import Limits
 from services.logs import logging_to_stdout
 
-# File descriptors left to everything but connections.
+# File descriptors reserved for everything but connections.
 SPARE_FILES: Final = 16
 # Cloud Run kills a container 10 s after SIGTERM.
 DRAIN_SECONDS: Final = 6.5
@@ -32,11 +32,11 @@ LIMITS_EVERY_SECONDS: Final = 0.25
 
 
 class PortTaken(SettingsError):
-    """Nothing can listen at that address; the message says which and why."""
+    """The service cannot listen on this address; the message says why."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens; raises PortTaken."""
+    """A listening socket; raises PortTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -45,7 +45,38 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Enforces the connections' time limits, and after DRAIN_SECONDS of a stop cancels what is not answered."""
+    """Enforces time limits; DRAIN_SECONDS after a stop, cancels the requests that have no response yet."""
+
+    def __init__(self, app: Application, limits: Limits) -> None:
+        config = uvicorn.Config(
+            app,
+            http=partial(Connection, limits=_affordable(limits)),  # type: ignore[arg-type]  # a factory is what is needed
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            # Nothing here depends on who a caller says it is.
+            proxy_headers=False,
+            server_header=False,
+            headers=[("server", "guichet")],
+            timeout_keep_alive=int(limits.idle_seconds),
+            timeout_graceful_shutdown=int(DRAIN_SECONDS) + 2,
+        )
+        config.load()
+        super().__init__(config)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until SIGTERM or SIGINT, which end the process with code 0."""
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        # uvicorn raises the signal that stopped it again.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))
+        # The collector need not look again and again at what was imported.
+        gc.freeze()
+        gc.enable()
+        with logging_to_stdout():
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -67,34 +98,6 @@ class Server(uvicorn.Server):
         loop.call_later(LIMITS_EVERY_SECONDS, self._enforce_time_limits)
 
 
-async def serve(app: Application, listener: socket.socket, limits: Limits) -> None:
-    """Serve until SIGTERM or SIGINT; it ends the process with code 0."""
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = uvicorn.Config(
-        app,
-        http=partial(Connection, limits=_affordable(limits)),  # type: ignore[arg-type]  # a factory is what is needed
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        # Nothing here depends on who a caller says it is.
-        proxy_headers=False,
-        server_header=False,
-        headers=[("server", "guichet")],
-        timeout_keep_alive=int(limits.idle_seconds),
-        timeout_graceful_shutdown=int(DRAIN_SECONDS) + 2,
-    )
-    # uvicorn raises the signal that stopped it again; that is how this process should end.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    # The collector would look at every module's objects again and again, and copy the pages they share with workers.
-    gc.collect()
-    gc.freeze()
-    with logging_to_stdout():
-        await Server(config).serve(sockets=[listener])
-
-
 def run(main: Any) -> None:
     """Run the coroutine `main` on uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -102,9 +105,9 @@ def run(main: Any) -> None:
 
 
 def _affordable(limits: Limits) -> Limits:
-    """No more connections than there are file descriptors."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if most == resource.RLIM_INFINITY:
+    """The limits, with no more connections than there are file descriptors."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY:
         return limits
-    free = most - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES
+    free = files - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES
     return dataclasses.replace(limits, connections=min(limits.connections, max(8, free)))

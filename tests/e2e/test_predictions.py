@@ -53,7 +53,7 @@ def test_the_hugging_face_client_shows_the_detail_of_a_problem(product: Product,
     text = tmp_path / "text.jpg"
     text.write_text("not an image")
     client = InferenceClient(headers={"x-api-key": product.key})
-    with pytest.raises(Exception, match="not an image this service reads"):
+    with pytest.raises(Exception, match="not in a supported format"):
         client.image_classification(text, model=f"{product.gateway}/v1/models/efficientnet-lite0/predict")
 
 

@@ -58,8 +58,9 @@ def gateway(served: Served) -> StubGateway:
     return served.gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Closed after each module: while Playwright runs, no test on its thread can run an event loop."""
     with chromium_browser() as browser:
         yield browser
 
@@ -74,7 +75,7 @@ class Visitor(Protocol):
 IMAGE_SITE = "https://images.example/"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
     """A context that tests share, so that the browser caches the page's files."""
     context = chromium.new_context(viewport=DESK, locale="en-GB", permissions=["camera"])

@@ -1,4 +1,4 @@
-"""What tests of the services share."""
+"""Fixtures for the tests of the services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.services.fake_model import FakeService, StartFake
 
 @pytest.fixture
 def start_fake(start_service: StartService, tmp_path: Path) -> Iterator[StartFake]:
-    """Starts the service of a fake model and stops it with the test."""
+    """Starts services with a fake model, and stops them after the test."""
     started: list[Service] = []
 
     def start(**variables: str) -> FakeService:

@@ -1,4 +1,4 @@
-"""`python -m tests.services.corrupt_decoder`: the real service, whose decoder dies of the word `segfault`."""
+"""`python -m tests.services.corrupt_decoder`: the real service, with a decoder that crashes on the bytes `segfault`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from services.classifier.decoding import pixels
 decoded_pixels = pixels.decoded_pixels
 
 
-def poisoned(data: bytes, **options: Any) -> pixels.Pixels:
-    """Decodes, but for one word."""
+def corrupt(data: bytes, **options: Any) -> pixels.Pixels:
+    """Decode the image; crash on `segfault`."""
     if data == b"segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
     return decoded_pixels(data, **options)
 
 
 if __name__ == "__main__":
-    pixels.decoded_pixels = poisoned  # type: ignore[assignment]  # with fewer parameters
+    pixels.decoded_pixels = corrupt  # type: ignore[assignment]  # with fewer parameters
     sys.exit(service.main())

@@ -1,4 +1,4 @@
-"""The service of a fake model, from the tests' side."""
+"""Control the fake model of a running service (fake_model_service.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FakeService:
     folder: Path
 
     def predicted(self) -> list[str]:
-        """The names that were predicted, in order."""
+        """The names of the predicted images, in order."""
         journal = self.folder / "journal"
         return journal.read_text().split() if journal.exists() else []
 

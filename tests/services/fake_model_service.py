@@ -1,8 +1,8 @@
 """`python -m tests.services.fake_model_service`: the real service around a model that tests control.
 
-The "image" is a line of words: `NAME`, `NAME hold` (predicted once the file NAME.go is in the folder FAKE_MODEL),
-`NAME sleep SECONDS`, `NAME nan`, `NAME memory`, or `NAME bug`. The names that were predicted are in FAKE_MODEL/journal,
-one per line. FAKE_LIMITS has the server's limits as JSON, FAKE_FILES how many files the process may open.
+An "image" is a line of words: `NAME`, `NAME hold` (predicted once the file NAME.go is in the folder FAKE_MODEL),
+`NAME sleep SECONDS`, `NAME nan`, `NAME memory`, or `NAME bug`. The names of the predicted images are written to
+FAKE_MODEL/journal, one per line. FAKE_LIMITS contains the server's limits as JSON, FAKE_FILES the limit on open files.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
 from services.http.limits import Limits
-from services.http.server import listening_socket, run, serve
+from services.http.server import Server, listening_socket, run
 from services.logs import open_standard_streams
 
 
 class FakeModel:
-    """Does with each "image" what it says."""
+    """Does what each "image" says."""
 
     receipt = SimpleNamespace(model="fake", version="0", labels=6)
     healthy = True
@@ -36,7 +36,7 @@ class FakeModel:
         self._folder = folder
 
     async def predict(self, image: bytes, parameters: Any) -> Prediction:
-        """As ServedModel's."""
+        """As ServedModel.predict."""
         name, verb, *words = [*image.decode("ascii", "replace").split(), "predict"][:3]
         if not name.isalnum():
             raise ImageUnsupported("The body is not a line of words.")
@@ -68,8 +68,8 @@ def main() -> None:
     settings = Settings.read(variables, 1)
     limits = dataclasses.replace(limits, body=settings.max_body)
     listener = listening_socket(settings.host, settings.port)
-    app = create_app(settings, FakeModel(folder), limits)  # type: ignore[arg-type]  # as much of one as is needed
-    run(serve(app, listener, limits))
+    app = create_app(settings, FakeModel(folder), limits)  # type: ignore[arg-type]  # has all that is used
+    run(Server(app, limits).serve([listener]))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ NAME = "efficientnet-lite0"
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Path:
-    """A whole artifact, its network replaced by a few bytes."""
+    """A complete artifact, with a few bytes in place of the network."""
     folder = tmp_path / NAME
     folder.mkdir()
     (folder / "model.xml").write_text("<net/>")
@@ -84,7 +84,7 @@ def test_a_damaged_file_is_named(artifact: Path, file: str, damage: Callable[[Pa
         verified_receipt(artifact, NAME)
 
 
-def test_a_wrong_digest_is_told_with_the_expected_and_the_actual_one(artifact: Path) -> None:
+def test_a_wrong_digest_is_reported_with_the_expected_and_the_actual_one(artifact: Path) -> None:
     expected = read_receipt(artifact).files["model.bin"].sha256
     flip_a_bit(artifact / "model.bin")
     with pytest.raises(ArtifactError, match=rf"SHA-256 {expected}, but has \d+ with [0-9a-f]{{64}}"):

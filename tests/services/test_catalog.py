@@ -1,4 +1,4 @@
-"""The catalog: what it accepts, and how it refuses the rest."""
+"""The catalog: valid entries, and the message for each mistake."""
 
 from __future__ import annotations
 

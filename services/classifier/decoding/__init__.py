@@ -1,1 +1,1 @@
-"""From an image's bytes to the square of pixels that a network takes."""
+"""Decode an image to the square of pixels that a network takes."""

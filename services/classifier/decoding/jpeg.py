@@ -1,4 +1,4 @@
-"""JPEG: its markers read, and its pixels decoded no larger than they are needed."""
+"""Parse the header of a JPEG, and decode it at a reduced size."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from services.classifier.problems import ImageCorrupt, ImageTooComplex
 
-# A progressive JPEG costs its full size again for every scan; photos have about ten.
+# Each scan of a progressive JPEG costs as much time as the whole image; photos have about ten.
 MAX_SCANS: Final = 100
 
 START_OF_SCAN: Final = 0xDA
 APP1: Final = 0xE1
-# Start-of-frame markers; C4, C8 and CC mean other things.
+# Start-of-frame markers; C4, C8 and CC are not frames.
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SEQUENTIAL: Final = {0xC0, 0xC1}
 # Markers without a length: TEM, restart, start of image.
@@ -26,7 +26,7 @@ EXIF: Final = b"Exif\x00\x00"
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the first scan: the size in pixels, the number of components, and EXIF's bytes."""
+    """What precedes the first scan: size in pixels, number of components, EXIF segment."""
 
     width: int
     height: int
@@ -36,7 +36,7 @@ class Header:
 
 
 def jpeg_header(data: bytes) -> Header:
-    """Walk from marker to marker up to the first scan; raises ImageCorrupt where the chain breaks."""
+    """Parse the segments before the first scan; raises ImageCorrupt."""
     position, frame, sequential, exif = 2, b"", False, b""
     while position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
@@ -53,21 +53,21 @@ def jpeg_header(data: bytes) -> Header:
         elif marker == APP1 and not exif and segment.startswith(EXIF):
             exif = segment
         position += 2 + max(2, length)
-    raise ImageCorrupt("The JPEG image is damaged or cut short.")
+    raise ImageCorrupt("The JPEG image is corrupt or truncated.")
 
 
 def require_few_scans(data: bytes, header: Header) -> None:
-    """Raises ImageTooComplex for more scans than any photo has; counted only where there can be more than one."""
+    """Raise ImageTooComplex if there are more than MAX_SCANS scans."""
     if not header.single_scan and data.count(b"\xff\xda") > MAX_SCANS:
         raise ImageTooComplex(f"The JPEG has more than {MAX_SCANS} scans; save it as a baseline JPEG.")
 
 
 def reduced_jpeg(data: bytes, least: int) -> NDArray[np.uint8]:
-    """uint8 [height, width, 3], whole, or at most half as large with both sides at least `least` pixels.
+    """uint8 [height, width, 3], at full size, or at half or less if both sides keep at least `least` pixels.
 
-    Between the two, libjpeg-turbo has no vector code and takes longer than for the whole: 1.8 ms against 1.6 for a
-    photo of 500 × 375 pixels, the resize that follows included.
-    Raises ValueError for what libjpeg-turbo does not decode to RGB without a complaint.
+    For factors between 1/2 and 1, libjpeg-turbo has no SIMD code and is slower than at full size: 1.8 ms instead of
+    1.6 ms for a photo of 500 × 375 pixels, including the resize that follows.
+    Raises ValueError if libjpeg-turbo cannot decode it to RGB, or warns.
     """
     pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
         data, "RGB", fastdct=True, fastupsample=True, min_height=least, min_width=least, min_factor=2

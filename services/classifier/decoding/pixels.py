@@ -1,4 +1,4 @@
-"""An image's bytes -> the uint8 pixels that a network takes."""
+"""Decode an image's bytes to the uint8 pixels that a network takes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Pixels = NDArray[np.uint8]
 
 MAX_SIDE: Final = 10_000
 MAX_PIXELS: Final = 25_000_000
-# Bytes for each pixel while a picture is decoded: one copy in Pillow; the coefficients of a JPEG whose scans must all
-# be read before there is a pixel; three copies around libwebp.
+# Bytes per pixel while decoding: one copy in Pillow; the coefficients of a JPEG with several scans; three copies with
+# libwebp.
 COST: Final = 4
 COST_OF_SCANS: Final = 8
 COST_OF_WEBP: Final = 12
-# What takes more memory than that waits until it is the only one.
+# Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
-AT_ONCE: Final = nullcontext()
+NO_LOCK: Final = nullcontext()
 
-# The sizes are checked here, before any pixel is decoded.
+# Our own check of the size comes first, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
@@ -43,22 +43,22 @@ SIGNATURES: Final = {
     "WEBP": (b"RIFF",),
 }
 ORIENTATION: Final = 0x0112
-# What Pillow raises for files that break their format's rules.
-DAMAGED: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
+# What Pillow raises for corrupt files.
+CORRUPT: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
 
 
 def image_format(data: bytes) -> str:
-    """JPEG, PNG, GIF, BMP or WEBP, by the first bytes; raises ImageUnsupported."""
+    """JPEG, PNG, GIF, BMP or WEBP, from the first bytes; raises ImageUnsupported."""
     for name, signatures in SIGNATURES.items():
         if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
             return name
-    raise ImageUnsupported("The body is not an image this service reads: JPEG, PNG, WebP, GIF or BMP.")
+    raise ImageUnsupported("The image is not in a supported format: JPEG, PNG, WebP, GIF or BMP.")
 
 
-def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any] = AT_ONCE) -> Pixels:
-    """The upright picture as uint8 [crop, crop, 3]: resized and centre-cropped, its first frame, alpha on white.
+def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any] = NO_LOCK) -> Pixels:
+    """The upright image as uint8 [crop, crop, 3], resized and centre-cropped; its first frame, on a white background.
 
-    What takes much memory is decoded while `lock` is held. Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or
+    Large images are decoded while holding `lock`. Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or
     ImageTooComplex.
     """
     kind = image_format(data)
@@ -67,15 +67,15 @@ def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextMan
         _check_size(header.width, header.height)
         require_few_scans(data, header)
         cost = 0 if header.single_scan else COST_OF_SCANS
-        with _room(header.width * header.height * cost, lock):
+        with _lock_for(header.width * header.height * cost, lock):
             if (pixels := _fast_jpeg(data, header, preprocess)) is not None:
                 return pixels
-            return _by_pillow(data, kind, preprocess, AT_ONCE)
+            return _by_pillow(data, kind, preprocess, NO_LOCK)
     return _by_pillow(data, kind, preprocess, lock)
 
 
 def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
-    """The common case without Pillow, in half the time; None for what Pillow should judge (CMYK, oddities, damage)."""
+    """The common case without Pillow, in half the time; None if Pillow should decode it (CMYK, unusual or corrupt)."""
     if header.components not in (1, 3):
         return None
     try:
@@ -96,28 +96,28 @@ def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractCon
             return _webp(data, preprocess, lock)
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _check_size(*image.size)
-            # libjpeg can decode at 1/2, 1/4 or 1/8; never below the size that is wanted.
+            # Decode a JPEG at 1/2, 1/4 or 1/8 if that is still at least the size needed.
             image.draft(None, (preprocess.resize, preprocess.resize))
-            with _room(image.width * image.height * COST, lock):
+            with _lock_for(image.width * image.height * COST, lock):
                 pixels = np.asarray(square(image, preprocess))
             return _upright(pixels, _image_orientation(image))
     except UnidentifiedImageError as err:
-        raise ImageCorrupt(f"The {kind} image is damaged.") from err
-    except DAMAGED as err:
-        raise ImageCorrupt(f"The {kind} image is damaged or cut short.") from err
+        raise ImageCorrupt(f"The {kind} image is corrupt.") from err
+    except CORRUPT as err:
+        raise ImageCorrupt(f"The {kind} image is corrupt or truncated.") from err
 
 
 def _webp(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
     width, height = webp_size(data)
     _check_size(width, height)
-    with _room(width * height * COST_OF_WEBP, lock):
+    with _lock_for(width * height * COST_OF_WEBP, lock):
         image, exif = first_frame(data)
         return _upright(np.asarray(square(image, preprocess)), _segment_orientation(exif) if exif else 1)
 
 
-def _room(size: int, lock: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
-    """Where to decode what takes `size` bytes."""
-    return lock if size > LARGE_BYTES else AT_ONCE
+def _lock_for(size: int, lock: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+    """What to hold while decoding takes `size` bytes."""
+    return lock if size > LARGE_BYTES else NO_LOCK
 
 
 def _check_size(width: int, height: int) -> None:
@@ -125,12 +125,12 @@ def _check_size(width: int, height: int) -> None:
         raise ImageCorrupt("The image has no pixels.")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise ImageTooManyPixels(
-            f"The image has {width} × {height} pixels; at most {MAX_SIDE:,} a side and {MAX_PIXELS:,} in all are read."
+            f"The image has {width} × {height} pixels; the limits are {MAX_SIDE:,} per side and {MAX_PIXELS:,} in all."
         )
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """A square brought upright from how EXIF says it is stored; the crop is central, so the order does not matter."""
+    """Apply EXIF's orientation to the square; as the crop is central, this can follow it."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
@@ -141,24 +141,24 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _orientation(exif: Image.Exif) -> int:
-    """EXIF's orientation, 1 to 8; 1 where it says none of them."""
+    """EXIF's orientation, 1 to 8; 1 if it is missing or invalid."""
     value = exif.get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _image_orientation(image: Image.Image) -> int:
-    """The orientation of an opened image; no picture is refused for its notes."""
+    """The orientation of an opened image; 1 if its EXIF data is corrupt."""
     try:
         return _orientation(image.getexif())
-    except DAMAGED:
+    except CORRUPT:
         return 1
 
 
 def _segment_orientation(segment: bytes) -> int:
-    """The orientation in EXIF's bytes as a JPEG or a WebP has them."""
+    """The orientation in the EXIF segment of a JPEG or WebP; 1 if it is corrupt."""
     exif = Image.Exif()
     try:
         exif.load(segment)
         return _orientation(exif)
-    except DAMAGED:
+    except CORRUPT:
         return 1

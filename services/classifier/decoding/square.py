@@ -1,4 +1,4 @@
-"""A decoded picture -> the RGB square that a network takes, band by band: a large picture is never in memory twice."""
+"""Resize and crop a decoded image to the RGB square that a network takes, in bands, to avoid a second full copy."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from services.artifact import Preprocess
 BACKGROUND: Final = (255, 255, 255)
 # Catmull-Rom is what Pillow and torchvision call bicubic.
 FILTERS: Final = {"bilinear": FilterType.bilinear, "bicubic": FilterType.catmull_rom}
-# What bicubic looks at on each side, in pixels of the result.
+# The radius of the bicubic filter, in pixels of the result.
 SUPPORT: Final = 2
-# A picture is averaged down by a whole number until it is this much larger than wanted, and resized from there.
+# A large image is first averaged down by a whole factor, to no less than GAP times the final size, and then resized.
 GAP: Final = 2
 BAND_PIXELS: Final = 1 << 18
 
 
 def square(image: Image.Image, preprocess: Preprocess) -> Image.Image:
-    """RGB of [crop, crop] pixels: torchvision's resize and centre crop in one step, alpha on white."""
+    """RGB of [crop, crop] pixels on a white background: torchvision's resize and centre crop in one step."""
     left, top, side = centre(*image.size, preprocess)
     scale = side / preprocess.crop
     factor, margin = max(1, int(scale / GAP)), math.ceil(SUPPORT * scale)
@@ -41,20 +41,20 @@ def square(image: Image.Image, preprocess: Preprocess) -> Image.Image:
 
 
 def centre(width: int, height: int, preprocess: Preprocess) -> tuple[float, float, float]:
-    """Left, top and side of the square in a picture that becomes the crop."""
+    """Left, top and side of the square of the image that becomes the crop."""
     side = min(width, height) * preprocess.crop / preprocess.resize
     return (width - side) / 2, (height - side) / 2, side
 
 
 def resize_options(box: tuple[float, float, float], preprocess: Preprocess) -> ResizeOptions:
-    """How the box of a picture (left, top, side) becomes the crop."""
+    """The resizer's options for a box of the image (left, top, side)."""
     left, top, side = box
     convolution = ResizeAlg.convolution(FILTERS[preprocess.interpolation])
     return ResizeOptions(convolution, use_alpha=False, crop_box=CropBox(left, top, side, side))
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """Any of Pillow's modes as RGB; 16-bit grey keeps its upper byte, which `convert` would clip to white."""
+    """Any of Pillow's modes as RGB. 16-bit grey keeps its upper byte; `convert` would clip it to white."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         image = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))

@@ -38,7 +38,7 @@ async def fetch_image(
 ) -> bytes:
     """The bytes at `url`, at most `max_bytes`; raises a Problem.
 
-    `seconds` is the time for everything together: lookups, redirects and the body. Cancelling closes the connection.
+    `seconds` is the limit for lookups, redirects and the body together. Cancelling closes the connection.
     """
     timeout = asyncio.timeout(seconds)
     try:

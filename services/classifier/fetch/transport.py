@@ -1,4 +1,4 @@
-"""The network as fetching sees it: public addresses only, and limits on what is read."""
+"""Connect to public IP addresses only, and limit how much is read."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from services.classifier.fetch.ip_policy import NOT_PUBLIC, is_public
 from services.classifier.problems import FetchFailed, FetchTooLarge, UrlBlocked
 from services.http.problems import Overloaded
 
-# The same for refused, closed and malformed: callers must not be able to scan ports.
+# The same message for refused, closed and malformed, so that callers cannot scan ports.
 UNREACHABLE: Final = "The URL could not be fetched."
 
-# A lookup in the C library cannot be cancelled: a caller that gives up leaves its thread behind.
+# A lookup in the C library cannot be cancelled: its thread continues after the fetch has timed out.
 MAX_LOOKUPS: Final = 8
-# Bytes of a response beside its body: status lines, headers, chunk sizes and trailers.
+# Limit on a response's bytes outside its body: status line, headers, chunk sizes and trailers.
 MAX_HEAD: Final = 1 << 16
-# Read at a time while the head is incomplete, so that little of the body is counted as head.
+# Size of a read while the head is incomplete, so that little of the body is counted as head.
 HEAD_READ: Final = 512
-# Reads, chunks and header lines each take time however short they are: a few are free, the rest must bring bytes.
+# Each read, chunk and header line takes time however short it is: FREE_STEPS are allowed, and one more per STEP_BYTES.
 FREE_STEPS: Final = 1000
 STEP_BYTES: Final = 256
 
@@ -46,9 +46,9 @@ async def open_connection(address: str, port: int, seconds: float | None) -> htt
 
 
 class PublicNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to public hosts: each name is resolved once, and only the addresses checked here are connected to.
+    """Connects to public hosts: resolves each name once, and connects only to the addresses that were checked.
 
-    `resolve` runs in a thread. `authorities` is a file of trusted certificates (default: certifi's); `loopback` allows
+    `resolve` runs in a thread. `authorities` is a file of trusted certificates (default: certifi's). `loopback` allows
     this machine, for tests.
     """
 
@@ -62,7 +62,7 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
     ) -> None:
         self.loopback = loopback
         self._resolve, self._connect, self._authorities = resolve, connect, authorities
-        # Not `loop.getaddrinfo`: uvloop's aborts the process if it cannot start a thread.
+        # Not `loop.getaddrinfo`: uvloop's aborts the process if no thread can be started.
         self._lookups = ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="lookup")
 
     @cached_property
@@ -111,7 +111,7 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
             raise Overloaded("The service cannot start a thread to resolve the host; try again in a moment.") from err
 
     def _require_public_peer(self, stream: httpcore.AsyncNetworkStream) -> None:
-        """Check what the socket is really connected to, before anything is sent."""
+        """Check the address that the socket is connected to, before anything is sent."""
         peer = stream.get_extra_info("server_addr")
         if peer is None:
             raise FetchFailed(UNREACHABLE)
@@ -120,7 +120,7 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
 
 
 class BoundedStream(httpcore.AsyncNetworkStream):
-    """A connection that reads MAX_HEAD bytes at most, until `allow_body` allows more; raises a Problem beyond that."""
+    """A connection that reads at most MAX_HEAD bytes until `allow_body` is called; then raises a Problem."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
@@ -128,11 +128,11 @@ class BoundedStream(httpcore.AsyncNetworkStream):
         self._size = self._steps = 0
 
     def allow_body(self, max_bytes: int) -> None:
-        """The head is complete: a body may follow."""
+        """Allow `max_bytes` more, now that the head is complete."""
         self._max_body = max_bytes
 
     def count_steps(self, steps: int = 1) -> None:
-        """Raise FetchFailed if the response comes in pieces that are too small."""
+        """Raise FetchFailed if the response arrives in too many small pieces."""
         self._steps += steps
         if self._steps > FREE_STEPS + self._size // STEP_BYTES:
             raise FetchFailed(UNREACHABLE)

@@ -1,1 +1,1 @@
-"""The processes that decode images and run the network: sandboxed, expendable, forked around one loaded network."""
+"""The processes that decode images and run the network: sandboxed, replaceable, forked from one that has loaded it."""

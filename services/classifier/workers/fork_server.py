@@ -17,35 +17,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from services.artifact import ArtifactError
-from services.classifier.workers.memory import release_code
+from services.classifier.workers.memory import release_file_pages
 from services.logs import log_fatal, place_of
 
 if TYPE_CHECKING:
     from services.classifier.pipeline import Pipeline
 
-# Requests: has the network been loaded; fork a worker.
+# Requests: wait until the network is loaded; fork a worker.
 LOADED: Final = b"?"
 FORK: Final = b"+"
-# Begins the reply to LOADED where loading failed; else it is a number.
+# Prefix of the reply to LOADED if loading failed; otherwise the reply is a number.
 FAILED: Final = b"!"
 MAX_REPLY: Final = 4096
-# Without a request for so long, the service has started.
+# After this long without a request, the service is assumed to have started.
 STARTED_SECONDS: Final = 1.0
 
 
 class NoWorker(Exception):
-    """No worker can be forked any more; the instance has to restart."""
+    """The fork server has ended, so no worker can be forked; the instance must restart."""
 
 
 @dataclass(frozen=True)
 class ForkServer:
-    """The service's side; the process ends with the last process that holds `control`."""
+    """The service's handle of the fork server, which ends when all copies of `control` are closed."""
 
     control: socket.socket
 
     @classmethod
     def open(cls, load: Callable[[], Pipeline]) -> ForkServer:
-        """Fork the process, which calls `load`. Call it while this process has a single thread."""
+        """Fork the process, which calls `load`. This process must have a single thread."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork() == 0:
             ours.close()
@@ -70,11 +70,11 @@ class ForkServer:
             reply = b""
         if not reply.isdigit():
             reason = reply.removeprefix(FAILED).decode()
-            raise ArtifactError(reason or "the process that loads the network has ended; is there enough memory?")
+            raise ArtifactError(reason or "the process that loads the network has died; it may be out of memory")
         return int(reply)
 
     def fork_worker(self, channel: socket.socket, memory: int) -> None:
-        """Fork a worker that serves `channel` and shares the file `memory` with us; raises NoWorker."""
+        """Fork a worker that serves `channel` and maps the file `memory`; raises NoWorker."""
         try:
             socket.send_fds(self.control, [FORK], [channel.fileno(), memory])
         except OSError as err:
@@ -86,7 +86,7 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    # Newer Pythons warn of forks in a process with threads.
+    # Python 3.12 and later warn about forking a process with threads.
     warnings.simplefilter("ignore")
     try:
         pipeline = load()
@@ -94,15 +94,16 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
         control.recv(len(LOADED))
         control.send(FAILED + str(err).encode())
         os._exit(1)
-    # The collector would write to every object, and so copy the pages that workers share.
+    # Keep the garbage collector from writing to all objects, which would copy the pages that workers share.
     gc.freeze()
+    gc.enable()
     control.settimeout(STARTED_SECONDS)
     while True:
         try:
             request, files, _, _ = socket.recv_fds(control, 1, 2)
         except TimeoutError:
             control.settimeout(None)
-            release_code()
+            release_file_pages()
             continue
         if request == LOADED:
             control.send(str(pipeline.max_bytes).encode())

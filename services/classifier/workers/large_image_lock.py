@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class LargeImageLock:
-    """Shared with the processes forked after it was made; the kernel releases it when its holder dies."""
+    """Shared with processes forked later; the kernel releases it when its holder dies."""
 
     def __init__(self) -> None:
         self._file = os.memfd_create("large-image")

@@ -1,4 +1,4 @@
-"""The worker processes as the service sees them: each is replaced when an image kills it."""
+"""The pool of workers: sends images to them, and replaces a worker that an image has killed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from services.http.problems import internal_error
 
 log = logging.getLogger(__name__)
 
-# The kernel ends a worker that computes too long; this is for one that hangs, or gets no processor.
+# The kernel ends a worker that uses too much CPU time; this limit is for one that hangs or gets no CPU time.
 REPLY_SECONDS: Final = 15 * CPU_SECONDS
 
 
 class _Worker:
-    """One process, and the memory shared with it."""
+    """One worker process, and the memory shared with it."""
 
     def __init__(self, channel: socket.socket, memory: mmap.mmap) -> None:
         self._loop = asyncio.get_running_loop()
@@ -43,7 +43,7 @@ class _Worker:
         self._loop.add_reader(channel, self._read)
 
     def send(self, image: bytes, parameters: Parameters) -> bool:
-        """Whether it is alive, and so has the image now."""
+        """Send the image; returns False if the worker is dead."""
         self._reply = self._loop.create_future()
         try:
             self._memory[: len(image)] = image
@@ -53,7 +53,7 @@ class _Worker:
         return True
 
     async def reply(self, seconds: float) -> bytes:
-        """Its reply; empty if it died or hangs."""
+        """The worker's reply; empty if it died or did not reply within `seconds`."""
         timeout = self._loop.call_later(seconds, self._set_reply, b"")
         try:
             return await self._reply
@@ -61,7 +61,7 @@ class _Worker:
             timeout.cancel()
 
     def prediction(self, reply: bytes) -> Prediction:
-        """The prediction in its memory; raises the problem that the reply names instead."""
+        """The prediction in the shared memory; raises the problem if the reply is one."""
         if reply[0] == DONE:
             length, decode, infer = PREDICTION.unpack(reply[1:])
             return Prediction(self._memory[:length], decode, infer)
@@ -85,7 +85,7 @@ class _Worker:
         except OSError:
             reply = b""
         if not reply:
-            # It is dead; `send` will fail.
+            # The worker is dead; the next `send` will fail.
             self._loop.remove_reader(self._channel)
         self._set_reply(reply)
 
@@ -98,26 +98,28 @@ class Pool:
     """Predicts in worker processes."""
 
     def __init__(self, fork_server: ForkServer, workers: int, max_image: int, lost: Callable[[], None]) -> None:
-        """Call it in a running loop once the network is loaded. `lost` is called when no worker can be had any more.
-
-        `max_image` in bytes; raises ArtifactError where the network cannot be loaded.
-        """
-        self._fork_server, self._lost = fork_server, lost
-        self._memory = max(max_image, fork_server.wait_until_loaded())
+        """`max_image` in bytes; `lost` is called when no worker can be had any more."""
+        self._fork_server, self._workers, self._lost = fork_server, workers, lost
+        self._memory = max_image
         # Of large images, each may have to wait for all others.
         self._reply_seconds = REPLY_SECONDS + workers * CPU_SECONDS
         # A stack: what the last worker used is still in the processor's caches.
-        self._idle = [self._new_worker() for _ in range(workers)]
+        self._idle: list[_Worker] = []
+
+    def start(self) -> None:
+        """Wait until the network is loaded, and fork the workers; call it in a running loop. Raises ArtifactError."""
+        self._memory = max(self._memory, self._fork_server.wait_until_loaded())
+        self._idle = [self._new_worker() for _ in range(self._workers)]
 
     async def predict(self, image: bytes, parameters: Parameters) -> Prediction:
-        """For as many callers at once as there are workers.
+        """Predict in a worker; at most as many calls at a time as there are workers.
 
-        Raises the image's Problem, which is ImageCorrupt if it kills a worker.
+        Raises the image's Problem, ImageCorrupt if the image killed the worker.
         """
         worker = self._idle.pop()
         try:
             if not worker.send(image, parameters):
-                # It had died while it was idle, which is not this image's fault.
+                # The worker died while it was idle, so this image is not the cause.
                 worker = self._replaced(worker)
                 worker.send(image, parameters)
             if reply := await worker.reply(self._reply_seconds):
@@ -125,7 +127,7 @@ class Pool:
             worker = self._replaced(worker)
             raise ImageCorrupt("The image cannot be decoded.")
         except asyncio.CancelledError:
-            # The next image would get the reply to this one.
+            # Otherwise the next image would get the reply to this one.
             worker = self._replaced(worker)
             raise
         finally:

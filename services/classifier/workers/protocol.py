@@ -1,4 +1,4 @@
-"""The messages between the service and a worker; images and predictions are in memory that both share."""
+"""The messages between the service and a worker; images and predictions are in shared memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from services.classifier.problems import (
 )
 from services.http.problems import Problem
 
-# Bytes of the image, top_k, and the index in FUNCTIONS.
+# Size of the image in bytes, top_k, index in FUNCTIONS.
 REQUEST: Final = struct.Struct("IIB")
-# A reply's first byte: done, a bug (its kind and place follow), or an index in PROBLEMS (its detail follows).
+# A reply's first byte: done; a bug, followed by its type and location; or an index in PROBLEMS, followed by the detail.
 DONE, BUG, FIRST_PROBLEM = 0, 1, 2
-# After DONE: bytes of the prediction, and the seconds of decoding and of inference.
+# After DONE: size of the prediction in bytes, seconds of decoding and of inference.
 PREDICTION: Final = struct.Struct("=Idd")
 PROBLEMS: Final[tuple[type[Problem], ...]] = (
     ImageUnsupported,
@@ -28,5 +28,5 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     ModelOutputInvalid,
 )
 MAX_REPLY: Final = 1024
-# Processor time for decoding one image; the largest that is accepted takes a third of it.
+# Limit on the CPU time for decoding one image; the largest accepted image takes a third of it.
 CPU_SECONDS: Final = 2.0

@@ -1,4 +1,4 @@
-"""A worker: it may use a bounded amount of time and memory, opens no file or socket, and may die of an image."""
+"""The code of a worker: with limits on CPU time and memory, and unable to open files or sockets."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from services.classifier.workers.protocol import BUG, CPU_SECONDS, DONE, FIRST_P
 from services.http.problems import Problem
 from services.logs import place_of
 
-# For one image, beyond what the process has when it starts.
+# Limit on memory for one image, in addition to what the process has when it starts.
 MEMORY_BYTES: Final = 400 * 2**20
 
-# Pages of address space in use (Linux).
+# Its first number is the size of the address space in pages (Linux).
 STATM: Final = Path("/proc/self/statm")
 
-# Pillow loads its plug-ins when it first needs them, when a worker can no longer open files.
+# Load Pillow's plug-ins now; a worker cannot open files later.
 Image.preinit()
 PLUGINS: Final = (MpoImagePlugin, WebPImagePlugin)
 
 
 def limited(decode: Decode) -> Decode:
-    """`decode` with a limit on processor time, after which the process ends; raises nothing but Problems."""
+    """`decode` with a limit on CPU time, which ends the process; raises only Problems."""
 
     def decoded(image: bytes) -> Pixels:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
@@ -43,7 +43,7 @@ def limited(decode: Decode) -> Decode:
         except Problem:
             raise
         except MemoryError as err:
-            raise ImageTooComplex("Decoding the image takes too much memory.") from err
+            raise ImageTooComplex("Decoding the image needs too much memory.") from err
         except Exception as err:
             raise ImageCorrupt("The image cannot be decoded.") from err
         finally:
@@ -53,11 +53,11 @@ def limited(decode: Decode) -> Decode:
 
 
 def serve(channel: socket.socket, memory: mmap.mmap, predict: Predict) -> None:
-    """Predict the images that the service puts into `memory`, and put the predictions there, until it hangs up."""
+    """Predict images from `memory`, and write the predictions to it, until `channel` is closed."""
     _limit()
-    # Pillow's warnings about an image would land between the lines of the log.
+    # Pillow's warnings about images would be printed between the lines of the log.
     warnings.simplefilter("ignore")
-    # A service that was killed resets the channel instead of closing it.
+    # If the service was killed, the channel is reset instead of closed.
     with contextlib.suppress(ConnectionError):
         while (request := channel.recv(REQUEST.size)) != b"":
             channel.send(_reply(request, memory, predict))
@@ -76,7 +76,7 @@ def _reply(request: bytes, memory: mmap.mmap, predict: Predict) -> bytes:
 
 
 def _limit() -> None:
-    """From now on: MEMORY_BYTES more at most, no new file or socket, no core dump; SIGPROF ends the process."""
+    """Allow MEMORY_BYTES more memory and no new file descriptor or core dump; let SIGPROF end the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGPROF, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

@@ -71,11 +71,12 @@ def test_free_ports_are_all_different() -> None:
 @pytest.mark.integration
 def test_a_server_and_its_descendants_are_ended_with_the_block(tmp_path: Path) -> None:
     port = free_port()
+    before = set(psutil.Process().children(recursive=True))
     with running([server(port)], Request(port, "/", {}), tmp_path / "log") as seconds:
         assert 0 < seconds < 30
         assert send(Request(port, "/", {}, b"image")).body == b"POST"
         assert memory() > 0
-        started = psutil.Process().children(recursive=True)
+        started = set(psutil.Process().children(recursive=True)) - before
         assert len(started) >= 2
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
 

@@ -61,7 +61,7 @@ def test_the_ranking_is_the_same_as_from_the_logits(tmp_path: Path, labels: int)
         assert scores == pytest.approx([score for _, score in expected], abs=1e-6)
 
 
-def test_more_labels_than_the_network_ranks_are_left_to_the_caller(tmp_path: Path) -> None:
+def test_the_network_ranks_no_more_than_its_number_of_labels(tmp_path: Path) -> None:
     engine = network(tmp_path, quarter, 12)
     engine.infer(image(engine, np.arange(12, dtype=np.uint8)))
     assert engine.best(RANKED + 1) is None
@@ -72,7 +72,7 @@ def test_more_labels_than_the_network_ranks_are_left_to_the_caller(tmp_path: Pat
 @pytest.mark.parametrize(
     ("pixel", "valid"), [pytest.param(0, False, id="nan"), pytest.param(1, False, id="inf"), pytest.param(2, True)]
 )
-def test_a_logit_that_is_not_finite_is_noticed_anywhere(tmp_path: Path, pixel: int, valid: bool, place: int) -> None:
+def test_a_non_finite_logit_is_detected_at_any_index(tmp_path: Path, pixel: int, valid: bool, place: int) -> None:
     engine = network(tmp_path, logarithm, 12)
     values = np.full(12, 9, np.uint8)
     values[place] = pixel

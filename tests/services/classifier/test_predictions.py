@@ -44,6 +44,6 @@ def test_predictions_are_written_as_json_with_six_decimal_places() -> None:
 
 
 @pytest.mark.parametrize("score", [0.0, -1.2345678e-5, float(np.finfo(np.float32).min), 0.1])
-def test_no_result_is_longer_than_announced(score: float) -> None:
+def test_no_result_is_longer_than_most_bytes(score: float) -> None:
     writer = JsonWriter(LABELS)
     assert len(writer.predictions((number, score) for number in range(3))) <= writer.most_bytes

@@ -13,19 +13,21 @@ import httpcore
 
 from services.classifier.fetch.fetch import fetch_image
 from services.classifier.fetch.transport import PublicNetwork
-from tests.services.fetch.sites import Script, Site, site
+from tests.services.classifier.fetch.sites import Script, Site, site
 
 NAME = "photos.example"
 PUBLIC = "93.184.215.14"
 MAX_BYTES = 10_000
 IMAGE = b"\xff\xd8\xff an image"
+# A fetch that takes longer than this, whatever its own limit, fails its test.
+HANGS_SECONDS = 30
 
 
 @dataclass
 class Recorder:
     """A resolver that knows `names`, and a connector that leads each IP address to its port of this machine.
 
-    A name has a list of answers: one for each lookup, the last one for all further lookups.
+    A name has a list of results, one for each lookup; the last one is repeated.
     """
 
     names: dict[str, list[list[str]]] = field(default_factory=dict)
@@ -35,10 +37,10 @@ class Recorder:
 
     def resolve(self, host: str, _port: int) -> list[str]:
         self.lookups.append(host)
-        answers = self.names.get(host)
-        if not answers:
+        results = self.names.get(host)
+        if not results:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+        return results.pop(0) if len(results) > 1 else results[0]
 
     async def connect(self, address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
         self.connections.append((address, port))
@@ -59,7 +61,8 @@ def fetched(
     authorities: str | None = None,
 ) -> bytes:
     network = recorder.network(loopback=loopback, authorities=authorities)
-    return asyncio.run(fetch_image(url, network, seconds=seconds, max_bytes=max_bytes))
+    fetch = fetch_image(url, network, seconds=seconds, max_bytes=max_bytes)
+    return asyncio.run(asyncio.wait_for(fetch, HANGS_SECONDS))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.classifier.fetch.url import MAX_LENGTH, parsed_url
 from services.classifier.problems import UrlBlocked, UrlInvalid
-from tests.services.fetch.urls import BLOCKED, INVALID
+from tests.services.classifier.fetch.urls import BLOCKED, INVALID
 
 
 @pytest.mark.parametrize("url", BLOCKED.values(), ids=BLOCKED)

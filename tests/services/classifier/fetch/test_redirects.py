@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.classifier.problems import FetchRedirects, UrlBlocked
-from tests.services.fetch.authority import Authority
-from tests.services.fetch.fetching import IMAGE, NAME, fetched, public_site
-from tests.services.fetch.sites import Script, floods, redirect, response, says
+from tests.services.classifier.fetch.authority import Authority
+from tests.services.classifier.fetch.fetching import IMAGE, NAME, fetched, public_site
+from tests.services.classifier.fetch.sites import Script, floods, redirect, response, says
 
 pytestmark = pytest.mark.integration
 
@@ -84,7 +84,7 @@ LOCATIONS = {
 
 
 @pytest.mark.parametrize("location", LOCATIONS.values(), ids=LOCATIONS)
-def test_a_redirect_that_leads_nowhere_is_refused(location: str) -> None:
+def test_an_invalid_or_circular_redirect_is_refused(location: str) -> None:
     with public_site(says(redirect(location))) as (served, recorder):
         with pytest.raises(FetchRedirects):
             fetched(f"http://{NAME}/", recorder)
@@ -106,7 +106,7 @@ def test_a_redirect_that_leads_nowhere_is_refused(location: str) -> None:
         pytest.param(f"HTTP://{NAME.upper()}/a.jpg#c", "/a.jpg", id="absolute"),
     ],
 )
-def test_a_location_is_read_as_browsers_read_it(location: str, path: str) -> None:
+def test_a_location_is_resolved_as_in_browsers(location: str, path: str) -> None:
     def script(sock: socket.socket, head: bytes, _stop: threading.Event) -> None:
         sock.sendall(redirect(location) if head.startswith(b"GET /folder/start ") else response(IMAGE))
 
@@ -135,9 +135,9 @@ def test_https_does_not_redirect_to_http(tmp_path: Path) -> None:
 def test_the_body_of_a_redirect_is_never_read(first: bytes) -> None:
     script: Script = functools.partial(redirect_then_image, first, IMAGE)
     with public_site(script) as (_, recorder):
-        began = time.monotonic()
+        worked = time.thread_time()
         assert fetched(f"http://{NAME}/", recorder) == IMAGE
-        assert time.monotonic() - began < 1
+        assert time.thread_time() - worked < 0.5
 
 
 def redirect_then_image(first: bytes, image: bytes, sock: socket.socket, head: bytes, stop: threading.Event) -> None:

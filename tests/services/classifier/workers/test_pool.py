@@ -1,4 +1,4 @@
-"""Predictions by workers: the same as in one process, and an image that kills its worker costs nobody else anything."""
+"""Predictions in workers: the same as in one process, and an image that kills its worker affects no other request."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ def can_open() -> bool:
 
 
 def hostile(decode: Decode, data: bytes) -> Pixels:
-    """Decodes, unless the bytes are one of these words."""
+    """Decode the image, unless the bytes are one of these words."""
     if data == b"segfault":
         faulthandler.disable()  # the test runner's, which would print its own report
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -83,18 +83,20 @@ def receipt(folder: Path) -> Receipt:
 
 @pytest.fixture(scope="module")
 def alone(folder: Path, receipt: Receipt) -> Pipeline:
-    """The same in the process of the tests."""
+    """The same pipeline in the process of the tests."""
     return Pipeline(partial(decoded_pixels, preprocess=receipt.preprocess), Network.load(folder, receipt))
 
 
 class OpenedPool:
-    """A pool on a loop of its own."""
+    """A pool with its own event loop."""
 
     def __init__(self, fork_server: ForkServer, max_image: int, lost: Callable[[], None]) -> None:
         self._runner = asyncio.Runner()
 
         async def open_pool() -> Pool:
-            return Pool(fork_server, 2, max_image, lost)
+            pool = Pool(fork_server, 2, max_image, lost)
+            pool.start()
+            return pool
 
         try:
             self._pool = self._runner.run(open_pool())
@@ -106,7 +108,7 @@ class OpenedPool:
         return self._runner.run(asyncio.wait_for(self._pool.predict(image, parameters), 60))
 
     def cancel(self, image: bytes, seconds: float) -> None:
-        """Ask for a prediction and give it up."""
+        """Request a prediction, and cancel it after `seconds`."""
 
         async def give_up() -> None:
             with contextlib.suppress(TimeoutError):
@@ -138,41 +140,39 @@ def opened_pool(
 
 @pytest.fixture
 def pool(folder: Path, receipt: Receipt) -> Iterator[OpenedPool]:
-    """Two workers; losing them all is a failure."""
+    """A pool of two workers; fails the test if no worker can be forked."""
     with opened_pool(folder, receipt, lambda: pytest.fail("the fork server is gone")) as opened:
         yield opened
 
 
-def test_the_answers_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+def test_predictions_are_those_of_a_single_process(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
     for photo in photos:
         for function in FUNCTIONS:
             for top_k in (1, 5, 1000):
                 parameters = Parameters(top_k, function)
-                answer = pool.predict(photo.data, parameters)
-                assert answer.body == alone.predict(photo.data, parameters).body
-                assert answer.decode > 0
-                assert answer.infer > 0
+                prediction = pool.predict(photo.data, parameters)
+                assert prediction.body == alone.predict(photo.data, parameters).body
+                assert prediction.decode > 0
+                assert prediction.infer > 0
 
 
-def test_there_is_room_for_an_answer_that_is_larger_than_any_picture(
-    folder: Path, receipt: Receipt, alone: Pipeline
-) -> None:
+def test_a_prediction_may_be_larger_than_the_largest_image(folder: Path, receipt: Receipt, alone: Pipeline) -> None:
     stream = io.BytesIO()
     Image.new("RGB", (9, 9)).save(stream, "PNG")
-    picture, everything = stream.getvalue(), Parameters(receipt.labels, "none")
-    with opened_pool(folder, receipt, lambda: None, max_image=len(picture)) as small:
-        assert small.predict(picture, everything).body == alone.predict(picture, everything).body
+    image, everything = stream.getvalue(), Parameters(receipt.labels, "none")
+    with opened_pool(folder, receipt, lambda: None, max_image=len(image)) as small:
+        assert small.predict(image, everything).body == alone.predict(image, everything).body
 
 
-def test_what_is_wrong_with_a_picture_comes_back_as_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
-    with pytest.raises(ImageUnsupported, match="not an image this service reads"):
+def test_an_invalid_image_raises_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
+    with pytest.raises(ImageUnsupported, match="not in a supported format"):
         pool.predict(b"text", FIVE)
-    with pytest.raises(ImageCorrupt, match="damaged or cut short"):
+    with pytest.raises(ImageCorrupt, match="corrupt or truncated"):
         pool.predict(photos[0].data[:2000], FIVE)
 
 
 @pytest.mark.parametrize("word", ["segfault", "compute for ever", "stumble"])
-def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
+def test_an_image_that_kills_its_worker_is_refused_and_the_next_is_predicted(
     pool: OpenedPool, alone: Pipeline, photos: list[Photo], word: str
 ) -> None:
     expected = alone.predict(photos[0].data, FIVE).body
@@ -182,8 +182,8 @@ def test_a_picture_that_kills_its_decoder_is_refused_and_the_next_is_read(
         assert pool.predict(photos[0].data, FIVE).body == expected
 
 
-def test_a_hundred_processes_in_a_row_answer_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
-    """Each is forked from a process in which OpenVINO has threads, of which it gets none."""
+def test_a_hundred_workers_in_a_row_predict_the_same(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+    """Each is forked from a process in which OpenVINO has threads, which it does not inherit."""
     expected = [alone.predict(photo.data, FIVE).body for photo in photos]
     for turn in range(100):
         with pytest.raises(ImageCorrupt):
@@ -191,16 +191,16 @@ def test_a_hundred_processes_in_a_row_answer_the_same(pool: OpenedPool, alone: P
         assert pool.predict(photos[turn % len(photos)].data, FIVE).body == expected[turn % len(photos)]
 
 
-def test_a_picture_that_takes_too_much_memory_is_refused(pool: OpenedPool, photos: list[Photo]) -> None:
+def test_an_image_that_needs_too_much_memory_is_refused(pool: OpenedPool, photos: list[Photo]) -> None:
     with pytest.raises(ImageTooComplex, match="too much memory"):
         pool.predict(b"take all memory", FIVE)
     assert pool.predict(photos[0].data, FIVE).body
 
 
-def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
+def test_a_bug_is_an_internal_error_and_only_its_location_is_logged(
     pool: OpenedPool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(InternalError, match="it is not your fault"):
+    with pytest.raises(InternalError, match="internal error"):
         pool.predict(b"the wrong shape", FIVE)
     (record,) = caplog.records
     assert record.message == "unforeseen error"
@@ -208,12 +208,12 @@ def test_a_bug_is_told_as_ours_and_logged_with_its_place_alone(
     assert vars(record)["place"].startswith("services.classifier.engine")
 
 
-def test_a_process_that_answers_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
+def test_a_worker_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
     with pytest.raises(ImageUnsupported, match="Nothing can be opened"):
         pool.predict(b"open", FIVE)
 
 
-def test_a_prediction_that_is_given_up_does_not_answer_the_next_request(
+def test_a_cancelled_prediction_is_not_returned_to_the_next_request(
     pool: OpenedPool, alone: Pipeline, photos: list[Photo]
 ) -> None:
     for _ in range(3):
@@ -227,17 +227,17 @@ def resident_code(process: psutil.Process) -> int:
     return sum(area.rss for area in areas if "x" in area.perms and "openvino" in area.path)
 
 
-def test_code_that_only_compiles_the_network_is_given_back(folder: Path, receipt: Receipt, photos: list[Photo]) -> None:
+def test_code_that_only_compiles_the_network_is_released(folder: Path, receipt: Receipt, photos: list[Photo]) -> None:
     before = set(psutil.Process().children())
     with opened_pool(folder, receipt, lambda: None) as pool:
         (fork_server,) = set(psutil.Process().children()) - before
-        wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be given back")
+        wait_for(lambda: resident_code(fork_server) < 1 << 20, 10, "the code to be released")
         with pytest.raises(ImageCorrupt):
             pool.predict(b"segfault", FIVE)
         assert pool.predict(photos[0].data, FIVE).body
 
 
-def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folder: Path, receipt: Receipt) -> None:
+def test_without_the_fork_server_the_service_is_not_ready_and_stops(folder: Path, receipt: Receipt) -> None:
     lost: list[bool] = []
     before = set(psutil.Process().children())
     with opened_pool(folder, receipt, lambda: lost.append(True)) as pool:
@@ -253,9 +253,9 @@ def test_without_the_fork_server_the_service_says_it_is_not_ready_and_ends(folde
     assert lost
 
 
-def test_a_network_that_takes_more_memory_than_there_is_is_told() -> None:
+def test_a_fork_server_that_runs_out_of_memory_is_reported() -> None:
     fork_server = ForkServer.open(lambda: os.kill(os.getpid(), signal.SIGKILL))  # type: ignore[arg-type, return-value]
-    with pytest.raises(ArtifactError, match="is there enough memory"):
+    with pytest.raises(ArtifactError, match="out of memory"):
         OpenedPool(fork_server, 1 << 20, lambda: None)
     fork_server.control.close()
 
@@ -264,18 +264,18 @@ KINDS = "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB
 
 
 @pytest.mark.parametrize(("kind", "mode"), [kind.split() for kind in KINDS.split(", ")])
-def test_the_running_service_reads_every_kind_of_picture(
+def test_the_running_service_reads_every_kind_of_image(
     lite0: Service, photos: list[Photo], kind: str, mode: str
 ) -> None:
     stream = io.BytesIO()
     with Image.open(photos[0].path) as photo:
         (photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode)).save(stream, kind)
-    answer = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
-    assert answer.status_code == 200, answer.text
-    assert len(answer.json()) == 5
+    response = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
+    assert response.status_code == 200, response.text
+    assert len(response.json()) == 5
 
 
-def test_the_running_service_survives_the_death_of_its_processes(lite0: Service, photos: list[Photo]) -> None:
+def test_the_running_service_survives_the_death_of_its_workers(lite0: Service, photos: list[Photo]) -> None:
     def predict() -> requests.Response:
         return requests.post(f"{lite0.url}/predict", data=photos[0].data, timeout=20)
 

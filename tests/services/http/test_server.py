@@ -1,4 +1,4 @@
-"""How a service ends: told to stop, it answers what it has accepted; killed, it loses what it was answering alone.
+"""How a service stops: on SIGTERM it responds to what it has accepted; when killed, it leaves no process behind.
 
 Cases 52 and 53 of the hostile inputs.
 """
@@ -15,7 +15,7 @@ import requests
 
 from tests.running import Service, StartService, wait_for
 from tests.services.fake_model import FakeService, StartFake
-from tests.services.raw_http import connection, head, http_process, received_until_close, replies, require_log_lines
+from tests.services.raw_http import connection, head, http_process, received_until_close, require_log_lines, responses
 
 pytestmark = pytest.mark.integration
 
@@ -35,24 +35,24 @@ def require_end(fake: FakeService, since: float) -> None:
     assert not [line for line in require_log_lines(fake.service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_told_to_stop_a_service_answers_all_it_has_accepted(start_fake: StartFake) -> None:
-    """Those that are worked on, those that wait, one that is half sent, and one that nobody has looked at yet."""
+def test_a_stopping_service_responds_to_all_accepted_requests(start_fake: StartFake) -> None:
+    """Requests in workers, in the queue, and half sent; an idle connection is closed."""
     fake = start_fake(GUICHET_CONCURRENCY="12", GUICHET_PROCESSES="2")
     with ThreadPoolExecutor(10) as pool, connection(fake.service) as half, connection(fake.service) as idle:
         idle.sendall(head("GET", "/live"))
-        assert replies(idle.recv(4096))[0].status == 200
+        assert responses(idle.recv(4096))[0].status == 200
         half.sendall(head("POST", expect="100-continue", content_length="4"))
         assert half.recv(100).startswith(b"HTTP/1.1 100")
-        asked = [pool.submit(post, fake.service, f"n{number} sleep 0.2") for number in range(10)]
+        sent = [pool.submit(post, fake.service, f"n{number} sleep 0.2") for number in range(10)]
         fake.wait_until_predicting("n0")
         wait_for(lambda: len(connections(fake.service)) >= 12, 5, "all callers to be connected")
         began = time.monotonic()
         fake.service.process.terminate()
         wait_for(lambda: refuses_connections(fake.service), 5, "the service to listen no more")
         half.sendall(b"half")
-        assert [each.result().status_code for each in asked] == [200] * 10
-        (reply,) = replies(received_until_close(half)[0])
-        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert [each.result().status_code for each in sent] == [200] * 10
+        (response,) = responses(received_until_close(half)[0])
+        assert (response.status, response.headers["connection"]) == (200, "close")
         assert received_until_close(idle) == (b"", True)
         require_end(fake, began)
 
@@ -71,21 +71,21 @@ def refuses_connections(service: Service) -> bool:
     return False
 
 
-def test_what_cannot_be_answered_in_time_is_refused_before_the_end(start_fake: StartFake) -> None:
+def test_a_stopping_service_refuses_requests_that_take_too_long(start_fake: StartFake) -> None:
     fake = start_fake(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
     with ThreadPoolExecutor(4) as pool:
-        asked: list[Future[requests.Response]] = [pool.submit(post, fake.service, f"n{n} hold") for n in range(4)]
+        sent: list[Future[requests.Response]] = [pool.submit(post, fake.service, f"n{n} hold") for n in range(4)]
         wait_for(lambda: len(connections(fake.service)) == 4, 5, "all callers to be connected")
         began = time.monotonic()
         fake.service.process.terminate()
-        refused = [each.result() for each in asked]
-        assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(503, "stopping")] * 4
-        assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+        refused = [each.result() for each in sent]
+        assert [(response.status_code, response.json()["code"]) for response in refused] == [(503, "stopping")] * 4
+        assert {response.headers["Retry-After"] for response in refused} == {"1"}
         require_end(fake, began)
     assert len(fake.predicted()) == 1
 
 
-def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behind(start_service: StartService) -> None:
+def test_a_stopping_service_stops_listening_first_and_leaves_no_process_behind(start_service: StartService) -> None:
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     with connection(service) as half:
@@ -94,7 +94,7 @@ def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behi
         service.process.terminate()
         wait_for(lambda: refuses_connections(service), 5, "the service to listen no more")
         half.sendall(b"half")
-        assert replies(received_until_close(half)[0])[0].status == 415
+        assert responses(received_until_close(half)[0])[0].status == 415
     assert service.process.wait(STOPPED) == 0
     gone, alive = psutil.wait_procs(family, timeout=2)
     assert not alive, [process.cmdline() for process in alive]
@@ -102,7 +102,7 @@ def test_while_the_real_service_stops_it_listens_no_more_and_leaves_nothing_behi
     assert not [line for line in require_log_lines(service) if line["severity"] in ("ERROR", "CRITICAL")]
 
 
-def test_a_killed_service_takes_its_workers_along(start_service: StartService) -> None:
+def test_the_workers_of_a_killed_service_exit_too(start_service: StartService) -> None:
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     service.process.kill()
@@ -111,7 +111,7 @@ def test_a_killed_service_takes_its_workers_along(start_service: StartService) -
     assert len(gone) == len(family)
 
 
-def test_an_interrupt_from_the_keyboard_stops_the_service_too(start_fake: StartFake) -> None:
+def test_an_interrupt_stops_the_service_too(start_fake: StartFake) -> None:
     fake = start_fake()
     fake.service.process.send_signal(signal.SIGINT)
     assert fake.service.process.wait(STOPPED) == 0

@@ -1,4 +1,4 @@
-"""A service that cannot start says why, one line for each mistake, and never with a traceback."""
+"""A service that cannot start logs one line per mistake, never a traceback."""
 
 import json
 import shutil
@@ -58,17 +58,17 @@ def failed_start(module: str = "services.classifier", **variables: str) -> list[
         ),
     ],
 )
-def test_a_bad_setting_is_told_in_one_line(artifacts: Path, variables: dict[str, str], message: str) -> None:
+def test_an_invalid_setting_is_reported_in_one_line(artifacts: Path, variables: dict[str, str], message: str) -> None:
     (line,) = failed_start(**{"MODEL_DIR": str(artifacts), "PORT": str(free_port())} | variables)
     assert message in line
 
 
-def test_all_bad_settings_are_told_at_once() -> None:
+def test_all_invalid_settings_are_reported_together() -> None:
     lines = failed_start(PORT="abc", GUICHET_CONCURRENCY="0", GUICHET_TYPO="1")
     assert [line.partition(":")[0] for line in lines] == ["MODEL_NAME", "PORT", "GUICHET_CONCURRENCY", "GUICHET_TYPO"]
 
 
-def test_a_taken_port_is_told_at_once(artifacts: Path) -> None:
+def test_a_port_in_use_is_reported(artifacts: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -105,7 +105,7 @@ def test_a_damaged_artifact_is_never_loaded(artifacts: Path, tmp_path: Path, dam
         ),
     ],
 )
-def test_an_artifact_whose_digests_are_right_but_whose_content_is_not_is_told(
+def test_an_artifact_with_valid_digests_but_invalid_content_is_reported(
     artifacts: Path, tmp_path: Path, file: str, content: str, message: str
 ) -> None:
     folder = Path(shutil.copytree(artifacts / NAME, tmp_path / NAME))
@@ -114,18 +114,18 @@ def test_an_artifact_whose_digests_are_right_but_whose_content_is_not_is_told(
     now = stored_file(folder / file)
     receipt["files"][file] = {"bytes": now.bytes, "sha256": now.sha256}
     (folder / "receipt.json").write_text(json.dumps(receipt))
-    line, *_gunicorns_own = failed_start(MODEL_NAME=NAME, MODEL_DIR=str(tmp_path), PORT=str(free_port()))
+    (line,) = failed_start(MODEL_NAME=NAME, MODEL_DIR=str(tmp_path), PORT=str(free_port()))
     assert message in line
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        pytest.param({}, "GUICHET_DOCUMENT: is not set", id="not-told"),
+        pytest.param({}, "GUICHET_DOCUMENT: is not set", id="not-set"),
         pytest.param({"GUICHET_DOCUMENT": "absent.json"}, "absent.json cannot be read", id="no-document"),
         pytest.param({"GUICHET_DOCUMENT": "Makefile"}, "Makefile is not JSON", id="no-json"),
     ],
 )
-def test_the_directory_tells_its_mistakes_too(variables: dict[str, str], message: str) -> None:
+def test_the_directory_reports_its_mistakes_too(variables: dict[str, str], message: str) -> None:
     (line,) = failed_start("services.directory", PORT=str(free_port()), **variables)
     assert message in line

@@ -1,4 +1,4 @@
-"""Messages that break the rules of HTTP/1.1: refused in one answer, and nothing after them on that connection is heard.
+"""Malformed HTTP/1.1 messages: refused with one response, and the rest of the connection is ignored.
 
 Cases 35, 36 and 41 of the hostile inputs.
 """
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running import Photo, Service
-from tests.services.raw_http import Reference, head, require_discretion, require_log_lines, talk
+from tests.services.raw_http import Reference, head, require_log_lines, require_no_internals, send_raw
 
 pytestmark = pytest.mark.integration
 
 HOST = b"Host: x\r\n"
 GET = b"GET /live HTTP/1.1\r\n" + HOST
 POST = b"POST /predict HTTP/1.1\r\n" + HOST
-# What follows each message: were it answered with 200, the message before it would have smuggled it in.
+# Sent after each message: if it got a 200 response, the malformed message would have smuggled it in.
 SECOND = b"GET /live HTTP/1.1\r\n" + HOST + b"\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -103,8 +103,8 @@ MALFORMED_CHUNKS = {
     "not-read-by-the-route": GET + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
 }
 TOO_MUCH = {
-    "address-of-5000-characters": (414, b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"),
-    "address-without-end": (414, b"GET /" + b"a" * 70_000),
+    "target-of-5000-characters": (414, b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "target-without-end": (414, b"GET /" + b"a" * 70_000),
     "header-of-9000-characters": (431, GET + b"A: " + b"a" * 9000 + b"\r\n\r\n"),
     "101-headers": (431, b"GET /live HTTP/1.1\r\n" + HOST * 1 + b"A: b\r\n" * 100 + b"\r\n"),
     "headers-without-end": (431, GET + b"A: b\r\n" * 20_000),
@@ -115,7 +115,7 @@ TOO_MUCH = {
 
 @pytest.fixture(scope="module")
 def reference(lite0: Service, photos: list[Photo]) -> Iterator[Reference]:
-    """Harmed by none of the messages, and discreet about all of them."""
+    """Checks at the end that no message harmed the service, and that the log contains no internals."""
     reference = Reference(lite0, photos[0].data)
     yield reference
     reference.require_unharmed()
@@ -123,44 +123,44 @@ def reference(lite0: Service, photos: list[Photo]) -> Iterator[Reference]:
 
 
 @pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
-def test_a_message_against_the_rules_is_refused_and_the_connection_closed(
+def test_a_malformed_request_is_refused_and_the_connection_closed(
     lite0: Service, reference: Reference, message: bytes
 ) -> None:
-    answer = talk(lite0, message + SECOND)
-    assert answer.closed
-    assert answer.statuses == [400]
-    assert answer.replies[0].code == "request_malformed"
-    assert answer.replies[0].headers["connection"] == "close"
-    require_discretion(answer.raw)
+    received = send_raw(lite0, message + SECOND)
+    assert received.closed
+    assert received.statuses == [400]
+    assert received.responses[0].code == "request_malformed"
+    assert received.responses[0].headers["connection"] == "close"
+    require_no_internals(received.raw)
 
 
 @pytest.mark.parametrize("message", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS)
-def test_a_body_in_broken_chunks_is_refused_and_the_connection_closed(
+def test_a_body_in_malformed_chunks_is_refused_and_the_connection_closed(
     lite0: Service, reference: Reference, message: bytes
 ) -> None:
-    answer = talk(lite0, message + SECOND)
-    assert answer.closed
-    assert answer.statuses == [400]
-    assert answer.replies[0].code == "body_malformed"
-    require_discretion(answer.raw)
+    received = send_raw(lite0, message + SECOND)
+    assert received.closed
+    assert received.statuses == [400]
+    assert received.responses[0].code == "body_malformed"
+    require_no_internals(received.raw)
 
 
 @pytest.mark.parametrize(("status", "message"), TOO_MUCH.values(), ids=TOO_MUCH)
-def test_a_head_beyond_the_bounds_has_its_own_status(
+def test_a_head_over_a_limit_gets_a_specific_status(
     lite0: Service, reference: Reference, status: int, message: bytes
 ) -> None:
-    answer = talk(lite0, message + SECOND)
-    assert answer.closed
-    assert answer.statuses == [status]
-    assert answer.replies[0].json["status"] == status
-    require_discretion(answer.raw)
+    received = send_raw(lite0, message + SECOND)
+    assert received.closed
+    assert received.statuses == [status]
+    assert received.responses[0].json["status"] == status
+    require_no_internals(received.raw)
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
-def test_a_request_may_come_in_pieces_and_the_next_one_with_it(lite0: Service, size: int) -> None:
+def test_a_request_may_arrive_in_pieces_together_with_the_next_one(lite0: Service, size: int) -> None:
     message = CHUNKED + b"2;a=b\r\nab\r\n1\r\nc\r\n0\r\nTrailer: t\r\n\r\n" + SECOND
-    answer = talk(lite0, *[message[at : at + size] for at in range(0, len(message), size)])
-    assert answer.statuses == [415, 200]
+    received = send_raw(lite0, *[message[at : at + size] for at in range(0, len(message), size)])
+    assert received.statuses == [415, 200]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,14 @@ def test_a_request_may_come_in_pieces_and_the_next_one_with_it(lite0: Service, s
         pytest.param(b"GET  /live HTTP/1.1\r\n" + HOST + b"\r\n", id="two-spaces"),
     ],
 )
-def test_what_rfc_9112_allows_servers_to_read_is_read(lite0: Service, message: bytes) -> None:
-    assert talk(lite0, message + SECOND).statuses == [200, 200]
+def test_leniencies_that_rfc_9112_allows_are_accepted(lite0: Service, message: bytes) -> None:
+    assert send_raw(lite0, message + SECOND).statuses == [200, 200]
+
+
+def test_rtsp_1_0_is_read_as_http_1_0_and_the_connection_closes(lite0: Service) -> None:
+    received = send_raw(lite0, b"GET /live RTSP/1.0\r\n\r\n" + SECOND, finish=False)
+    assert received.statuses == [200]
+    assert received.closed
 
 
 @pytest.mark.parametrize(
@@ -181,16 +187,16 @@ def test_what_rfc_9112_allows_servers_to_read_is_read(lite0: Service, message: b
         pytest.param(CHUNKED + b"2\r\nab\r\n0\r\n" + b"A: b\r\n" * 30_000 + b"\r\n", id="trailers"),
     ],
 )
-def test_what_is_sent_beside_a_body_is_dropped(lite0: Service, message: bytes) -> None:
-    answer = talk(lite0, message + SECOND)
-    assert answer.statuses == [415, 200]
+def test_chunk_extensions_and_trailers_are_ignored(lite0: Service, message: bytes) -> None:
+    received = send_raw(lite0, message + SECOND)
+    assert received.statuses == [415, 200]
 
 
-def test_many_requests_on_one_connection_are_answered_in_order(lite0: Service) -> None:
+def test_pipelined_requests_get_responses_in_order(lite0: Service) -> None:
     paths = ["/live", "/nothing", "/ready", "/predict"] * 5
-    answer = talk(lite0, b"".join(head("GET", path, x_request_id=f"n{n}") for n, path in enumerate(paths)))
-    assert answer.statuses == [200, 404, 200, 405] * 5
-    assert [reply.headers["x-request-id"] for reply in answer.replies] == [f"n{n}" for n in range(20)]
+    received = send_raw(lite0, b"".join(head("GET", path, x_request_id=f"n{n}") for n, path in enumerate(paths)))
+    assert received.statuses == [200, 404, 200, 405] * 5
+    assert [response.headers["x-request-id"] for response in received.responses] == [f"n{n}" for n in range(20)]
 
 
 @pytest.mark.parametrize(
@@ -204,28 +210,28 @@ def test_many_requests_on_one_connection_are_answered_in_order(lite0: Service) -
     ],
     ids=lambda headers: next(iter(headers)),
 )
-def test_nothing_follows_from_where_a_caller_claims_to_come_from(lite0: Service, headers: dict[str, str]) -> None:
-    plain = talk(lite0, head("GET", "/model")).replies[0]
-    claimed = talk(lite0, head("GET", "/model", **headers)).replies[0]
+def test_forwarding_headers_have_no_effect(lite0: Service, headers: dict[str, str]) -> None:
+    plain = send_raw(lite0, head("GET", "/model")).responses[0]
+    claimed = send_raw(lite0, head("GET", "/model", **headers)).responses[0]
     assert claimed.status == 200
     assert claimed.body == plain.body
-    assert b"evil" not in talk(lite0, head("GET", "//model", **headers)).raw
+    assert b"evil" not in send_raw(lite0, head("GET", "//model", **headers)).raw
 
 
 @pytest.mark.parametrize("name", [b"X_API_KEY", b"SCRIPT_NAME", b"PATH_INFO", b"Content_Length"])
-def test_a_header_with_an_underscore_is_not_there(lite0: Service, name: bytes) -> None:
-    answer = talk(lite0, GET + name + b": /metrics\r\n\r\n" + SECOND)
-    assert answer.statuses == [200, 200]
+def test_a_header_with_an_underscore_is_ignored(lite0: Service, name: bytes) -> None:
+    received = send_raw(lite0, GET + name + b": /metrics\r\n\r\n" + SECOND)
+    assert received.statuses == [200, 200]
 
 
-def test_the_host_is_only_a_word(lite0: Service) -> None:
-    answer = talk(lite0, b"GET http://169.254.169.254/live HTTP/1.1\r\nHost: metadata.google.internal\r\n\r\n")
-    assert answer.statuses == [200]
-    require_discretion(answer.raw)
+def test_the_host_header_has_no_effect(lite0: Service) -> None:
+    received = send_raw(lite0, b"GET http://169.254.169.254/live HTTP/1.1\r\nHost: metadata.google.internal\r\n\r\n")
+    assert received.statuses == [200]
+    require_no_internals(received.raw)
 
 
-def test_after_connect_nothing_is_heard(lite0: Service) -> None:
-    answer = talk(lite0, b"CONNECT x:80 HTTP/1.1\r\n" + HOST + b"\r\n" + SECOND)
-    assert answer.closed
-    assert len(answer.statuses) == 1
-    assert answer.statuses[0] in (400, 404, 405)
+def test_nothing_after_connect_is_read(lite0: Service) -> None:
+    received = send_raw(lite0, b"CONNECT x:80 HTTP/1.1\r\n" + HOST + b"\r\n" + SECOND)
+    assert received.closed
+    assert len(received.statuses) == 1
+    assert received.statuses[0] in (400, 404, 405)

@@ -1,4 +1,4 @@
-"""The directory's one file: read, read again when it is a while old, and kept where it became unreadable."""
+"""The published document: read, read again once a minute, and kept while its file is invalid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def packed(content: str) -> bytes:
     [("openapi.json", text("a", "b").encode()), ("openapi.json.gz.b64", packed(text("a", "b")))],
     ids=["plain", "packed"],
 )
-def test_the_list_is_taken_out_of_the_document(tmp_path: Path, name: str, content: bytes) -> None:
+def test_the_list_of_models_is_removed_from_the_document(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     shown = read_published(tmp_path / name)
     assert shown.models == [{"name": "a"}, {"name": "b"}]
@@ -46,14 +46,14 @@ def test_the_list_is_taken_out_of_the_document(tmp_path: Path, name: str, conten
         pytest.param("x.json", b"[]", "x.json has no x-guichet-models", id="a-list"),
     ],
 )
-def test_what_cannot_be_shown_is_told_in_one_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DocumentError, match=said) as err:
         read_published(tmp_path / name)
     assert "\n" not in str(err.value)
 
 
-def test_a_new_version_is_shown_within_a_minute(tmp_path: Path) -> None:
+def test_a_new_version_is_served_within_a_minute(tmp_path: Path) -> None:
     now = [100.0]
     file = tmp_path / "openapi.json"
     file.write_text(text("a"))
@@ -65,7 +65,9 @@ def test_a_new_version_is_shown_within_a_minute(tmp_path: Path) -> None:
     assert len(window().models) == 2
 
 
-def test_what_became_unreadable_is_shown_as_it_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_previous_content_is_served_while_the_file_is_invalid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     now = [100.0]
     file = tmp_path / "openapi.json"
     file.write_text(text("a"))

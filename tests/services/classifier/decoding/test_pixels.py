@@ -1,4 +1,4 @@
-"""From bytes to pixels: every kind of picture comes out upright, in RGB, and as the reference recipe has it."""
+"""Every kind of image is decoded upright, to RGB, and as torchvision's transforms would resize it."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageToo
 from tests.running import Photo
 
 RECIPE = Preprocess(resize=256, crop=224, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-# Pixels may differ by so much on average, of 255: JPEG and reduced decoding round.
+# Maximum average difference of pixels, of 255: JPEG and decoding at a reduced size round.
 CLOSE = 3.0
 
 
@@ -25,7 +25,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def gradient(width: int = 320, height: int = 300) -> Image.Image:
-    """Red grows to the right, green downwards; no symmetry."""
+    """Red increases to the right, green downwards; no symmetry."""
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     return Image.fromarray(np.dstack([x, y, np.full_like(x, 60)]).astype(np.uint8))
 
@@ -35,6 +35,7 @@ def difference(one: Pixels, other: Pixels) -> float:
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
+@pytest.mark.integration  # importing torchvision starts a process
 def test_the_result_is_torchvisions_resize_and_centre_crop(photos: list[Photo]) -> None:
     from torchvision.transforms import v2
 
@@ -58,9 +59,9 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     }
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture = upright.transpose(stored[orientation]) if orientation in stored else upright
+    image = upright.transpose(stored[orientation]) if orientation in stored else upright
     for kind in ("JPEG", "PNG", "WEBP"):
-        data = encoded(picture, kind, exif=exif, quality=95)
+        data = encoded(image, kind, exif=exif, quality=95)
         assert difference(decoded_pixels(data, RECIPE), decoded_pixels(encoded(upright), RECIPE)) < CLOSE, kind
 
 
@@ -130,7 +131,7 @@ def test_every_colour_mode_comes_out_as_rgb(data: bytes, colour: tuple[int, int,
         pytest.param(encoded(Image.new("RGB", (16, 16)), "ICO"), id="ico"),
     ],
 )
-def test_what_is_no_image_of_ours_is_unsupported(data: bytes) -> None:
+def test_other_formats_are_unsupported(data: bytes) -> None:
     with pytest.raises(ImageUnsupported, match="JPEG, PNG, WebP, GIF or BMP"):
         decoded_pixels(data, RECIPE)
 
@@ -171,13 +172,13 @@ def png_header(width: int, height: int) -> bytes:
         pytest.param(2**31 - 1, 2**31 - 1, id="largest-header"),
     ],
 )
-def test_too_many_pixels_are_refused_by_the_header_alone(width: int, height: int) -> None:
-    with pytest.raises(ImageTooManyPixels, match="at most 10,000 a side and 25,000,000 in all"):
+def test_too_many_pixels_are_refused_from_the_header_alone(width: int, height: int) -> None:
+    with pytest.raises(ImageTooManyPixels, match="10,000 per side and 25,000,000 in all"):
         decoded_pixels(png_header(width, height) + b"\x00\x00\x00\x00IDAT", RECIPE)
 
 
 @pytest.mark.parametrize("size", [(5000, 5000), (10_000, 1), (1, 10_000), (1, 1), (2, 2), (3, 1)])
-def test_the_largest_and_the_smallest_pictures_are_read(size: tuple[int, int]) -> None:
+def test_the_largest_and_the_smallest_images_are_decoded(size: tuple[int, int]) -> None:
     assert decoded_pixels(encoded(Image.new("L", size, 77)), RECIPE)[0, 0].tolist() == [77, 77, 77]
 
 
@@ -189,13 +190,13 @@ def test_a_jpeg_with_more_scans_than_any_photo_is_refused_before_it_is_decoded()
         decoded_pixels(data[:-2] + scan * 100 + data[-2:], RECIPE)
 
 
-def test_only_the_first_frame_of_an_animation_counts() -> None:
+def test_only_the_first_frame_of_an_animation_is_used() -> None:
     frames = [Image.new("RGB", (300, 300), colour) for colour in ("red", "green", "blue")]
     for kind in ("GIF", "PNG", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
         assert decoded_pixels(data, RECIPE)[9, 9].tolist() == [255, 0, 0], kind
 
 
-def test_what_follows_the_image_is_ignored(photos: list[Photo]) -> None:
+def test_bytes_after_the_image_are_ignored(photos: list[Photo]) -> None:
     plain = decoded_pixels(photos[0].data, RECIPE)
     assert difference(decoded_pixels(photos[0].data + b"PK\x03\x04<?php" + bytes(1 << 20), RECIPE), plain) == 0

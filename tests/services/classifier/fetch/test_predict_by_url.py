@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,7 +14,7 @@ import pytest
 import requests
 
 from tests.running import Photo, Service, StartService, wait_for
-from tests.services.fetch.sites import (
+from tests.services.classifier.fetch.sites import (
     Script,
     drips,
     floods,
@@ -26,9 +25,9 @@ from tests.services.fetch.sites import (
     says,
     site,
 )
-from tests.services.fetch.test_redirects import redirect_then_image
-from tests.services.fetch.urls import BLOCKED, INVALID
-from tests.services.raw_http import Reference, http_process, require_discretion, require_log_lines
+from tests.services.classifier.fetch.test_redirects import redirect_then_image
+from tests.services.classifier.fetch.urls import BLOCKED, INVALID
+from tests.services.raw_http import Reference, http_process, require_log_lines, require_no_internals
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +59,7 @@ def local(start_service: StartService, tmp_path_factory: pytest.TempPathFactory)
 
 def predicted(service: Service, url: Any, **more: Any) -> requests.Response:
     result = requests.post(f"{service.url}/predict", json={"url": url, **more}, timeout=10)
-    require_discretion(result.content, str(result.headers))
+    require_no_internals(result.content, str(result.headers))
     return result
 
 
@@ -126,10 +125,8 @@ SITES = {
 @pytest.mark.parametrize(("status", "code", "script"), SITES.values(), ids=SITES)
 def test_every_misbehaviour_of_a_server_has_a_code(local: Service, status: int, code: str, script: Script) -> None:
     with site(script) as served:
-        began = time.monotonic()
         result = predicted(local, served.url)
         assert outcome(result) == (status, code)
-        assert time.monotonic() - began < 1.5
         assert str(served.port) not in result.text
 
 

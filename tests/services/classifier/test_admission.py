@@ -1,4 +1,4 @@
-"""More requests than can be answered: which come in, which wait, and which are refused at once.
+"""More requests than a service can predict: which are admitted, which are queued, and which are refused at once.
 
 Cases 48, 50 and 51 of the hostile inputs; case 49 is the soak's.
 """
@@ -23,7 +23,7 @@ from services.classifier.problems import QueueTimeout
 from services.http.problems import CallerGone, Overloaded
 from tests.running import Service, wait_for
 from tests.services.fake_model import StartFake
-from tests.services.raw_http import connection, head, replies, require_log_lines
+from tests.services.raw_http import connection, head, require_log_lines, responses
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Received:
 
 
 class Caller:
-    """A connection that is kept, and sends one request after the other."""
+    """A keep-alive connection that sends one request after the other."""
 
     def __init__(self, service: Service) -> None:
         parts = urlsplit(service.url)
@@ -62,14 +62,14 @@ def callers(service: Service, count: int) -> Iterator[list[Caller]]:
 
 
 @pytest.mark.integration
-def test_of_a_burst_as_many_are_admitted_as_there_are_slots_and_the_rest_refused_meanwhile(
+def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(
     start_fake: StartFake,
 ) -> None:
     fake = start_fake(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
     names = [f"n{number}" for number in range(24)]
     with callers(fake.service, 24) as burst, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(24) as pool:
         sent = [pool.submit(caller.send, f"{name} hold") for caller, name in zip(burst, names, strict=True)]
-        # None of the admitted ends before it is released: whoever has a response by now was refused.
+        # No admitted request ends before it is released, so all responses until now are refusals.
         wait_for(lambda: sum(one.done() for one in sent) == 18, 20, "the others to be refused")
         assert {one.result() for one in sent if one.done()} == {Received(429, "overloaded", "1")}
         assert probe.send(path="/live").status == 200
@@ -105,11 +105,11 @@ def test_a_request_that_would_wait_past_its_deadline_is_refused_at_once(start_fa
 
 
 @pytest.mark.integration
-def test_probes_are_answered_while_all_slots_are_taken(start_fake: StartFake) -> None:
+def test_probes_get_responses_while_all_slots_are_taken(start_fake: StartFake) -> None:
     fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="4")
     with callers(fake.service, 4) as working, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(caller.send, f"n{number} hold") for number, caller in enumerate(working)]
-        # While there is a slot, this is refused for its top_k, and keeps none.
+        # While a slot is free, this is refused for its top_k and releases the slot.
         wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 5, "all slots to be taken")
         for path in ("/live", "/ready") * 10:
             assert probe.send(path=path).status == 200
@@ -119,14 +119,14 @@ def test_probes_are_answered_while_all_slots_are_taken(start_fake: StartFake) ->
 
 
 def reset(sock: socket.socket) -> None:
-    """Close as a caller that crashed."""
+    """Close the connection as if the caller had crashed."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     sock.close()
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("leave", [reset, socket.socket.close], ids=["reset", "closed"])
-def test_a_request_whose_caller_has_gone_is_not_predicted(
+def test_a_request_is_not_predicted_if_its_caller_has_disconnected(
     start_fake: StartFake, leave: Callable[[socket.socket], None]
 ) -> None:
     fake = start_fake(GUICHET_PROCESSES="1", GUICHET_CONCURRENCY="3")
@@ -140,12 +140,12 @@ def test_a_request_whose_caller_has_gone_is_not_predicted(
             fake.wait_until_predicting("working")
     for name in ("working", "waiting", "uploading"):
         leave(sockets[name])
-    # The service sees that they have left before it sees this.
+    # The service sees that they have disconnected before it sees this request.
     with callers(fake.service, 1) as (probe,):
         assert probe.send(path="/live").status == 200
     fake.release("working", "patient")
     with sockets["patient"] as patient:
-        assert replies(patient.recv(4096))[0].status == 200
+        assert responses(patient.recv(4096))[0].status == 200
     assert fake.predicted() == ["working", "patient"]
     # All slots are free again.
     with callers(fake.service, 3) as three, ThreadPoolExecutor(3) as pool:
@@ -155,7 +155,7 @@ def test_a_request_whose_caller_has_gone_is_not_predicted(
 
 
 class Queue:
-    """Requests that ask one Admission for a worker."""
+    """Requests that wait for the workers of one Admission."""
 
     def __init__(self, workers: int = 1) -> None:
         self.admission = Admission(10, workers)
@@ -163,18 +163,18 @@ class Queue:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def join(self, name: str, seconds: float = 5, gone: bool = False) -> None:
-        """Ask for a worker; returns once that was asked."""
+        """Queue a request for a worker; returns once it is queued."""
         self._tasks.append(asyncio.create_task(self._use_worker(name, seconds, gone)))
         await asyncio.sleep(0)
 
     @contextlib.asynccontextmanager
     async def occupied(self) -> AsyncIterator[None]:
-        """A worker is in use."""
+        """Hold a worker."""
         async with self.admission.worker(asyncio.get_running_loop().time() + 5, bool):
             yield
 
     async def finished(self) -> list[str]:
-        """The outcomes of all."""
+        """The outcomes of all requests."""
         await asyncio.gather(*self._tasks)
         return self.outcomes
 
@@ -187,7 +187,7 @@ class Queue:
 
 
 def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Run a test that is a coroutine."""
+    """Decorate a test that is a coroutine."""
 
     def run() -> None:
         asyncio.run(asyncio.wait_for(test(), 20))
@@ -206,7 +206,7 @@ async def test_workers_are_given_in_order_of_arrival() -> None:
 
 
 @on_a_loop
-async def test_requests_that_are_late_or_whose_caller_has_gone_pass_the_worker_on() -> None:
+async def test_requests_that_time_out_or_whose_caller_disconnects_pass_the_worker_on() -> None:
     queue = Queue()
     async with queue.occupied():
         await queue.join("late", seconds=0.05)
@@ -220,14 +220,14 @@ async def test_requests_that_are_late_or_whose_caller_has_gone_pass_the_worker_o
 
 
 @on_a_loop
-async def test_a_request_that_does_not_wait_is_predicted_even_if_its_caller_sends_no_more() -> None:
+async def test_a_half_closed_request_is_predicted_if_it_need_not_queue() -> None:
     queue = Queue()
     await queue.join("half-closed", gone=True)
     assert await queue.finished() == ["half-closed"]
 
 
 @on_a_loop
-async def test_a_failure_gives_slot_and_worker_back() -> None:
+async def test_a_failed_request_releases_its_slot_and_worker() -> None:
     queue = Queue()
     for _ in range(20):
         with pytest.raises(KeyError), queue.admission.request():
@@ -237,7 +237,7 @@ async def test_a_failure_gives_slot_and_worker_back() -> None:
     assert await queue.finished() == ["next"]
 
 
-@pytest.mark.parametrize("granted", [False, True], ids=["while-waiting", "in-the-moment-it-gets-a-worker"])
+@pytest.mark.parametrize("granted", [False, True], ids=["in-the-queue", "just-as-it-gets-a-worker"])
 def test_a_cancelled_request_loses_no_worker(granted: bool) -> None:
     async def cancel_one_in_the_queue() -> None:
         queue = Queue()
@@ -255,7 +255,7 @@ def test_a_cancelled_request_loses_no_worker(granted: bool) -> None:
     asyncio.run(asyncio.wait_for(cancel_one_in_the_queue(), 20))
 
 
-def test_no_more_come_in_than_there_are_slots() -> None:
+def test_no_more_requests_are_admitted_than_there_are_slots() -> None:
     admission = Admission(2, 1)
     with admission.request(), admission.request(), pytest.raises(Overloaded), admission.request():
         pass
@@ -274,8 +274,8 @@ def test_fetches_have_half_of_the_slots_and_at_least_one() -> None:
 
 
 @on_a_loop
-async def test_no_worker_is_ever_lost_or_given_twice() -> None:
-    """Hundreds of requests that are in time, late or gone."""
+async def test_no_worker_is_lost_or_given_twice() -> None:
+    """Hundreds of requests: some in time, some late, some whose caller has disconnected."""
     workers = 3
     queue = Queue(workers)
     using, most = 0, 0
