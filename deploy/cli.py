@@ -26,7 +26,7 @@ from deploy.report.console import command_lines, error_console, output_console, 
 from deploy.report.cost import Traffic, bill, bill_table, read_prices
 from deploy.report.script import script as script_of
 from deploy.settings import service_name
-from services.catalog import CatalogError, load_catalog
+from services.catalog import CatalogError, catalog_path, load_catalog
 
 if TYPE_CHECKING:
     from deploy.plan.steps import Plan
@@ -265,7 +265,7 @@ def cost(
 ) -> None:
     """Estimate the cost of a month, with the arithmetic. Works offline."""
     with _errors_as_sentences():
-        catalog = load_catalog()
+        catalog = load_catalog(catalog_path(os.environ))
         names = (models or os.environ.get("MODELS", "")).replace(",", " ").split()
         selected = catalog.select(names) if names else list(catalog)
         output_console().print(bill_table(bill(selected, Traffic(requests, seconds, page_hours), read_prices())))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import SettingsError
-from services.catalog import DEFAULT_PATH
+from services.catalog import DEFAULT_PATH, catalog_path
 
 ROOT = Path(__file__).parents[1]
 APIS = tuple(
@@ -94,6 +94,7 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
     REGION             default: us-central1
     REPOSITORY         default: hw5-images
     MODELS             names separated by spaces or commas; default: the whole catalog
+    CATALOG            the catalog's file; default: services/models.yaml
     DELIVERABLES       the record; default: deliverables.yaml in the root
     PROOF_PATIENCE     seconds for every model to respond through the gateway; default: 300
     """
@@ -114,6 +115,7 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
         region=values["REGION"],
         repository=values["REPOSITORY"],
         models=tuple(told.get("MODELS", "").replace(",", " ").split()),
+        catalog=catalog_path(told).absolute(),
         deliverables=Path(told.get("DELIVERABLES") or ROOT / "deliverables.yaml").absolute(),
         patience=_seconds("PROOF_PATIENCE", told.get("PROOF_PATIENCE") or "300"),
     )

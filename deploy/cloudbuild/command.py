@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.settings import ROOT, DeploySettings
-from services.catalog import CatalogError, load_catalog
+from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
 
 
 def images(
@@ -20,6 +21,7 @@ def images(
         str, typer.Option(help="Push to this registry, such as 127.0.0.1:5000/guichet. Default: do not push.")
     ] = "",
     engine: Annotated[str, typer.Option(help="docker or buildah. Default: the first that works.")] = "",
+    catalog_path: Annotated[Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog.")] = DEFAULT_PATH,
     check: Annotated[bool, typer.Option("--check", help="Check the Cloud Build file, and build nothing.")] = False,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Show the sizes of the built images, and build nothing.")
@@ -35,13 +37,13 @@ def images(
     from deploy.report.console import error_console, output_console
 
     try:
-        catalog = load_catalog()
+        catalog = load_catalog(catalog_path)
         known = images_to_build([], catalog)
         default = [model.name for model in catalog.default] + [directory_image().name, page_image().name]
         if unknown := set(names or ()) - known.keys():
             raise DeployError(f"There is no image {min(unknown)!r}; there are {', '.join(known)}.")
         selected = [known[name] for name in dict.fromkeys(names or default)]
-        settings = local_settings(registry or "localhost")
+        settings = local_settings(registry or "localhost", catalog_path.absolute())
         if check:
             for image in selected:
                 read_build(ROOT / BUILD_FILE, substitutions(image, settings))
@@ -66,7 +68,7 @@ def images(
         raise typer.Exit(130) from None
 
 
-def local_settings(registry: str) -> DeploySettings:
+def local_settings(registry: str, catalog: Path = DEFAULT_PATH) -> DeploySettings:
     """Settings that keep the images in `registry` instead of Google's."""
 
     @dataclass(frozen=True)
@@ -75,4 +77,4 @@ def local_settings(registry: str) -> DeploySettings:
         def registry(self) -> str:
             return registry
 
-    return LocalSettings(project="local")
+    return LocalSettings(project="local", catalog=catalog)

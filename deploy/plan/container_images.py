@@ -45,7 +45,7 @@ def images_to_build(names: Collection[str], catalog: Catalog) -> dict[str, Conta
 
 def model_image(model: Model, catalog: Catalog) -> ContainerImage:
     """The image of one model. The entries of other models are not inputs."""
-    own = [catalog.labels_file(model), _local_weights(model, catalog), *calibration_images(model, catalog)]
+    own = [*(path for _, path in catalog.files(model)), *calibration_images(model, catalog)]
     return ContainerImage(
         name=model.name,
         dockerfile="services/Dockerfile",
@@ -63,7 +63,8 @@ def model_image(model: Model, catalog: Catalog) -> ContainerImage:
             "services/http/*",
             "services/classifier/**/*",
             "services/export/**/*",
-            *(str(path) for path in own if path),
+            "services/imported_files.py",
+            *(str(path) for path in own),
         ),
         facts=model.model_dump(mode="json", exclude={*RUN_FIELDS, "quota"}),
     )
@@ -130,15 +131,19 @@ def substitutions(image: ContainerImage, settings: DeploySettings) -> dict[str, 
         "_TARGET_DOCKERFILE": image.dockerfile,
         "_MODEL_NAME": image.name,
         "_LOCK": image.lock,
+        "_CATALOG": _catalog_in_build(settings),
     }
 
 
-def _local_weights(model: Model, catalog: Catalog) -> Path | None:
-    """The weights, if they are a file next to the catalog."""
-    weights = model.weights if isinstance(model.weights, str) else model.weights.model_dump()
-    if isinstance(weights, str) or set(weights) != {"file", "sha256"}:
-        return None
-    return catalog.path.parent / str(weights["file"])
+def _catalog_in_build(settings: DeploySettings) -> str:
+    """The catalog's path relative to the root; raises SettingsError if a build does not see it."""
+    path, sources = settings.catalog.resolve(), settings.root.resolve() / "services"
+    if not path.is_relative_to(sources):
+        raise SettingsError(
+            f"{settings.catalog}: a build sees only {sources}: move the catalog and the files it names there, for"
+            f" example to {sources / 'own'}, and set CATALOG to its path."
+        )
+    return str(path.relative_to(settings.root.resolve()))
 
 
 def _files(root: Path, patterns: Iterable[str]) -> Iterable[tuple[str, str]]:

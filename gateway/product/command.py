@@ -21,7 +21,9 @@ def render(
     models: Annotated[
         str | None, typer.Option(metavar="NAME,…", help="The models; by default those with an address.")
     ] = None,
-    catalog: Annotated[Path | None, typer.Option(help="The catalog; by default services/models.yaml.")] = None,
+    catalog: Annotated[
+        Path | None, typer.Option(envvar="CATALOG", help="The catalog; by default services/models.yaml.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="The API's host name.")] = None,
     public: Annotated[
         bool, typer.Option("--public", help="Leave out the x-google extensions, which name the backends.")

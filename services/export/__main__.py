@@ -13,6 +13,7 @@ from services.artifact import Receipt
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 from services.export.cache_key import CacheKey, is_current
 from services.export.errors import ExportError
+from services.export.requirements import install
 from services.export.weights import fetched_weights
 
 app = typer.Typer(
@@ -40,7 +41,7 @@ def export(
     output: Annotated[Path, typer.Option(help="The folder for the artifacts, one subfolder per model.")] = Path(
         ".models"
     ),
-    catalog_path: Annotated[Path, typer.Option("--catalog", help="The catalog.")] = DEFAULT_PATH,
+    catalog_path: Annotated[Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog.")] = DEFAULT_PATH,
 ) -> None:
     """Convert torch models into the artifacts that the services load.
 
@@ -100,6 +101,9 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
                 )
             step("fetching the weights")
             weights = fetched_weights(catalog, model, output / ".weights", downloaded)
+            if model.requires:
+                step(f"installing {', '.join(model.requires)}")
+                install(model.name, model.requires, output / ".packages")
             step("loading torch")
             from services.export.exporter import export_model
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,13 +13,14 @@ import torchvision
 
 from services.catalog import DottedCallable, Model
 from services.export.errors import NetworkError, first_line
+from services.imported_files import imported_files
 
 
-def architecture(model: Model, outputs: int) -> torch.nn.Module:
-    """A module with random weights; raises NetworkError."""
+def architecture(model: Model, outputs: int, folder: Path) -> torch.nn.Module:
+    """A module with random weights; raises NetworkError. A callable may be in a module in `folder`, the catalog's."""
     try:
         if isinstance(model.architecture, DottedCallable):
-            module = _resolved(model, model.architecture)(**model.architecture.arguments)
+            module = _resolved(model, model.architecture, folder)(**model.architecture.arguments)
         else:
             module = torchvision.models.get_model(model.architecture, weights=None, num_classes=outputs)
     except NetworkError:
@@ -29,14 +32,30 @@ def architecture(model: Model, outputs: int) -> torch.nn.Module:
     return module
 
 
-def _resolved(model: Model, dotted: DottedCallable) -> Callable[..., Any]:
-    module, _, path = dotted.callable.partition(":")
+def _resolved(model: Model, dotted: DottedCallable, folder: Path) -> Callable[..., Any]:
+    name, _, path = dotted.callable.partition(":")
+    # Last, so that a module beside the catalog cannot hide an installed one.
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
     try:
-        found: Any = importlib.import_module(module)
-        for name in path.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError) as err:
-        raise NetworkError(f"{model.name}: {dotted.callable} cannot be imported: {err}") from err
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as err:
+        raise NetworkError(
+            f"{model.name}: {dotted.callable} cannot be imported: {err}; put the module into {folder}, or name its"
+            " package under `requires`"
+        ) from err
+    except Exception as err:  # a user's module may raise anything
+        raise NetworkError(f"{model.name}: {dotted.callable} cannot be imported: {first_line(err)}") from err
+    own = imported_files(folder, name)
+    if own and Path(str(module.__file__)).resolve() not in {file.resolve() for file in own}:
+        raise NetworkError(
+            f"{model.name}: {dotted.callable} is {module.__file__}, not the module in {folder}; rename the latter"
+        )
+    found: Any = module
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise NetworkError(f"{model.name}: {dotted.callable} cannot be imported: {name} has no {path}")
+        found = getattr(found, part)
     if not callable(found):
         raise NetworkError(f"{model.name}: {dotted.callable} is not callable")
     return found  # type: ignore[no-any-return]  # what a user's module holds is only known at run time

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
-from services.catalog import Catalog, Model
+from services.catalog import Catalog, LocalFile, Model
 
-# The fields of an entry that the artifact depends on; the others say how the service runs.
+# The artifact depends on these fields, and on optional ones where an entry sets them.
 FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
+OPTIONAL_FIELDS = {"requires"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class CacheKey:
         tools = ["openvino", "torch", "torchvision"] + (["nncf"] if precision == "int8" else [])
         versions = {tool: version(tool).partition("+")[0] for tool in tools}
         labels = catalog.labels_file(model)
+        optional = model.model_dump(mode="json", include=OPTIONAL_FIELDS, exclude_defaults=True)
         parts = {
             "format": FORMAT,
-            "entry": model.model_dump(mode="json", include=FIELDS),
+            "entry": model.model_dump(mode="json", include=FIELDS) | optional,
             "labels": _digest(labels) if labels and labels.is_file() else None,
             "precision": precision,
             "calibration": [_digest(path) for path in sorted(calibration.iterdir()) if path.is_file()]
@@ -40,6 +43,8 @@ class CacheKey:
             else None,
             "versions": versions,
         }
+        if files := _other_files(catalog, model):
+            parts["files"] = files
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return cls(precision, calibration, versions, digest)
 
@@ -50,6 +55,16 @@ def is_current(folder: Path, key: CacheKey) -> bool:
         return verified_receipt(folder, folder.name).recipe == key.digest
     except ArtifactError:
         return False
+
+
+def _other_files(catalog: Catalog, model: Model) -> dict[str, str]:
+    """The digests of the files whose digests are not in the entry: the code of a callable, and weights without one."""
+    known = {"labels"} | ({"weights"} if isinstance(model.weights, LocalFile) and model.weights.sha256 else set())
+    return {
+        os.path.relpath(path, catalog.folder): _digest(path)
+        for field, path in catalog.files(model)
+        if field not in known and path.is_file()
+    }
 
 
 def _digest(path: Path) -> str:

@@ -32,7 +32,7 @@ class Network:
 def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     """The network of a catalog entry with its weights loaded; raises NetworkError."""
     names = labels(catalog, model)
-    module, note = _loaded(model, weights, len(names))
+    module, note = _loaded(catalog, model, weights, len(names))
     preprocess = preprocessing(model)
     side = preprocess.crop
     try:
@@ -47,7 +47,7 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     return Network(module, preprocess, names, note)
 
 
-def _loaded(model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module, str]:
+def _loaded(catalog: Catalog, model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module, str]:
     """The module in evaluation mode, and what was done to make its weights fit."""
     file_format = weights_format(model, weights)
     if file_format in PROGRAMS:
@@ -62,6 +62,6 @@ def _loaded(model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module,
             f"{model.name}: the weights are {file_format.value}, which contains tensors alone; add `architecture` to"
             " the entry"
         )
-    module = architecture(model, outputs)
+    module = architecture(model, outputs, catalog.folder)
     note = load_state_dict(model, module, weights)
     return module.eval(), note

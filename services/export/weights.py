@@ -22,7 +22,7 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     """
     weights = model.weights
     if isinstance(weights, LocalFile):
-        path = catalog.path.parent / weights.file
+        path = catalog.folder / weights.file
         if path.is_dir():
             kind = "a TensorFlow SavedModel" if (path / "saved_model.pb").is_file() else "a folder"
             raise WeightsUnavailable(
@@ -30,7 +30,7 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
             )
         if not path.is_file():
             raise WeightsUnavailable(f"{model.name}: the weights file {path} does not exist")
-        return _checked(model, path, weights.sha256)
+        return _checked(model, path, weights.sha256 or "")
     if isinstance(weights, PackageFile):
         return _cached(model, cache, weights.sha256, lambda draft: _from_package(model, weights, draft))
     if isinstance(weights, RemoteFile):

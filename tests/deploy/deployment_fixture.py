@@ -62,7 +62,7 @@ class Deployment:
     cloud: Cloud
     run: Run
     models: tuple[str, ...] = ()
-    catalog: str = "models.yaml"
+    catalog: str = "services/models.yaml"
     patience: float = 0.5
     region: str = "us-central1"
     heard: ProgressLog = field(default_factory=ProgressLog)
@@ -86,7 +86,7 @@ class Deployment:
     def write_catalog(self, *names: str, **changes: str) -> None:
         """Writes a catalog of models with these names; `changes` adds lines to their entries."""
         entries = [ENTRY.format(name=name, sha256="a" * 64) + changes.get(name, "") for name in names]
-        (self.folder / "models.yaml").write_text(DEFAULTS + "".join(entries), encoding="utf-8")
+        (self.folder / self.catalog).write_text(DEFAULTS + "".join(entries), encoding="utf-8")
 
     @property
     def settings(self) -> DeploySettings:

@@ -238,7 +238,7 @@ def test_a_change_of_code_pushes_less_than_a_megabyte(source: Source, lite0: Bui
 def test_another_models_entry_changes_nothing(source: Source, lite0: Built) -> None:
     before = source.build(MODEL)
     source.change("services/models.yaml", lambda text: text.replace("title: ResNet-50", "title: ResNet fifty"))
-    source.change("services/models.yaml", lambda text: text.replace("  concurrency: 8", "  concurrency: 9"))
+    source.change("services/models.yaml", lambda text: text.replace("    cpu: 2", "    cpu: 4"))
     after = source.build(MODEL)
     assert not after.ran("services.export --output")
     assert after.digests == before.digests

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
+from services.catalog import DEFAULT_PATH, CatalogError, catalog_path, load_catalog
 
 ENTRY = """
 defaults: {preprocess: weights, labels: imagenet, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
@@ -56,6 +56,57 @@ def test_an_entry_overrides_the_defaults(tmp_path: Path) -> None:
     assert [model.cpu for model in load_catalog(path)] == [4, 1]
 
 
+def test_fields_that_are_missing_have_defaults(tmp_path: Path) -> None:
+    text = "models: {small: {architecture: resnet18, weights: IMAGENET1K_V1}}"
+    model = load_catalog(loaded(tmp_path, text))["small"]
+    assert (model.title, model.labels, model.precision, model.cpu, model.quota) == (
+        "small",
+        "imagenet",
+        "fp16",
+        1,
+        60_000,
+    )
+    assert load_catalog()["resnet18"].model_copy(update={"name": "small", "title": "small"}) == model
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = ENTRY.replace("cpu: 1", "cpu: 3").replace("bicubic", "cubic").replace("title: Small", "gpu: 1")
+    with pytest.raises(CatalogError) as caught:
+        loaded(tmp_path, text.replace("models:", "model: {}\nmodels:"))
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "model",
+        "defaults/cpu",
+        "small/gpu",
+        "own/preprocess/interpolation",
+    ]
+
+
+def test_the_variable_catalog_names_the_file() -> None:
+    assert catalog_path({"CATALOG": "own/models.yaml"}) == Path("own/models.yaml")
+    assert catalog_path({}) == catalog_path({"CATALOG": ""}) == DEFAULT_PATH
+
+
+def test_the_files_of_a_model_are_its_labels_weights_and_the_code_beside_the_catalog(tmp_path: Path) -> None:
+    catalog = load_catalog(loaded(tmp_path, ENTRY.replace("weights: {file", "labels: own.txt\n    weights: {file")))
+    (tmp_path / "package/parts").mkdir(parents=True)
+    sources = {
+        "package/__init__.py": "",
+        "package/module.py": "import json, torch\nfrom .parts import head\nfrom layers import *\n",
+        "package/parts/__init__.py": "",
+        "package/parts/head.py": "def head():\n    from ... import nothing\n    import broken\n",
+        "layers.py": "",
+        "broken.py": "def",
+        "json.py": "",
+        "unused.py": "",
+    }
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text)
+    found = [(field, str(path.relative_to(tmp_path))) for field, path in catalog.files(catalog["own"])]
+    assert found[:2] == [("labels", "own.txt"), ("weights", "own.pth")]
+    assert {name for field, name in found[2:] if field == "architecture"} == sources.keys() - {"json.py", "unused.py"}
+    assert catalog.files(catalog["small"]) == []
+
+
 def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None:
     catalog = load_catalog(loaded(tmp_path, ENTRY))
     with pytest.raises(CatalogError, match="has no model 'large'; it has small, own"):
@@ -65,21 +116,22 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        pytest.param("cpu: 1", "cpu: 3", "small/cpu: should be 1, 2, 4 or 8, not 3", id="value-out-of-range"),
+        pytest.param("cpu: 1", "cpu: 3", "defaults/cpu: should be 1, 2, 4 or 8, not 3", id="value-out-of-range"),
         pytest.param(
             "concurrency: 8",
             "concurrency: five",
-            "small/concurrency: should be a valid integer, not 'five'",
+            "defaults/concurrency: should be a valid integer, not 'five'",
             id="bad-type",
         ),
         pytest.param(
-            "concurrency: 8", "concurrency: 2.5", "small/concurrency: should be a valid integer", id="fraction"
+            "concurrency: 8", "concurrency: 2.5", "defaults/concurrency: should be a valid integer", id="fraction"
         ),
         pytest.param(
-            "concurrency: 8", "concurrency: true", "small/concurrency: should be a valid integer", id="boolean"
+            "concurrency: 8", "concurrency: true", "defaults/concurrency: should be a valid integer", id="boolean"
         ),
         pytest.param("quota: null", "quotas: 5", "defaults/quotas: is not a field of a model", id="unknown-default"),
-        pytest.param("title: Own", "titel: Own", "own/title: is missing", id="missing-field"),
+        pytest.param("title: Own", "titel: Own", "own/titel: is not a field", id="misspelt-field"),
+        pytest.param("weights: IMAGENET1K_V1", "cpu: 2", "small/weights: is missing", id="missing-field"),
         pytest.param("title: Own", "title: Own\n    gpu: 1", "own/gpu: is not a field", id="unknown-field"),
         pytest.param("title: Own", "title: Own\n    name: x", "own/name: is not a field", id="name-twice"),
         pytest.param("  own:", "  Own:", "Own: is not a model name", id="upper-case-name"),
@@ -97,6 +149,7 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
             "own/weights/package: should be like NAME==VERSION",
             id="open-version",
         ),
+        pytest.param("title: Own", "requires: [timm]", "own/requires/0: should be a package with", id="requires"),
         pytest.param("resize: 256", "resize: 200", "own/preprocess: 1 ≤ crop ≤ resize", id="crop-outside"),
         pytest.param(
             "resize: 256", "resize: '256'", "own/preprocess/resize: should be a valid integer", id="text-for-number"
@@ -115,12 +168,15 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
         pytest.param(
             "min_instances: 0", "min_instances: 5", "min_instances 5 exceeds max_instances 4", id="min-over-max"
         ),
-        pytest.param("deadline: 60", "deadline: 0", "small/deadline: should be greater than 0", id="no-deadline"),
+        pytest.param("deadline: 60", "deadline: 0", "defaults/deadline: should be greater than 0", id="no-deadline"),
         pytest.param(
-            "deadline: 60", "deadline: soon", "small/deadline: should be a valid number", id="word-as-deadline"
+            "deadline: 60", "deadline: soon", "defaults/deadline: should be a valid number", id="word-as-deadline"
         ),
         pytest.param(
-            "memory: 512Mi", "memory: 512M", "small/memory: should be like 512Mi or 2Gi, not '512M'", id="memory-unit"
+            "memory: 512Mi",
+            "memory: 512M",
+            "defaults/memory: should be like 512Mi or 2Gi, not '512M'",
+            id="memory-unit",
         ),
         pytest.param("models:", "model:", "model: is not a field", id="unknown-top-field"),
         pytest.param(
@@ -142,9 +198,8 @@ def test_a_mistake_is_refused_with_file_model_and_field(tmp_path: Path, old: str
     assert old in ENTRY
     with pytest.raises(CatalogError) as caught:
         loaded(tmp_path, ENTRY.replace(old, new, 1))
-    assert "models.yaml" in str(caught.value)
     assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert all(line.startswith(f"{tmp_path / 'models.yaml'}:") for line in str(caught.value).splitlines())
 
 
 @pytest.mark.parametrize(

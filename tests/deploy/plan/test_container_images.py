@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 
 def contents(deployment: Deployment) -> dict[str, str]:
-    catalog = load_catalog(deployment.folder / "models.yaml")
+    catalog = load_catalog(deployment.folder / deployment.catalog)
     return {name: content_hash(image, deployment.folder) for name, image in images_to_build((), catalog).items()}
 
 
@@ -47,8 +47,8 @@ def test_a_change_affects_the_images_built_from_it(deployment: Deployment, chang
 
 
 def test_a_change_of_an_entry_affects_its_model_only(deployment: Deployment) -> None:
-    (deployment.folder / "calibration").mkdir()
-    (deployment.folder / "calibration/1_goldfish.jpg").write_bytes(b"photo")
+    (deployment.folder / "services/calibration").mkdir()
+    (deployment.folder / "services/calibration/1_goldfish.jpg").write_bytes(b"photo")
     before = contents(deployment)
     deployment.write_catalog("alpha", "beta", beta="    precision: int8\n")
     after = contents(deployment)
@@ -67,7 +67,7 @@ def test_int8_without_calibration_images_is_an_error_before_anything_is_built(de
     deployment.write_catalog("alpha", "beta", beta="    precision: int8\n")
     with pytest.raises(SettingsError, match="beta/precision: int8 needs calibration images"):
         deployment.plan()
-    photos = deployment.folder / "calibration"
+    photos = deployment.folder / "services/calibration"
     photos.mkdir()
     (photos / "1_goldfish.jpg").write_bytes(b"photo")
     before = contents(deployment)
@@ -77,7 +77,7 @@ def test_int8_without_calibration_images_is_an_error_before_anything_is_built(de
 
 
 def test_a_models_own_labels_are_an_input_of_its_image(deployment: Deployment) -> None:
-    labels = deployment.folder / "labels.txt"
+    labels = deployment.folder / "services/labels.txt"
     labels.write_text("one\ntwo\n", encoding="utf-8")
     deployment.write_catalog("alpha", "beta", alpha="    labels: labels.txt\n")
     before = contents(deployment)

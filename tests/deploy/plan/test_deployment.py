@@ -65,7 +65,8 @@ def test_a_plan_prints_its_commands(deployment: Deployment) -> None:
     assert re.sub("[0-9a-f]{16}", "CONTENT", build) == (
         "gcloud builds submit . --async --config=cloudbuild/image.yaml"
         f" --substitutions=_BASE_IMAGE_URI={registry}/guichet-base,_APP_URI={registry}/guichet-alpha,"
-        "_SERVING_PORT=8000,_TARGET_DOCKERFILE=services/Dockerfile,_MODEL_NAME=alpha,_LOCK=services/classifier.lock"
+        "_SERVING_PORT=8000,_TARGET_DOCKERFILE=services/Dockerfile,_MODEL_NAME=alpha,_LOCK=services/classifier.lock,"
+        "_CATALOG=services/models.yaml"
         f" --gcs-source-staging-dir=gs://{PROJECT}_cloudbuild/guichet/alpha-CONTENT '--format=value(id,logUrl)'"
         f" {project}"
     )

@@ -8,8 +8,6 @@ from pathlib import Path
 LABELS = ["ant", "bee", "cat", "dog"]
 
 CATALOG = """
-defaults: {preprocess: weights, labels: imagenet, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
-           min_instances: 0, max_instances: 4, deadline: 60, quota: null}
 models:
   own:
     title: Own

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from services.catalog import DottedCallable, Model, load_catalog
 from services.export.architecture import architecture
@@ -17,7 +19,7 @@ def model(tmp_path: Path, weights: Path) -> Model:
 
 def test_a_callable_gets_its_arguments(model: Model) -> None:
     dotted = DottedCallable(callable="torch.nn:Linear", arguments={"in_features": 2, "out_features": 3})
-    module = architecture(model.model_copy(update={"architecture": dotted}), outputs=3)
+    module = architecture(model.model_copy(update={"architecture": dotted}), outputs=3, folder=Path("absent"))
     assert [tuple(parameter.shape) for parameter in module.parameters()] == [(3, 2), (3,)]
 
 
@@ -33,4 +35,25 @@ def test_a_callable_gets_its_arguments(model: Model) -> None:
 )
 def test_a_callable_that_makes_no_module_is_refused(model: Model, name: str, message: str) -> None:
     with pytest.raises(NetworkError, match=message):
-        architecture(model.model_copy(update={"architecture": DottedCallable(callable=name)}), outputs=3)
+        architecture(
+            model.model_copy(update={"architecture": DottedCallable(callable=name)}), outputs=3, folder=Path("absent")
+        )
+
+
+def test_a_module_beside_the_catalog_is_imported(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "guichet_test_parts.py").write_text("import torch\nhead = torch.nn.Flatten\n")
+    (tmp_path / "guichet_test_own.py").write_text("from guichet_test_parts import head\n")
+    own = DottedCallable(callable="guichet_test_own:head")
+    assert isinstance(architecture(model.model_copy(update={"architecture": own}), 3, tmp_path), torch.nn.Flatten)
+    assert sys.path[-1] == str(tmp_path)
+
+
+def test_a_module_beside_the_catalog_does_not_hide_another(
+    tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "torchvision.py").write_text("raise SystemError")
+    own = DottedCallable(callable="torchvision:head")
+    with pytest.raises(NetworkError, match=r"is .*__init__\.py, not the module in .*; rename the latter"):
+        architecture(model.model_copy(update={"architecture": own}), 3, tmp_path)

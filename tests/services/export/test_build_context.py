@@ -10,18 +10,17 @@ from pathlib import Path
 import pytest
 
 from services.catalog import CatalogError, load_catalog
-from services.export.build_context import imported, write_entry
+from services.export.build_context import write_entry
 from services.export.cache_key import CacheKey
+from services.imported_files import imported_files
 from tests.running import ROOT
 
 MODEL = "efficientnet-lite0"
 LABELLED = """
-defaults: {preprocess: weights, labels: LABELS, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
-           min_instances: 0, max_instances: 4, deadline: 60, quota: null}
 models:
-  cats: {title: Cats, architecture: resnet18, weights: {file: WEIGHTS, sha256: DIGEST},
+  cats: {title: Cats, architecture: {callable: "nets.cats:network"}, weights: {file: WEIGHTS}, labels: LABELS,
          preprocess: {resize: 8, crop: 8, interpolation: bicubic, mean: [0, 0, 0], std: [1, 1, 1]}}
-""".replace("DIGEST", "a" * 64)
+"""
 
 
 def entry(tmp_path: Path, change: Callable[[str], str] = str) -> str:
@@ -46,11 +45,14 @@ def test_the_entry_alone_makes_the_same_artifact_as_the_whole_catalog(tmp_path: 
     ("before", "after", "same"),
     [
         pytest.param("title: ResNet-50", "title: ResNet fifty", True, id="another-model"),
-        pytest.param("concurrency: 8", "concurrency: 9", True, id="how-services-run"),
-        pytest.param("memory: 512Mi", "memory: 1Gi", True, id="how-large-they-are"),
+        pytest.param(
+            "title: EfficientNet-Lite0", "title: EfficientNet-Lite0\n    cpu: 4", True, id="how-its-service-runs"
+        ),
         pytest.param("title: EfficientNet-Lite0", "title: Lite", False, id="its-title"),
         pytest.param("resize: 256", "resize: 260", False, id="its-preprocessing"),
-        pytest.param("precision: fp16", "precision: int8", False, id="its-precision"),
+        pytest.param(
+            "title: EfficientNet-Lite0", "title: EfficientNet-Lite0\n    precision: int8", False, id="its-precision"
+        ),
     ],
 )
 def test_only_what_the_artifact_depends_on_changes_the_entry(
@@ -63,19 +65,28 @@ def test_the_entrys_own_files_come_along(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own/labels.txt").write_text("cat\n")
     (tmp_path / "cats.pth").write_bytes(b"weights")
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets/cats.py").write_text("from nets import layers")
+    (tmp_path / "nets/layers.py").write_text("SIZE = 3")
     path = tmp_path / "models.yaml"
     path.write_text(LABELLED.replace("LABELS", "own/labels.txt").replace("WEIGHTS", "cats.pth"))
     catalog = load_catalog(path)
     write_entry(catalog, catalog["cats"], tmp_path / "out/models.yaml")
     assert (tmp_path / "out/own/labels.txt").read_text() == "cat\n"
     assert (tmp_path / "out/cats.pth").read_bytes() == b"weights"
+    assert (tmp_path / "out/nets/layers.py").read_text() == "SIZE = 3"
+    alone = load_catalog(tmp_path / "out/models.yaml")
+    keys = [CacheKey.of(each, each["cats"], "fp16", None) for each in (catalog, alone)]
+    assert keys[0] == keys[1]
+    (tmp_path / "nets/layers.py").write_text("SIZE = 5")
+    assert CacheKey.of(catalog, catalog["cats"], "fp16", None) != keys[0]
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_photos_come_along_where_int8_needs_them(tmp_path: Path, precision: str) -> None:
     (tmp_path / "calibration").mkdir()
     (tmp_path / "calibration/1_goldfish.jpg").write_bytes(b"photo")
-    entry(tmp_path, lambda text: text.replace("precision: fp16", f"precision: {precision}"))
+    entry(tmp_path, lambda text: text.replace("title: EfficientNet-Lite0", f"precision: {precision}"))
     photos = load_catalog(tmp_path / "out/models.yaml").calibration
     assert [photo.name for photo in photos.glob("*")] == ["1_goldfish.jpg"] * (precision == "int8")
 
@@ -84,7 +95,7 @@ def test_photos_come_along_where_int8_needs_them(tmp_path: Path, precision: str)
     ("labels", "expected"),
     [
         pytest.param("absent.txt", "cats/labels: .*absent.txt does not exist", id="missing"),
-        pytest.param("../labels.txt", "cats/labels: ../labels.txt should be in", id="outside"),
+        pytest.param("../labels.txt", "cats/labels: .*/../labels.txt should be in", id="outside"),
         pytest.param("/etc/hostname", "cats/labels: /etc/hostname should be in", id="absolute"),
     ],
 )
@@ -106,11 +117,11 @@ def test_all_that_the_export_loads_is_among_the_files_it_is_given() -> None:
         " if name.partition('.')[0] == 'services' and getattr(module, '__file__', None)))"
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(run.stdout.split()) <= {str(path) for path in imported(ROOT, "services.export.__main__")}
+    assert set(run.stdout.split()) <= {str(path) for path in imported_files(ROOT, "services.export.__main__")}
 
 
 def test_the_code_that_serves_is_not_among_them() -> None:
-    names = {str(path.relative_to(ROOT)) for path in imported(ROOT, "services.export.__main__")}
+    names = {str(path.relative_to(ROOT)) for path in imported_files(ROOT, "services.export.__main__")}
     assert not names & {"services/classifier/app.py", "services/classifier/__main__.py", "services/http/server.py"}
 
 
@@ -118,7 +129,7 @@ def test_the_code_that_serves_is_not_among_them() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        pytest.param([], 2, "Usage: python -m services.export.build_context NAME FOLDER", id="no-arguments"),
+        pytest.param([], 2, "Usage: python -m services.export.build_context NAME FOLDER [CATALOG]", id="no-arguments"),
         pytest.param(["nope", "FOLDER"], 1, "has no model 'nope'; it has efficientnet-lite0", id="unknown-model"),
         pytest.param([MODEL, "/proc/nowhere"], 1, "/proc/nowhere", id="nowhere-to-write"),
     ],

@@ -26,7 +26,7 @@ def key(catalog_path: Path, precision: str = "fp16", calibration: Path | None = 
         pytest.param("title: Own", "title: Other", False, id="title"),
         pytest.param("resize: 72", "resize: 80", False, id="preprocessing"),
         pytest.param("shufflenet_v2_x0_5", "shufflenet_v2_x1_0", False, id="architecture"),
-        pytest.param("concurrency: 8", "concurrency: 9", True, id="how-the-service-runs"),
+        pytest.param("    title: Own", "    concurrency: 9\n    title: Own", True, id="how-the-service-runs"),
     ],
 )
 def test_the_digest_changes_with_what_the_artifact_is_made_from(
