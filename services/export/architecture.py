@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torchvision
 
-from services.catalog import DottedCallable, Model
+from services.catalog import DottedCallable, Model, TimmModel
 from services.export.errors import NetworkError, first_line
 from services.imported_files import imported_files
 
@@ -21,6 +21,11 @@ def architecture(model: Model, outputs: int, folder: Path) -> torch.nn.Module:
     try:
         if isinstance(model.architecture, DottedCallable):
             module = _resolved(model, model.architecture, folder)(**model.architecture.arguments)
+        elif isinstance(model.architecture, TimmModel):
+            import timm  # only the entries that name it need it
+
+            arguments = {"num_classes": outputs, **model.architecture.arguments}
+            module = timm.create_model(model.architecture.timm, pretrained=False, **arguments)
         else:
             module = torchvision.models.get_model(model.architecture, weights=None, num_classes=outputs)
     except NetworkError:

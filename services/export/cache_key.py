@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
-from services.catalog import Catalog, LocalFile, Model
+from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, TimmModel
+from services.export.requirements import TIMM, TRANSFORMERS
 
 # The artifact depends on these fields, and on optional ones where an entry sets them.
 FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
@@ -43,6 +44,8 @@ class CacheKey:
             else None,
             "versions": versions,
         }
+        if isinstance(model.architecture, TimmModel) or isinstance(model.weights, HubFolder | LocalFolder):
+            parts["libraries"] = [TIMM, TRANSFORMERS]
         if files := _other_files(catalog, model):
             parts["files"] = files
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

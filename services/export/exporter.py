@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
-from services.catalog import Catalog, DottedCallable, Model
+from services.catalog import Catalog, DottedCallable, HubFolder, LocalFolder, Model, TimmModel
 from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
@@ -54,14 +55,14 @@ def export_model(
         receipt = Receipt(
             model=model.name,
             title=model.title,
-            architecture=_architecture_name(model),
-            source=weights_source(model) | {"sha256": stored_file(weights).sha256},
+            architecture=_architecture_name(catalog, model),
+            source=weights_source(model, weights),
             recipe=key.digest,
             preprocess=network.preprocess,
             precision=key.precision,
             labels=len(network.labels),
             agreement=agreement.as_dict(),
-            versions=key.versions,
+            versions=key.versions | _library_version(catalog, model),
             files={name: stored_file(folder / name) for name in FILES},
         )
         write_receipt(folder, receipt)
@@ -74,9 +75,19 @@ def _sample_images(key: CacheKey, network: Network) -> SampleImages:
     return photos_in(key.calibration, network.preprocess, len(network.labels), MAX_PHOTOS)
 
 
-def _architecture_name(model: Model) -> str:
+def _library_version(catalog: Catalog, model: Model) -> dict[str, str]:
+    library = catalog.library(model)
+    return {library: version(library)} if library else {}
+
+
+def _architecture_name(catalog: Catalog, model: Model) -> str:
     if isinstance(model.architecture, DottedCallable):
         return model.architecture.callable
+    if isinstance(model.architecture, TimmModel):
+        return f"timm.{model.architecture.timm}"
+    if model.architecture is None and isinstance(model.weights, HubFolder | LocalFolder):
+        config = catalog.config(model)
+        return f"{config.library}.{config.architecture}"
     if model.architecture is None:
         return "in the weights file"
     return f"torchvision.models.{model.architecture}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,10 +12,13 @@ from services.catalog import Catalog, Model
 from services.export.architecture import architecture
 from services.export.errors import NetworkError, first_line
 from services.export.labels import labels
+from services.export.library_model import library_model
+from services.export.outputs import unwrapped
 from services.export.preprocessing import preprocessing
 from services.export.saved_program import PROGRAMS, saved_program
 from services.export.state_dict import load_state_dict
 from services.export.weights_format import weights_format
+from services.model_folder import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -31,37 +34,60 @@ class Network:
 
 def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     """The network of a catalog entry with its weights loaded; raises NetworkError."""
-    names = labels(catalog, model)
-    module, note = _loaded(catalog, model, weights, len(names))
-    preprocess = preprocessing(model)
-    side = preprocess.crop
+    if weights.is_dir() and model.architecture is None:
+        network = _library_network(catalog, model, weights)
+    else:
+        names = labels(catalog, model)
+        module, note = _loaded(catalog, model, weights, len(names))
+        network = Network(module, preprocessing(model), names, note)
+    side = network.preprocess.crop
+    example = torch.zeros(1, 3, side, side)
     try:
+        module = unwrapped(model.name, network.module, example)
         with torch.inference_mode():
-            shape = tuple(module(torch.zeros(1, 3, side, side)).shape)
+            shape = tuple(module(example).shape)
+    except NetworkError:
+        raise
     except Exception as err:  # a user's module may raise anything
         raise NetworkError(
             f"{model.name}: the network cannot run on an input of [1, 3, {side}, {side}]: {first_line(err)}"
         ) from err
-    if shape != (1, len(names)):
-        raise NetworkError(f"{model.name}: the output's shape is {list(shape)}, but there are {len(names)} labels")
-    return Network(module, preprocess, names, note)
+    if shape != (1, len(network.labels)):
+        raise NetworkError(
+            f"{model.name}: the output's shape is {list(shape)}, but there are {len(network.labels)} labels"
+        )
+    return replace(network, module=module)
+
+
+def _library_network(catalog: Catalog, model: Model, folder: Path) -> Network:
+    """From a folder of timm or transformers; what the entry says wins."""
+    found = library_model(model, folder, catalog.config(model))
+    names = found.labels if model.labels == "weights" else labels(catalog, model)
+    if names is None:
+        raise NetworkError(
+            f"{model.name}: the folder has no names for its {catalog.config(model).label_count} outputs; add `labels`"
+            " to the entry"
+        )
+    stated = model.preprocess if isinstance(model.preprocess, Preprocess) else found.preprocess(model.name)
+    return Network(found.module, stated, names)
 
 
 def _loaded(catalog: Catalog, model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module, str]:
     """The module in evaluation mode, and what was done to make its weights fit."""
-    file_format = weights_format(model, weights)
+    file = weights / WEIGHTS if weights.is_dir() else weights
+    file_format = weights_format(model, file)
     if file_format in PROGRAMS:
         if model.architecture is not None:
             raise NetworkError(
                 f"{model.name}: the weights are {file_format.value}, which contains the whole network; remove"
                 " `architecture` from the entry"
             )
-        return saved_program(model, weights, file_format), ""
+        return saved_program(model, file, file_format), ""
     if model.architecture is None:
         raise NetworkError(
             f"{model.name}: the weights are {file_format.value}, which contains tensors alone; add `architecture` to"
             " the entry"
         )
     module = architecture(model, outputs, catalog.folder)
-    note = load_state_dict(model, module, weights)
+    note = load_state_dict(model, module, file)
     return module.eval(), note

@@ -12,11 +12,22 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
+from services.catalog import Model
 from services.export.errors import ExportError
+
+# The libraries that read their own folders. Only the exports of such models install them.
+TIMM, TRANSFORMERS = "timm==1.0.31", "transformers==5.23.0"
 
 
 class RequirementError(ExportError):
     """A required package could not be installed."""
+
+
+def requirements(model: Model, library: str | None) -> list[str]:
+    """What the entry requires, and the library of its folder, unless the entry names its version."""
+    implied = {None: [], "timm": [TIMM], "transformers": [TRANSFORMERS]}[library]
+    named = {requirement.partition("==")[0].lower() for requirement in model.requires}
+    return [*model.requires, *(one for one in implied if one.partition("==")[0] not in named)]
 
 
 def install(model: str, requirements: Iterable[str], cache: Path) -> None:

