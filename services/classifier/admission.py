@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from typing import Final
 
 from services.classifier.problems import QueueTimeout
-from services.http.problems import CallerGone, Overloaded
+from services.problems import CallerGone, Overloaded
 
 BUSY: Final = "The service is overloaded; try again in a moment."
 # Weight of the latest prediction in the moving average of their durations.
