@@ -49,6 +49,16 @@ def test_the_hugging_face_client_works_unmodified(product: Product, photos: list
     assert found[0].score >= found[-1].score
 
 
+def test_the_hugging_face_client_may_name_the_function(product: Product, photos: list[Photo]) -> None:
+    client = InferenceClient(headers={"x-api-key": product.key})
+    address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
+    found = client.image_classification(photos[0].path, model=address, function_to_apply="sigmoid")
+    query = {"function_to_apply": "sigmoid", "key": product.key}
+    response = requests.post(address, data=photos[0].data, params=query, timeout=30)
+    assert [(row.label, row.score) for row in found] == [(row["label"], row["score"]) for row in response.json()]
+    assert sum(row.score for row in found) > 1
+
+
 def test_the_hugging_face_client_shows_the_detail_of_a_problem(product: Product, tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("not an image")
