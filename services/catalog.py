@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from services.artifact import Preprocess
+from services.artifact import Preprocess, ScoreFunction
 from services.hub import HubError, hub_config
 from services.imported_files import imported_files
 from services.model_folder import CONFIG, FolderConfig, FolderError, folder_files, read_config
@@ -21,8 +21,10 @@ from services.model_folder import CONFIG, FolderConfig, FolderError, folder_file
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-# The fields of an entry that say how its service runs; the artifact depends on the others.
-SERVICE_FIELDS = frozenset({"cpu", "memory", "concurrency", "min_instances", "max_instances", "deadline", "quota"})
+# The fields that say how a service runs, and images to try it with; the artifact depends on the others.
+SERVICE_FIELDS = frozenset(
+    {"cpu", "memory", "concurrency", "min_instances", "max_instances", "deadline", "quota", "samples"}
+)
 
 
 def catalog_path(environment: Mapping[str, str]) -> Path:
@@ -137,6 +139,11 @@ Preprocessing = Annotated[
     Annotated[Literal["weights"], Tag("weights")] | Annotated[Preprocess, Tag("explicit")],
     Discriminator(lambda value: "weights" if isinstance(value, str) else "explicit"),
 ]
+Label = Annotated[str, _text(r"[^\n\r]*[^\s][^\n\r]*", "one line of text")]
+Labels = Annotated[
+    Annotated[str, Field(min_length=1), Tag("name")] | Annotated[tuple[Label, ...], Field(min_length=1), Tag("inline")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "inline"),
+]
 
 
 class Model(Entry):
@@ -148,7 +155,9 @@ class Model(Entry):
     weights: Weights
     requires: tuple[Requirement, ...] = ()
     preprocess: Preprocessing = "weights"
-    labels: Annotated[str, Field(min_length=1)] = "imagenet"
+    labels: Labels = "imagenet"
+    scores: ScoreFunction | None = None
+    samples: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     precision: Literal["fp16", "int8"] = "fp16"
     cpu: Literal[1, 2, 4, 8] = 1
     # 100 MB plus the weights, 64 MiB of request bodies, and 320 MiB to decode one WebP of 25 megapixels.
@@ -250,8 +259,10 @@ class Catalog:
         return found
 
     def labels_file(self, model: Model) -> Path | None:
-        """The file with the model's labels; None for ImageNet's and for those that come with the weights."""
-        return None if model.labels in ("imagenet", "weights") else self.folder / model.labels
+        """The file with the model's labels; None for ImageNet's, and if the entry or the weights contain them."""
+        if model.labels in ("imagenet", "weights") or not isinstance(model.labels, str):
+            return None
+        return self.folder / model.labels
 
     @property
     def calibration(self) -> Path:
@@ -267,7 +278,7 @@ class Catalog:
         if model.labels == "weights":
             return self.config(model).label_count
         if path is None:
-            return IMAGENET_LABELS
+            return IMAGENET_LABELS if isinstance(model.labels, str) else len(model.labels)
         try:
             return len(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as err:
@@ -277,9 +288,11 @@ class Catalog:
         """The library that the export of this model needs: timm, transformers or none; raises CatalogError."""
         if isinstance(model.architecture, TimmModel):
             return "timm"
-        if isinstance(model.weights, HubFolder | LocalFolder) and model.architecture is None:
-            return self.config(model).library
-        return None
+        return self.config(model).library if self.has_folder(model) else None
+
+    def has_folder(self, model: Model) -> bool:
+        """Whether architecture, labels, preprocessing and scores come from a folder of timm or transformers."""
+        return isinstance(model.weights, HubFolder | LocalFolder) and model.architecture is None
 
     def config(self, model: Model) -> FolderConfig:
         """What the folder of the model's weights says; raises CatalogError."""
@@ -291,6 +304,19 @@ class Catalog:
         except (FolderError, HubError) as err:
             raise CatalogError(f"{self.path}: {model.name}/weights: {err}") from err
         raise CatalogError(f"{self.path}: {model.name}/weights: should be a folder, or on the Hub")
+
+    def scores(self, model: Model) -> ScoreFunction:
+        """The function that turns the model's outputs into scores; raises CatalogError as `label_count` does."""
+        if not model.scores and self.has_folder(model):
+            return self.config(model).scores
+        return model.scores or ("sigmoid" if self.label_count(model) == 1 else "softmax")
+
+    def samples(self, model: Model) -> list[Path]:
+        """The entry's sample images; raises CatalogError if one does not exist."""
+        files = [self.folder / name for name in model.samples]
+        if missing := [file for file in files if not file.is_file()]:
+            raise CatalogError(f"{self.path}: {model.name}/samples: {missing[0]} does not exist")
+        return files
 
 
 def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
@@ -382,7 +408,19 @@ def _labels_default(entry: dict[str, Any]) -> dict[str, str]:
 
 def _sentence(mistake: ErrorDetails) -> str:
     """`/field/part: should be …, not …`."""
-    tags = {"hub", "folder", "torchvision", "package", "url", "explicit", "callable", "timm", "weights"}
+    tags = {
+        "hub",
+        "folder",
+        "torchvision",
+        "package",
+        "url",
+        "explicit",
+        "callable",
+        "timm",
+        "weights",
+        "name",
+        "inline",
+    }
     # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
     place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]
     where = "".join(f"/{part}" for part in place)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from services.artifact import ScoreFunction
+
 CONFIG = "config.json"
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 WEIGHTS = "model.safetensors"
@@ -31,6 +33,7 @@ class FolderConfig:
     library: Literal["timm", "transformers"]
     architecture: str
     label_count: int
+    scores: ScoreFunction
 
 
 def read_config(path: Path) -> FolderConfig:
@@ -46,7 +49,7 @@ def read_config(path: Path) -> FolderConfig:
     if "architecture" in config:
         # Older files have all fields on the first level.
         count = config.get("num_classes") or config.get("pretrained_cfg", {}).get("num_classes")
-        return FolderConfig("timm", str(config["architecture"]), _counted(path, count))
+        return FolderConfig("timm", str(config["architecture"]), _counted(path, count), "softmax")
     if "auto_map" in config:
         raise FolderError(
             "its architecture is Python code in the folder, which would run when loaded: use a `callable`"
@@ -57,7 +60,15 @@ def read_config(path: Path) -> FolderConfig:
     if not str(classes[0]).endswith(("ForImageClassification", "ForImageClassificationWithTeacher")):
         raise FolderError(f"{classes[0]} is not an image classifier; its name would end in ForImageClassification")
     # transformers writes no labels for two outputs without names.
-    return FolderConfig("transformers", str(classes[0]), _counted(path, len(config.get("id2label") or (0, 1))))
+    count = _counted(path, len(config.get("id2label") or (0, 1)))
+    return FolderConfig("transformers", str(classes[0]), count, _scores(config.get("problem_type"), count))
+
+
+def _scores(problem: str | None, labels: int) -> ScoreFunction:
+    """As transformers' own pipeline chooses it."""
+    if problem == "regression":
+        return "none"
+    return "sigmoid" if problem == "multi_label_classification" or labels == 1 else "softmax"
 
 
 def _counted(path: Path, count: Any) -> int:

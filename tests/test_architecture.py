@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.catalog": {"services.artifact", "services.hub", "services.imported_files", "services.model_folder"},
     "services.hub": {"services.model_folder"},
     "services.imported_files": set(),
-    "services.model_folder": set(),
+    "services.model_folder": {"services.artifact"},
     "services.http": {"services.http", *SETTINGS_AND_LOGS},
     "services.classifier": {"services.artifact", "services.classifier", "services.http", *SETTINGS_AND_LOGS},
     "services.directory": {

@@ -34,9 +34,13 @@ class CacheKey:
         versions = {tool: version(tool).partition("+")[0] for tool in tools}
         labels = catalog.labels_file(model)
         optional = model.model_dump(mode="json", include=OPTIONAL_FIELDS, exclude_defaults=True)
+        entry = model.model_dump(mode="json", include=FIELDS) | optional
+        # Without the usual function, so that older artifacts remain current.
+        if (scores := catalog.scores(model)) != "softmax":
+            entry["scores"] = scores
         parts = {
             "format": FORMAT,
-            "entry": model.model_dump(mode="json", include=FIELDS) | optional,
+            "entry": entry,
             "labels": _digest(labels) if labels and labels.is_file() else None,
             "precision": precision,
             "calibration": [_digest(path) for path in sorted(calibration.iterdir()) if path.is_file()]

@@ -22,11 +22,10 @@ from services.model_folder import INDEX, WEIGHTS, FolderConfig
 
 @dataclass(frozen=True)
 class LibraryModel:
-    """The network, and what its folder says of images, outputs and scores; `labels` is None without names."""
+    """The network, and what its folder says of images and outputs; `labels` is None without names."""
 
     module: torch.nn.Module
     labels: tuple[str, ...] | None
-    scores: str
     processor: Mapping[str, Any]
     library: str
 
@@ -62,7 +61,7 @@ def _timm(model: Model, folder: Path) -> LibraryModel:
         raise NetworkError(f"{model.name}: the weights are in several files; save them as one {WEIGHTS}")
     module = timm.create_model(f"local-dir:{folder}", pretrained=False)
     load_state_dict(model, module, folder / WEIGHTS)
-    return LibraryModel(module.eval(), _timm_labels(module), "softmax", resolve_model_data_config(module), "timm")
+    return LibraryModel(module.eval(), _timm_labels(module), resolve_model_data_config(module), "timm")
 
 
 def _timm_labels(module: Any) -> tuple[str, ...] | None:
@@ -100,9 +99,6 @@ def _transformers(model: Model, folder: Path) -> LibraryModel:
         )
     processor = transformers.AutoImageProcessor.from_pretrained(folder, **options)
     config = module.config
-    count = config.num_labels
-    labels = tuple(str(config.id2label[number]) for number in range(count))
-    one_by_one = config.problem_type == "multi_label_classification" or count == 1
-    scores = "none" if config.problem_type == "regression" else "sigmoid" if one_by_one else "softmax"
+    labels = tuple(str(config.id2label[number]) for number in range(config.num_labels))
     # Their default names, LABEL_0 and so on, are kept: the network has no others.
-    return LibraryModel(module.eval(), labels, scores, processor.to_dict(), "transformers")
+    return LibraryModel(module.eval(), labels, processor.to_dict(), "transformers")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from services.artifact import Preprocess
+from services.artifact import Preprocess, ScoreFunction
 from services.catalog import Catalog, Model
 from services.export.architecture import architecture
 from services.export.errors import NetworkError, first_line
-from services.export.labels import labels
+from services.export.labels import distinct, labels
 from services.export.library_model import library_model
 from services.export.outputs import unwrapped
 from services.export.preprocessing import preprocessing
@@ -23,11 +23,15 @@ from services.model_folder import WEIGHTS
 
 @dataclass(frozen=True)
 class Network:
-    """A torch module in evaluation mode, float32 [1, 3, crop, crop] -> logits [1, labels]."""
+    """A torch module in evaluation mode, float32 [1, 3, crop, crop] -> outputs [1, labels].
+
+    `scores` is the function that turns its outputs into scores.
+    """
 
     module: torch.nn.Module
     preprocess: Preprocess
     labels: tuple[str, ...]
+    scores: ScoreFunction
     # What was done to make the weights fit, for the person who exports; may be empty.
     note: str = ""
 
@@ -39,7 +43,7 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     else:
         names = labels(catalog, model)
         module, note = _loaded(catalog, model, weights, len(names))
-        network = Network(module, preprocessing(model), names, note)
+        network = Network(module, preprocessing(model), names, catalog.scores(model), note)
     side = network.preprocess.crop
     example = torch.zeros(1, 3, side, side)
     try:
@@ -69,7 +73,7 @@ def _library_network(catalog: Catalog, model: Model, folder: Path) -> Network:
             " to the entry"
         )
     stated = model.preprocess if isinstance(model.preprocess, Preprocess) else found.preprocess(model.name)
-    return Network(found.module, stated, names)
+    return Network(found.module, stated, distinct(model, names), catalog.scores(model))
 
 
 def _loaded(catalog: Catalog, model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module, str]:

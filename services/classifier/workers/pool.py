@@ -24,7 +24,7 @@ from services.classifier.workers.protocol import (
     PROBLEMS,
     REQUEST,
 )
-from services.http.problems import internal_error
+from services.problems import internal_error
 
 log = logging.getLogger(__name__)
 

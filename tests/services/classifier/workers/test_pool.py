@@ -27,7 +27,7 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUns
 from services.classifier.workers.fork_server import ForkServer
 from services.classifier.workers.pool import Pool
 from services.classifier.workers.sandbox import limited
-from services.http.problems import InternalError
+from services.problems import InternalError
 from tests.running import Photo, Service, wait_for
 
 pytestmark = [
