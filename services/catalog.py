@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from services.artifact import Preprocess
+from services.preprocess import Preprocess
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
@@ -246,15 +247,37 @@ def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model
 
 def _sentence(error: ValidationError) -> str:
     """`/field/part: should be …, not …` for the first mistake."""
-    mistake = error.errors(include_url=False)[0]
+    mistake, expected = _nearest(error.errors(include_url=False))
     tags = {"torchvision", "package", "url", "explicit", "callable", "weights"}
     # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
     place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]
-    where = "".join(f"/{part}" for part in place)
-    if mistake["type"] == "extra_forbidden":
+    where = "".join(f"/{part}" for part in place if not _is_type(part))
+    if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{where}: is not a field"
-    if mistake["type"] == "missing":
+    if mistake["type"] in ("missing", "missing_argument"):
         return f"{where}: is missing"
     if mistake["type"] == "value_error":
         return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {mistake['input']!r}"
+    return f"{where}: should be {expected}, not {mistake['input']!r}"
+
+
+def _nearest(mistakes: list[ErrorDetails]) -> tuple[ErrorDetails, str]:
+    """The first mistake and what was expected. If a value may have several types, there is one mistake for each."""
+    first = mistakes[0]
+    if not first["loc"] or not _is_type(first["loc"][-1]):
+        return first, _expected(first)
+    field = first["loc"][:-1]
+    same = [mistake for mistake in mistakes if mistake["loc"][: len(field)] == field]
+    nearest = max(same, key=lambda mistake: len(mistake["loc"]))
+    if len(nearest["loc"]) > len(first["loc"]):
+        return nearest, _expected(nearest)
+    return first, " or ".join(_expected(mistake) for mistake in same)
+
+
+def _expected(mistake: ErrorDetails) -> str:
+    return mistake["msg"].removeprefix("Input should be ")
+
+
+def _is_type(part: str | int) -> bool:
+    """Whether this part of a mistake's place is the name of a type, which pydantic puts after the field's name."""
+    return part == "int" or str(part).endswith("]")

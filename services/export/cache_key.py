@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
 from services.catalog import Catalog, Model
+from services.preprocess import Preprocess
 
 # The fields of an entry that the artifact depends on; the others say how the service runs.
 FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
@@ -30,9 +31,13 @@ class CacheKey:
         tools = ["openvino", "torch", "torchvision"] + (["nncf"] if precision == "int8" else [])
         versions = {tool: version(tool).partition("+")[0] for tool in tools}
         labels = catalog.labels_file(model)
+        entry = model.model_dump(mode="json", include=FIELDS)
+        if isinstance(model.preprocess, Preprocess):
+            # Without the defaults, so that a new field changes no key.
+            entry["preprocess"] = model.preprocess.as_dict()
         parts = {
             "format": FORMAT,
-            "entry": model.model_dump(mode="json", include=FIELDS),
+            "entry": entry,
             "labels": _digest(labels) if labels and labels.is_file() else None,
             "precision": precision,
             "calibration": [_digest(path) for path in sorted(calibration.iterdir()) if path.is_file()]

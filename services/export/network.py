@@ -7,18 +7,18 @@ from pathlib import Path
 
 import torch
 
-from services.artifact import Preprocess
 from services.catalog import Catalog, Model
 from services.export.architecture import architecture
 from services.export.errors import NetworkError
 from services.export.labels import labels
 from services.export.preprocessing import preprocessing
 from services.export.state_dict import load_state_dict
+from services.preprocess import Preprocess
 
 
 @dataclass(frozen=True)
 class Network:
-    """A torch module in evaluation mode, float32 [1, 3, crop, crop] -> logits [1, labels]."""
+    """A torch module in evaluation mode, float32 [1, channels, height, width] -> logits [1, labels]."""
 
     module: torch.nn.Module
     preprocess: Preprocess
@@ -32,9 +32,8 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     load_state_dict(model, module, weights)
     module.eval()
     network = Network(module, preprocessing(model), names)
-    side = network.preprocess.crop
     with torch.inference_mode():
-        shape = tuple(module(torch.zeros(1, 3, side, side)).shape)
+        shape = tuple(module(torch.zeros(network.preprocess.input_shape)).shape)
     if shape != (1, len(names)):
         raise NetworkError(f"{model.name}: the output's shape is {list(shape)}, but there are {len(names)} labels")
     return network
