@@ -1,6 +1,6 @@
 """The artifact of a model: the folder that an export writes and a service loads.
 
-model.xml, model.bin   the network in OpenVINO's format: uint8 pixels [1, side, side, 3] -> logits [1, labels]
+model.xml, model.bin   the network in OpenVINO's format: uint8 pixels [1, height, width, channels] -> logits [1, labels]
 labels.txt             one label per line, in the order of the logits
 receipt.json           the source, the measured agreement, and the size and SHA-256 of the other files
 """
@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from services.preprocess import Preprocess, preprocess_from
+
 FORMAT = 1
 FILES = ("model.xml", "model.bin", "labels.txt")
 RECEIPT = "receipt.json"
@@ -27,30 +29,6 @@ ScoreFunction = Literal["softmax", "sigmoid", "none"]
 
 class ArtifactError(Exception):
     """The artifact cannot be loaded; the message names the file and the mistake."""
-
-
-@dataclass(frozen=True)
-class Preprocess:
-    """Resize the shorter side, crop the centre square, scale to 0..1, normalise, as torchvision's references do.
-
-    `resize` and `crop` are in pixels; `mean` and `std` are per channel (red, green, blue) on the scale 0 to 1.
-    Raises ValueError for impossible numbers.
-    """
-
-    # For pydantic, which checks the catalog; the service does not import it.
-    __pydantic_config__ = {"extra": "forbid", "strict": True}  # noqa: RUF012
-
-    resize: int
-    crop: int
-    interpolation: Literal["bilinear", "bicubic"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.crop <= self.resize <= 4096:
-            raise ValueError(f"1 ≤ crop ≤ resize ≤ 4096 should hold, not crop {self.crop}, resize {self.resize}")
-        if min(self.std) <= 0:
-            raise ValueError(f"std should be positive, not {list(self.std)}")
 
 
 @dataclass(frozen=True)
@@ -109,10 +87,12 @@ def read_receipt(folder: Path) -> Receipt:
         fields = json.loads(path.read_text(encoding="utf-8"))
         if fields.pop("format") != FORMAT:
             raise ArtifactError(f"{path}: has another format version; export the model again")
-        preprocess = fields.pop("preprocess")
         receipt = Receipt(
-            **fields | {"files": {name: StoredFile(**file) for name, file in fields["files"].items()}},
-            preprocess=Preprocess(**preprocess | {"mean": tuple(preprocess["mean"]), "std": tuple(preprocess["std"])}),
+            **fields
+            | {
+                "files": {name: StoredFile(**file) for name, file in fields["files"].items()},
+                "preprocess": preprocess_from(fields["preprocess"]),
+            }
         )
     except FileNotFoundError as err:
         raise ArtifactError(f"{path}: is missing; export it with `python -m services.export {folder.name}`") from err

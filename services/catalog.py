@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from services.artifact import Preprocess, ScoreFunction
+from services.artifact import ScoreFunction
+from services.catalog_mistakes import sentences
 from services.hub import HubError, hub_config
 from services.imported_files import imported_files
 from services.model_folder import CONFIG, FolderConfig, FolderError, folder_files, read_config
+from services.preprocess import Preprocess
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
@@ -247,7 +248,10 @@ class Catalog:
         labels = self.labels_file(model)
         found = [("labels", labels)] if labels else []
         if isinstance(model.weights, LocalFile):
-            found.append(("weights", self.folder / model.weights.file))
+            path = self.folder / model.weights.file
+            # A large ONNX file has its tensors in another beside it.
+            data = path.with_name(f"{path.name}.data")
+            found += [("weights", path), *([("weights", data)] if data.is_file() else [])]
         if isinstance(model.weights, LocalFolder):
             try:
                 found += [("weights", path) for path in folder_files(self.folder / model.weights.folder)]
@@ -393,41 +397,13 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
         text = json.dumps({"title": name, **_labels_default(entry), **defaults, **entry, "name": name}, default=str)
         return Model.model_validate_json(text)
     except ValidationError as err:
-        mistakes = []
-        for mistake in err.errors(include_url=False):
-            field = mistake["loc"][0] if mistake["loc"] else None
-            owner = "defaults" if field in defaults and field not in entry else name
-            mistakes.append(f"{owner}{_sentence(mistake)}")
+        mistakes = [
+            f"{'defaults' if field in defaults and field not in entry else name}{sentence}"
+            for field, sentence in sentences(err)
+        ]
         raise EntryError(*mistakes) from err
 
 
 def _labels_default(entry: dict[str, Any]) -> dict[str, str]:
     """A folder of a library has its labels with it."""
     return {"labels": "weights"} if _weights_kind(entry.get("weights")) in ("hub", "folder") else {}
-
-
-def _sentence(mistake: ErrorDetails) -> str:
-    """`/field/part: should be …, not …`."""
-    tags = {
-        "hub",
-        "folder",
-        "torchvision",
-        "package",
-        "url",
-        "explicit",
-        "callable",
-        "timm",
-        "weights",
-        "name",
-        "inline",
-    }
-    # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
-    place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]
-    where = "".join(f"/{part}" for part in place)
-    if mistake["type"] == "extra_forbidden":
-        return f"{where}: is not a field"
-    if mistake["type"] == "missing":
-        return f"{where}: is missing"
-    if mistake["type"] == "value_error":
-        return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {mistake['input']!r}"

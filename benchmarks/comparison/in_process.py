@@ -23,12 +23,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.harness.machine import cores
-from services.artifact import Preprocess, read_labels, read_receipt
+from services.artifact import read_labels, read_receipt
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.engine import Engine
 from services.classifier.parameters import Parameters
 from services.classifier.pipeline import Network, Pipeline
 from services.classifier.predictions import JsonWriter, best_labels, softmax
+from services.preprocess import Preprocess
 
 TOP = 5
 WARM_UP_SECONDS = 0.5

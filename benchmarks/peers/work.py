@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from services.artifact import Preprocess, read_labels, read_receipt
+from services.artifact import read_labels, read_receipt
+from services.preprocess import Preprocess
 
 CORES = len(os.sched_getaffinity(0))
 TOP = 5

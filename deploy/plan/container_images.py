@@ -55,6 +55,7 @@ def model_image(model: Model, catalog: Catalog) -> ContainerImage:
             "services/Dockerfile",
             "services/__init__.py",
             "services/artifact.py",
+            "services/preprocess.py",
             "services/catalog.py",
             "services/environment.py",
             "services/logs.py",

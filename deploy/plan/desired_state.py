@@ -148,7 +148,7 @@ def listing(catalog: Catalog, models: Iterable[Model]) -> list[dict[str, Any]]:
             # If the preprocessing comes with the weights, only torchvision knows the input; the model's card has it.
             "input": None
             if isinstance(model.preprocess, str)
-            else {"width": model.preprocess.crop, "height": model.preprocess.crop},
+            else {"width": model.preprocess.width, "height": model.preprocess.height},
             "labels": catalog.label_count(model),
             "scores": catalog.scores(model),
             "precision": model.precision,

@@ -44,12 +44,12 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
 def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
     """The body of `GET /model`: a description of the model, and its export receipt."""
     receipt = model.receipt
-    side = receipt.preprocess.crop
+    height, width = receipt.preprocess.height, receipt.preprocess.width
     return {
         "name": receipt.model,
         "title": receipt.title,
         "architecture": receipt.architecture,
-        "input": {"width": side, "height": side, "formats": FORMATS, "max_bytes": settings.max_body},
+        "input": {"width": width, "height": height, "formats": FORMATS, "max_bytes": settings.max_body},
         "labels": receipt.labels,
         "scores": receipt.scores,
         "precision": receipt.precision,

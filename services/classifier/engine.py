@@ -38,7 +38,7 @@ class Engine:
             self._idle.put(compiled.create_infer_request())
 
     def logits(self, pixels: Pixels) -> Logits:
-        """float32 [labels] for uint8 [side, side, 3]."""
+        """float32 [labels] for uint8 [height, width, channels]."""
         with self._request() as request:
             request.infer([pixels[np.newaxis]], share_inputs=True)
             return np.array(request.get_output_tensor(0).data[0])
@@ -73,7 +73,7 @@ class RankingEngine:
         self.infer(np.zeros_like(self._pixels))
 
     def infer(self, pixels: Pixels) -> None:
-        """Compute the results for uint8 [side, side, 3]."""
+        """Compute the results for uint8 [height, width, channels]."""
         self._pixels[...] = pixels
         self._request.infer(share_outputs=True)
 

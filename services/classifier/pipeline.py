@@ -19,7 +19,7 @@ from services.classifier.problems import ModelOutputInvalid
 if TYPE_CHECKING:
     from services.classifier.decoding.pixels import Pixels
 
-# An image's bytes -> the network's input, uint8 [side, side, 3]; raises a Problem.
+# An image's bytes -> the network's input, uint8 [height, width, channels]; raises a Problem.
 Decode = Callable[[bytes], "Pixels"]
 
 

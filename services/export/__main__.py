@@ -13,7 +13,7 @@ from services.artifact import Receipt
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 from services.export.cache_key import CacheKey, is_current
 from services.export.errors import ExportError
-from services.export.requirements import install, requirements
+from services.export.requirements import install, library, requirements
 from services.export.weights import fetched_weights
 
 app = typer.Typer(
@@ -106,7 +106,7 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
                 )
             step("fetching the weights")
             weights = fetched_weights(catalog, model, output / ".weights", downloaded)
-            if required := requirements(model, catalog.library(model)):
+            if required := requirements(model, library(catalog, model, weights)):
                 step(f"installing {', '.join(required)}")
                 install(model.name, required, output / ".packages")
             step("loading torch")

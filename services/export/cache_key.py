@@ -10,8 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
-from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, TimmModel
-from services.export.requirements import TIMM, TRANSFORMERS
+from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, PackageFile, RemoteFile, TimmModel
+from services.export.requirements import ONNX, TIMM, TRANSFORMERS
+from services.preprocess import Preprocess
 
 # The artifact depends on these fields, and on optional ones where an entry sets them.
 FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
@@ -35,6 +36,9 @@ class CacheKey:
         labels = catalog.labels_file(model)
         optional = model.model_dump(mode="json", include=OPTIONAL_FIELDS, exclude_defaults=True)
         entry = model.model_dump(mode="json", include=FIELDS) | optional
+        if isinstance(model.preprocess, Preprocess):
+            # Without the defaults, so that a new field changes no key.
+            entry["preprocess"] = model.preprocess.as_dict()
         # Without the usual function, so that older artifacts remain current.
         if (scores := catalog.scores(model)) != "softmax":
             entry["scores"] = scores
@@ -50,6 +54,8 @@ class CacheKey:
         }
         if isinstance(model.architecture, TimmModel) or isinstance(model.weights, HubFolder | LocalFolder):
             parts["libraries"] = [TIMM, TRANSFORMERS]
+        if isinstance(model.weights, LocalFile | RemoteFile | PackageFile) and model.architecture is None:
+            parts["libraries"] = [ONNX]
         if files := _other_files(catalog, model):
             parts["files"] = files
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -66,11 +72,13 @@ def is_current(folder: Path, key: CacheKey) -> bool:
 
 def _other_files(catalog: Catalog, model: Model) -> dict[str, str]:
     """The digests of the files whose digests are not in the entry: the code of a callable, and weights without one."""
-    known = {"labels"} | ({"weights"} if isinstance(model.weights, LocalFile) and model.weights.sha256 else set())
+    known = (
+        catalog.folder / model.weights.file if isinstance(model.weights, LocalFile) and model.weights.sha256 else None
+    )
     return {
         os.path.relpath(path, catalog.folder): _digest(path)
         for field, path in catalog.files(model)
-        if field not in known and path.is_file()
+        if field != "labels" and path != known and path.is_file()
     }
 
 

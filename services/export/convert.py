@@ -13,47 +13,51 @@ import openvino as ov
 import torch
 from openvino.preprocess import PrePostProcessor
 
-from services.artifact import Preprocess
 from services.classifier.decoding.pixels import Pixels
 from services.classifier.engine import Logits
 from services.export.errors import NetworkError, first_line
 from services.export.network import Network
+from services.export.onnx_model import OnnxModule
+from services.preprocess import Preprocess
 
 
 def openvino_model(network: Network, name: str) -> ov.Model:
-    """uint8 [1, side, side, 3] -> logits, with mean and std folded into the graph.
+    """uint8 [1, height, width, channels], RGB or gray -> logits, with the normalisation in the graph.
 
     All names are derived from the graph, so that the same network always gives the same file. Raises NetworkError.
     """
-    side = network.preprocess.crop
+    shape = network.preprocess.input_shape
     with warnings.catch_warnings():
         # Tracing warns about constants that depend on the input's size, which is fixed here.
         warnings.simplefilter("ignore")
         try:
-            model = ov.convert_model(
-                network.module, example_input=torch.zeros(1, 3, side, side), input=[1, 3, side, side]
-            )
+            if isinstance(network.module, OnnxModule):
+                model = network.module.converted(shape)
+            else:
+                model = ov.convert_model(network.module, example_input=torch.zeros(shape), input=list(shape))
         except Exception as err:  # OpenVINO raises many kinds of errors
             raise NetworkError(f"{name}: OpenVINO cannot convert the network: {first_line(err)}") from err
-    model = _with_pixel_input(model, network.preprocess)
+    channels_last = isinstance(network.module, OnnxModule) and network.module.channels_last
+    model = _with_pixel_input(model, network.preprocess, "NHWC" if channels_last else "NCHW")
     model.set_friendly_name(name)
     for number, operation in enumerate(model.get_ordered_ops()):
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
     return model
 
 
-def _with_pixel_input(model: ov.Model, preprocess: Preprocess) -> ov.Model:
+def _with_pixel_input(model: ov.Model, preprocess: Preprocess, layout: str) -> ov.Model:
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    steps.input().model().set_layout(ov.Layout("NCHW"))
-    steps.input().preprocess().convert_element_type(ov.Type.f32).mean([255 * value for value in preprocess.mean]).scale(
-        [255 * value for value in preprocess.std]
-    )
+    steps.input().model().set_layout(ov.Layout(layout))
+    graph = steps.input().preprocess().convert_element_type(ov.Type.f32)
+    if preprocess.channels == "bgr":
+        graph.reverse_channels()
+    graph.mean(preprocess.pixel_mean).scale(preprocess.pixel_std)
     return steps.build()
 
 
 def quantised(model: ov.Model, photos: list[Pixels]) -> ov.Model:
-    """The model with int8 weights and activations, calibrated on `photos`, uint8 [side, side, 3]."""
+    """The model with int8 weights and activations, calibrated on `photos`, uint8 [height, width, channels]."""
     # It warns about CUDA, which is not used.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import nncf  # slow to import, and needed for int8 only
@@ -71,9 +75,12 @@ def save(model: ov.Model, folder: Path) -> None:
 
 
 def torch_logits(network: Network, pixels: Pixels) -> Logits:
-    """float32 [labels] from torch, for uint8 [side, side, 3]."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (network.preprocess.mean, network.preprocess.std))
-    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+    """float32 [labels] from torch, for uint8 [height, width, channels], RGB or gray."""
+    preprocess = network.preprocess
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (preprocess.pixel_mean, preprocess.pixel_std))
+    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float()
+    if preprocess.channels == "bgr":
+        image = image.flip(0)
     with torch.inference_mode():
         logits: Logits = network.module(((image - mean) / std).unsqueeze(0))[0].numpy()
     return logits

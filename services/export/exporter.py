@@ -12,6 +12,7 @@ from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
 from services.export.network import Network, built_network
+from services.export.requirements import library
 from services.export.sample_images import SampleImages, generated_images, photos_in
 from services.export.scores import require_logits
 from services.export.verification import measured_agreement, require_agreement
@@ -37,6 +38,7 @@ def export_model(
     """
     step("building the torch model")
     network = built_network(catalog, model, weights)
+    used = library(catalog, model, weights)
     if network.note:
         note(network.note)
     images = _sample_images(key, network)
@@ -64,7 +66,7 @@ def export_model(
             precision=key.precision,
             labels=len(network.labels),
             agreement=agreement.as_dict(),
-            versions=key.versions | _library_version(catalog, model),
+            versions=key.versions | ({used: version(used)} if used else {}),
             files={name: stored_file(folder / name) for name in FILES},
             scores=network.scores,
         )
@@ -76,11 +78,6 @@ def _sample_images(key: CacheKey, network: Network) -> SampleImages:
     if key.calibration is None:
         return generated_images(network.preprocess)
     return photos_in(key.calibration, network.preprocess, len(network.labels), MAX_PHOTOS)
-
-
-def _library_version(catalog: Catalog, model: Model) -> dict[str, str]:
-    library = catalog.library(model)
-    return {library: version(library)} if library else {}
 
 
 def _architecture_name(catalog: Catalog, model: Model) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from services.artifact import Preprocess
 from services.catalog import Model
 from services.export.errors import NetworkError, first_line
 from services.export.library_preprocessing import Unsupported, timm_preprocess, transformers_preprocess
 from services.export.state_dict import load_state_dict
 from services.export.torchvision_weights import imagenet_labels
 from services.model_folder import INDEX, WEIGHTS, FolderConfig
+from services.preprocess import Preprocess
 
 
 @dataclass(frozen=True)

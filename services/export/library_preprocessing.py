@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from services.artifact import Preprocess
+from services.preprocess import Interpolation, Preprocess, Size
 
 # transformers writes Pillow's numbers.
-PILLOW = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
-# An image processor of transformers resizes the shorter side to this multiple of `shortest_edge`.
+PILLOW: dict[int, Interpolation] = {
+    0: "nearest",
+    1: "lanczos",
+    2: "bilinear",
+    3: "bicubic",
+    4: "box",
+    5: "hamming",
+}
+# LeViT's image processor resizes the shorter side to this multiple of `shortest_edge`.
 LEVIT = 256 / 224
 
 
@@ -20,51 +27,70 @@ class Unsupported(Exception):
 
 def timm_preprocess(config: Mapping[str, Any]) -> Preprocess:
     """From timm's data configuration of a model."""
-    _, height, width = config["input_size"]
-    mode = config.get("crop_mode") or "center"
-    scale = [math.floor(side / (config.get("crop_pct") or 0.875)) for side in (height, width)]
-    resize = {"center": scale[0] if height == width else scale, "squash": tuple(scale)}.get(mode)
-    if resize is None:
+    channels, height, width = config["input_size"]
+    percentage = config.get("crop_pct") or 0.875
+    scaled = (math.floor(height / percentage), math.floor(width / percentage))
+    mode, fit, border = config.get("crop_mode") or "center", "exact", None
+    resize: Size = scaled
+    if mode == "border":
+        fit, border = "contain", tuple(round(255 * value) for value in config["mean"])
+    elif mode == "center":
+        resize, fit = (scaled[0], "exact") if height == width else (scaled, "cover")
+    elif mode != "squash":
         raise Unsupported(f"uses the crop mode {mode!r}")
-    return _preprocess(resize, (height, width), config["interpolation"], config["mean"], config["std"])
+    return _preprocess(
+        resize=resize,
+        crop=_shortened((height, width)),
+        interpolation=config["interpolation"],
+        mean=config["mean"],
+        std=config["std"],
+        channels=_channels(channels),
+        fit=fit,
+        border=border,
+    )
 
 
 def transformers_preprocess(config: Mapping[str, Any]) -> Preprocess:
     """From the fields of an image processor of transformers."""
     kind = str(config.get("image_processor_type", "")).removesuffix("Fast").removesuffix("Pil")
-    size, crop = _side(config.get("size")), _side(config.get("crop_size"))
-    crop = crop if config.get("do_center_crop") else None
-    if not config.get("do_resize", True):
-        raise Unsupported("does not resize")
+    size = _side(config["size"]) if config.get("do_resize", True) else "none"
+    crop = _side(config["crop_size"]) if config.get("do_center_crop") else None
     if isinstance(size, int):
         if kind == "ConvNextImageProcessor":
-            shortest = int(size / (config.get("crop_pct") or 224 / 256))
-            size, crop = (shortest, crop or (size, size)) if size < 384 else ((size, size), crop)
+            shorter = int(size / (config.get("crop_pct") or 224 / 256))
+            size, crop = (shorter, crop or size) if size < 384 else ((size, size), crop)
         elif kind == "LevitImageProcessor":
             size = int(LEVIT * size)
     if config.get("crop_pct") and kind != "ConvNextImageProcessor":
         raise Unsupported(f"uses the crop_pct of {kind}")
-    if config.get("do_flip_channel_order"):
-        raise Unsupported("uses the order blue, green, red")
+    if config.get("do_pad"):
+        raise Unsupported("pads images")
     if crop is None:
-        if isinstance(size, int):
-            raise Unsupported("keeps the aspect ratio and does not crop")
+        if not isinstance(size, tuple):
+            raise Unsupported("leaves images in different shapes: it does not crop")
         crop = size
     mean, std = _normalisation(config)
-    return _preprocess(size, crop, PILLOW.get(config.get("resample", 2), "unknown"), mean, std)
+    return _preprocess(
+        resize=size,
+        crop=crop if isinstance(crop, int) else _shortened(crop),
+        # A crop beyond the image's border is black.
+        border=(0,) if size == "none" or _exceeds(crop, size) else None,
+        interpolation=PILLOW[config.get("resample") or 2],
+        mean=mean,
+        std=std,
+        channels="bgr" if config.get("do_flip_channel_order") else _channels(len(mean)),
+        fit="exact",
+    )
 
 
-def _side(size: Any) -> int | tuple[int, int]:
+def _side(size: Mapping[str, Any]) -> Size:
     """The shorter side, or height and width."""
-    if isinstance(size, Mapping):
-        found = {key: value for key, value in size.items() if value is not None}
-        if found.keys() == {"shortest_edge"}:
-            return int(found["shortest_edge"])
-        if found.keys() == {"height", "width"}:
-            return int(found["height"]), int(found["width"])
-    if size is None:
-        return 0
-    raise Unsupported(f"has a size of another kind, {size}")
+    found = {key: value for key, value in size.items() if value is not None}
+    if found.keys() == {"shortest_edge"}:
+        return int(found["shortest_edge"])
+    if found.keys() == {"height", "width"}:
+        return int(found["height"]), int(found["width"])
+    raise Unsupported(f"has a size of another kind: {found}")
 
 
 def _normalisation(config: Mapping[str, Any]) -> tuple[list[float], list[float]]:
@@ -72,7 +98,7 @@ def _normalisation(config: Mapping[str, Any]) -> tuple[list[float], list[float]]
     factor = config.get("rescale_factor", 1 / 255) * 255 if config.get("do_rescale", True) else 255.0
     mean, std = [0.0] * 3, [1.0] * 3
     if config.get("do_normalize", True):
-        mean, std = ([float(value) for value in config[key]] for key in ("image_mean", "image_std"))
+        mean, std = ([float(value) for value in _listed(config[key])] for key in ("image_mean", "image_std"))
     if config.get("rescale_offset"):
         mean = [value + 1 for value in mean]
     if config.get("include_top"):
@@ -81,25 +107,31 @@ def _normalisation(config: Mapping[str, Any]) -> tuple[list[float], list[float]]
     return [value / factor for value in mean], [value / factor for value in std]
 
 
-def _preprocess(
-    resize: int | tuple[int, ...] | list[int], crop: Any, interpolation: str, mean: Any, std: Any
-) -> Preprocess:
-    height, width = (crop, crop) if isinstance(crop, int) else crop
-    if isinstance(resize, int) and resize == 0:
-        raise Unsupported("does not say its size")
-    if not isinstance(resize, int):
-        raise Unsupported(f"does not keep the aspect ratio: it resizes to {list(resize)}")
-    if height != width or len(tuple(mean)) != 3:
-        raise Unsupported(f"needs an input of {len(tuple(mean))} channels, {height} x {width}")
-    if interpolation not in ("bilinear", "bicubic"):
-        raise Unsupported(f"uses {interpolation} interpolation")
+def _listed(values: Any) -> Sequence[float]:
+    return values if isinstance(values, Sequence) else (values,) * 3
+
+
+def _channels(count: int) -> Literal["rgb", "gray"]:
+    if count not in (1, 3):
+        raise Unsupported(f"needs {count} channels")
+    return "gray" if count == 1 else "rgb"
+
+
+def _shortened(size: tuple[int, int]) -> Size:
+    return size[0] if size[0] == size[1] else size
+
+
+def _exceeds(crop: Size, size: Size | str) -> bool:
+    if isinstance(size, str):
+        return True
+    (height, width), (most_height, most_width) = (
+        (side, side) if isinstance(side, int) else side for side in (crop, size)
+    )
+    return height > most_height or width > most_width
+
+
+def _preprocess(**fields: Any) -> Preprocess:
     try:
-        return Preprocess(
-            resize,
-            height,
-            cast(Any, interpolation),
-            cast(Any, tuple(map(float, mean))),
-            cast(Any, tuple(map(float, std))),
-        )
+        return Preprocess(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
     except ValueError as err:
         raise Unsupported(f"is not possible here: {err}") from err

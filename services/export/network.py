@@ -7,23 +7,25 @@ from pathlib import Path
 
 import torch
 
-from services.artifact import Preprocess, ScoreFunction
+from services.artifact import ScoreFunction
 from services.catalog import Catalog, Model
 from services.export.architecture import architecture
 from services.export.errors import NetworkError, first_line
 from services.export.labels import distinct, labels
 from services.export.library_model import library_model
+from services.export.onnx_model import onnx_module
 from services.export.outputs import unwrapped
 from services.export.preprocessing import preprocessing
 from services.export.saved_program import PROGRAMS, saved_program
 from services.export.state_dict import load_state_dict
-from services.export.weights_format import weights_format
+from services.export.weights_format import WeightsFormat, weights_format
 from services.model_folder import WEIGHTS
+from services.preprocess import Preprocess
 
 
 @dataclass(frozen=True)
 class Network:
-    """A torch module in evaluation mode, float32 [1, 3, crop, crop] -> outputs [1, labels].
+    """A torch module in evaluation mode, float32 [1, channels, height, width] -> outputs [1, labels].
 
     `scores` is the function that turns its outputs into scores.
     """
@@ -44,8 +46,7 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
         names = labels(catalog, model)
         module, note = _loaded(catalog, model, weights, len(names))
         network = Network(module, preprocessing(model), names, catalog.scores(model), note)
-    side = network.preprocess.crop
-    example = torch.zeros(1, 3, side, side)
+    example = torch.zeros(network.preprocess.input_shape)
     try:
         module = unwrapped(model.name, network.module, example)
         with torch.inference_mode():
@@ -54,7 +55,7 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
         raise
     except Exception as err:  # a user's module may raise anything
         raise NetworkError(
-            f"{model.name}: the network cannot run on an input of [1, 3, {side}, {side}]: {first_line(err)}"
+            f"{model.name}: the network cannot run on an input of {list(example.shape)}: {first_line(err)}"
         ) from err
     if shape != (1, len(network.labels)):
         raise NetworkError(
@@ -80,12 +81,14 @@ def _loaded(catalog: Catalog, model: Model, weights: Path, outputs: int) -> tupl
     """The module in evaluation mode, and what was done to make its weights fit."""
     file = weights / WEIGHTS if weights.is_dir() else weights
     file_format = weights_format(model, file)
-    if file_format in PROGRAMS:
+    if file_format in (*PROGRAMS, WeightsFormat.ONNX):
         if model.architecture is not None:
             raise NetworkError(
                 f"{model.name}: the weights are {file_format.value}, which contains the whole network; remove"
                 " `architecture` from the entry"
             )
+        if file_format is WeightsFormat.ONNX:
+            return onnx_module(model, file), ""
         return saved_program(model, file, file_format), ""
     if model.architecture is None:
         raise NetworkError(

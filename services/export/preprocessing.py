@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.artifact import Preprocess
 from services.catalog import Model
 from services.export.torchvision_weights import torchvision_weights
+from services.preprocess import Preprocess
 
 
 def preprocessing(model: Model) -> Preprocess:

@@ -12,20 +12,28 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
-from services.catalog import Model
+from services.catalog import Catalog, Model
 from services.export.errors import ExportError
+from services.export.weights_format import WeightsFormat, weights_format
 
-# The libraries that read their own folders. Only the exports of such models install them.
-TIMM, TRANSFORMERS = "timm==1.0.31", "transformers==5.23.0"
+# The libraries that read their own files. Only the exports of such models install them.
+TIMM, TRANSFORMERS, ONNX = "timm==1.0.31", "transformers==5.23.0", "onnxruntime==1.31.1"
 
 
 class RequirementError(ExportError):
     """A required package could not be installed."""
 
 
+def library(catalog: Catalog, model: Model, weights: Path) -> str | None:
+    """The library that reads the weights or has the architecture; torch's own are always there."""
+    if weights.is_file() and model.architecture is None and weights_format(model, weights) is WeightsFormat.ONNX:
+        return "onnxruntime"
+    return catalog.library(model)
+
+
 def requirements(model: Model, library: str | None) -> list[str]:
-    """What the entry requires, and the library of its folder, unless the entry names its version."""
-    implied = {None: [], "timm": [TIMM], "transformers": [TRANSFORMERS]}[library]
+    """What the entry requires, and the library, unless the entry names its version."""
+    implied = [one for one in (TIMM, TRANSFORMERS, ONNX) if one.partition("==")[0] == library]
     named = {requirement.partition("==")[0].lower() for requirement in model.requires}
     return [*model.requires, *(one for one in implied if one.partition("==")[0] not in named)]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from services.artifact import Preprocess
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import Pixels, decoded_pixels, with_channels
+from services.preprocess import Preprocess
 from services.problems import Problem
 
 GENERATED = 24
@@ -21,7 +21,7 @@ LABELLED = re.compile(r"([0-9]{1,5})_.*")
 
 @dataclass(frozen=True)
 class SampleImages:
-    """uint8 [side, side, 3] each. `labels` are their labels' numbers, if every file name begins with one."""
+    """uint8 [height, width, channels] each. `labels` are their labels' numbers, if every file name begins with one."""
 
     pixels: list[Pixels]
     photos: bool
@@ -49,17 +49,17 @@ def photos_in(folder: Path, preprocess: Preprocess, labels: int, most: int) -> S
 def generated_images(preprocess: Preprocess) -> SampleImages:
     """Soft coloured shapes over noise, for use without photos; the same images every time."""
     random = np.random.default_rng(0)
-    side = preprocess.crop
+    height, width = preprocess.height, preprocess.width
     images: list[Pixels] = []
     for _ in range(GENERATED):
         image = Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).resize(
-            (side, side), Image.Resampling.BICUBIC
+            (width, height), Image.Resampling.BICUBIC
         )
         draw = ImageDraw.Draw(image)
         for _ in range(12):
-            x, y, w, h = random.integers(0, side, 4).tolist()
+            x, y, w, h = random.integers(0, (width, height, width, height)).tolist()
             draw.ellipse((x, y, x + w // 2 + 2, y + h // 2 + 2), fill=tuple(random.integers(0, 256, 3).tolist()))
-        grain = random.normal(0, 8, (side, side, 3))
-        pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(1))) + grain
-        images.append(pixels.clip(0, 255).astype(np.uint8))
+        grain = random.normal(0, 8, (height, width, 3))
+        pixels = (np.asarray(image.filter(ImageFilter.GaussianBlur(1))) + grain).clip(0, 255).astype(np.uint8)
+        images.append(with_channels(pixels, preprocess))
     return SampleImages(images, photos=False)

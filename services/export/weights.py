@@ -14,6 +14,7 @@ from services.artifact import stored_file
 from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, PackageFile, RemoteFile
 from services.export.download import DownloadError, Progress, download
 from services.export.errors import WeightsUnavailable
+from services.export.weights_format import SAVED_MODEL
 from services.hub import HubError, hub_folder
 from services.model_folder import FolderError, folder_files
 
@@ -27,10 +28,11 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     if isinstance(weights, LocalFile):
         path = catalog.folder / weights.file
         if path.is_dir():
-            kind = "a TensorFlow SavedModel" if (path / "saved_model.pb").is_file() else "a folder"
-            raise WeightsUnavailable(
-                f"{model.name}: the weights {path} are {kind}; `file` should be the weights of a torch network"
+            saved_model = (path / "saved_model.pb").is_file()
+            kind = (
+                SAVED_MODEL if saved_model else "a folder: name a file in it, or a folder of timm or transformers with"
             )
+            raise WeightsUnavailable(f"{model.name}: the weights {path} are {kind}{'' if saved_model else ' `folder`'}")
         if not path.is_file():
             raise WeightsUnavailable(f"{model.name}: the weights file {path} does not exist")
         return _checked(model, path, weights.sha256 or "")

@@ -18,6 +18,7 @@ class WeightsFormat(Enum):
     SAFETENSORS = "a safetensors file"
     TORCHSCRIPT = "a TorchScript file"
     TORCH_EXPORT = "a torch.export file"
+    ONNX = "an ONNX file"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,16 @@ class Foreign:
 
 
 SAVE_STATE_DICT = "save them again with torch.save(model.state_dict(), FILE)"
-KERAS = "a Keras model: save its weights for a torch architecture instead"
+KERAS = (
+    "a Keras model: export it where it was trained: model = keras.models.load_model(FILE);"
+    ' model.export("model.onnx", format="onnx")'
+)
+SAVED_MODEL = (
+    "a TensorFlow SavedModel: export it: pip install tf2onnx;"
+    " python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
+)
+# An ONNX file begins with its version, of one byte, and then has one of these fields.
+ONNX_VERSIONS, ONNX_FIELDS = range(3, 32), b"\x12\x1a\x22\x28\x32\x3a\x42"
 # What the file begins with, what it is, and what to do.
 FOREIGN = [
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself: run `git lfs pull` beside it"),
@@ -62,7 +72,9 @@ def _recognised(path: Path) -> WeightsFormat | Foreign:
     if head[8:9] == b"{":
         return _safetensors(path, int.from_bytes(head[:8], "little"))
     if head[4:8] == b"TFL3":
-        return Foreign("a TensorFlow Lite model: save the weights for a torch architecture instead")
+        return Foreign("a TensorFlow Lite model: export the model it was made from to ONNX instead")
+    if head[:1] == b"\x08" and len(head) > 2 and head[1] in ONNX_VERSIONS and head[2] in ONNX_FIELDS:
+        return WeightsFormat.ONNX
     if head.startswith(b"PK"):
         return _archive(path)
     if head.startswith(b"\x80"):

@@ -11,7 +11,6 @@ import pytest
 from services.artifact import (
     FILES,
     ArtifactError,
-    Preprocess,
     Receipt,
     read_labels,
     read_receipt,
@@ -20,6 +19,7 @@ from services.artifact import (
     verified_receipt,
     write_receipt,
 )
+from services.preprocess import Preprocess
 
 NAME = "efficientnet-lite0"
 

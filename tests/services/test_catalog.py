@@ -199,13 +199,18 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
         pytest.param(
             "resize: 256", "resize: '256'", "own/preprocess/resize: should be a valid integer", id="text-for-number"
         ),
-        pytest.param("resize: 256", "size: 256", "own/preprocess", id="unknown-preprocess-field"),
-        pytest.param("mean: [0.5, 0.5, 0.5]", "mean: [0.5]", "own/preprocess/mean", id="mean-too-short"),
+        pytest.param("resize: 256", "resize: [256, '1']", "own/preprocess/resize/1: should be a", id="text-for-width"),
+        pytest.param("crop: 224", "crop: none", "own/preprocess/crop: should be a valid integer or", id="no-crop"),
+        pytest.param("resize: 256", "resize: 256, size: 2", "own/preprocess/size: is not a f", id="preprocess-field"),
+        pytest.param("resize: 256, ", "", "own/preprocess/resize: is missing", id="no-resize"),
+        pytest.param(
+            "mean: [0.5, 0.5, 0.5]", "mean: [0.5, 1]", "own/preprocess: mean should have", id="mean-too-short"
+        ),
         pytest.param(
             "std: [0.5, 0.5, 0.5]", "std: [0.5, 0, 0.5]", "own/preprocess: std should be positive", id="zero-std"
         ),
         pytest.param(
-            "bicubic", "cubic", "own/preprocess/interpolation: should be 'bilinear' or 'bicubic'", id="interpolation"
+            "bicubic", "cubic", "own/preprocess/interpolation: should be 'nearest', 'box'", id="interpolation"
         ),
         pytest.param(
             "package.module:Net", "package.module", "own/architecture/callable: should be like", id="no-callable"

@@ -1,1 +1,1 @@
-"""Decode an image to the square of pixels that a network takes."""
+"""Decode an image to the pixels that a network takes."""

@@ -8,17 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import numpy as np
-from cykooz_resizer import ImageData, PixelType, Resizer
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from services.artifact import Preprocess
-from services.classifier.decoding.jpeg import Header, jpeg_header, reduced_jpeg, require_few_scans
-from services.classifier.decoding.square import centre, resize_options, square
+from services.classifier.decoding.colour import rgb
+from services.classifier.decoding.jpeg import Header, jpeg_header, reduced_jpeg, require_few_scans, whole_jpeg
+from services.classifier.decoding.placement import placement
+from services.classifier.decoding.resize import Pixels, network_input, network_input_in_bands
 from services.classifier.decoding.webp import first_frame, webp_size
 from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
-
-Pixels = NDArray[np.uint8]
+from services.preprocess import Preprocess
 
 MAX_SIDE: Final = 10_000
 MAX_PIXELS: Final = 25_000_000
@@ -30,6 +28,9 @@ COST_OF_WEBP: Final = 12
 # Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
+
+# With these filters, decoding a JPEG at a reduced size hardly changes the pixels.
+REDUCIBLE: Final = ("bilinear", "bicubic")
 
 # Our own check of the size comes first, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -56,10 +57,10 @@ def image_format(data: bytes) -> str:
 
 
 def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any] = NO_LOCK) -> Pixels:
-    """The upright image as uint8 [crop, crop, 3], resized and centre-cropped; its first frame, on a white background.
+    """The upright image as uint8 [height, width, channels], resized and cropped; its first frame, on white.
 
-    Large images are decoded while holding `lock`. Raises ImageUnsupported, ImageCorrupt, ImageTooManyPixels or
-    ImageTooComplex.
+    The channels are red, green and blue, or gray. Large images are decoded while holding `lock`. Raises
+    ImageUnsupported, ImageCorrupt, ImageTooManyPixels or ImageTooComplex.
     """
     kind = image_format(data)
     if kind == "JPEG":
@@ -78,16 +79,18 @@ def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | 
     """The common case without Pillow, in half the time; None if Pillow should decode it (CMYK, unusual or corrupt)."""
     if header.components not in (1, 3):
         return None
+    orientation = _segment_orientation(header.exif) if header.exif else 1
+    place = placement(header.width, header.height, orientation, preprocess)
     try:
-        image = reduced_jpeg(data, preprocess.resize)
+        pixels = reduced_jpeg(data, place.width, place.height) if reducible(preprocess) else whole_jpeg(data)
     except ValueError:
         return None
-    height, width, _ = image.shape
-    result = ImageData(preprocess.crop, preprocess.crop, PixelType.U8x3)
-    source = ImageData(width, height, PixelType.U8x3, image.tobytes())
-    Resizer().resize(source, result, resize_options(centre(width, height, preprocess), preprocess))
-    pixels = np.frombuffer(result.get_buffer(), np.uint8).reshape(preprocess.crop, preprocess.crop, 3)
-    return _upright(pixels, _segment_orientation(header.exif) if header.exif else 1)
+    return _upright(network_input(with_channels(pixels, preprocess), place, preprocess), orientation)
+
+
+def reducible(preprocess: Preprocess) -> bool:
+    """Whether a JPEG may be decoded at a reduced size, see docs/preprocessing.md."""
+    return preprocess.antialias and preprocess.interpolation in REDUCIBLE
 
 
 def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
@@ -96,11 +99,9 @@ def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractCon
             return _webp(data, preprocess, lock)
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _check_size(*image.size)
-            # Decode a JPEG at 1/2, 1/4 or 1/8 if that is still at least the size needed.
-            image.draft(None, (preprocess.resize, preprocess.resize))
             with _lock_for(image.width * image.height * COST, lock):
-                pixels = np.asarray(square(image, preprocess))
-            return _upright(pixels, _image_orientation(image))
+                image.load()
+                return _by_rows(image, _image_orientation(image), preprocess)
     except UnidentifiedImageError as err:
         raise ImageCorrupt(f"The {kind} image is corrupt.") from err
     except CORRUPT as err:
@@ -112,7 +113,24 @@ def _webp(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any]
     _check_size(width, height)
     with _lock_for(width * height * COST_OF_WEBP, lock):
         image, exif = first_frame(data)
-        return _upright(np.asarray(square(image, preprocess)), _segment_orientation(exif) if exif else 1)
+        return _by_rows(image, _segment_orientation(exif) if exif else 1, preprocess)
+
+
+def _by_rows(image: Image.Image, orientation: int, preprocess: Preprocess) -> Pixels:
+    """The network's input from a decoded image, without a second copy of all of it."""
+
+    def rows(upper: int, lower: int) -> Pixels:
+        return with_channels(np.asarray(rgb(image.crop((0, upper, image.width, lower)))), preprocess)
+
+    place = placement(*image.size, orientation, preprocess)
+    return _upright(network_input_in_bands(rows, image.size, place, preprocess), orientation)
+
+
+def with_channels(pixels: Pixels, preprocess: Preprocess) -> Pixels:
+    """RGB as it is, or gray [height, width, 1]. The network itself turns RGB to BGR."""
+    if preprocess.channels != "gray":
+        return pixels
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
 
 
 def _lock_for(size: int, lock: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
@@ -130,7 +148,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply EXIF's orientation to the square; as the crop is central, this can follow it."""
+    """Apply EXIF's orientation to the network's input; `placement` has taken it into account."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

@@ -66,6 +66,13 @@ def transformers_models() -> dict[str, tuple[type, Any, Any]]:
             t.ConvNextImageProcessor(size={"shortest_edge": 224}),
         ),
         "dinov2": (t.Dinov2ForImageClassification, t.Dinov2Config(**vit, image_size=224), t.BitImageProcessor(**half)),
+        "efficientnet": (
+            t.EfficientNetForImageClassification,
+            t.EfficientNetConfig(
+                image_size=64, width_coefficient=0.1, depth_coefficient=0.1, hidden_dim=64, id2label=NAMES
+            ),
+            t.EfficientNetImageProcessor(size={"height": 64, "width": 64}),
+        ),
         "levit": (
             t.LevitForImageClassification,
             t.LevitConfig(hidden_sizes=[16, 24, 32], depths=[1, 1, 1], num_attention_heads=[1, 2, 2], id2label=NAMES),
@@ -80,6 +87,11 @@ def transformers_models() -> dict[str, tuple[type, Any, Any]]:
             t.MobileNetV2ForImageClassification,
             t.MobileNetV2Config(depth_multiplier=0.35, id2label=NAMES),
             t.MobileNetV2ImageProcessor(),
+        ),
+        "mobilevit": (
+            t.MobileViTForImageClassification,
+            t.MobileViTConfig(hidden_sizes=[16, 24, 32], neck_hidden_sizes=[8, 8, 16, 16, 24, 32, 64], id2label=NAMES),
+            t.MobileViTImageProcessor(),
         ),
         "regnet": (
             t.RegNetForImageClassification,

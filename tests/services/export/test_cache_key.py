@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.artifact import FILES, Preprocess, Receipt, stored_file, write_receipt
+from services.artifact import FILES, Receipt, stored_file, write_receipt
 from services.catalog import load_catalog
 from services.export.cache_key import CacheKey, is_current
+from services.preprocess import Preprocess
 from tests.services.export.own_model import catalog_file, local_file
 
 

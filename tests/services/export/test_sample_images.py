@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from services.artifact import Preprocess
 from services.export.sample_images import generated_images, photos_in
+from services.preprocess import Preprocess
 from tests.running import Photo
 
 PREPROCESS = Preprocess(256, 224, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

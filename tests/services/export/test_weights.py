@@ -35,6 +35,20 @@ def test_a_local_file_is_used_where_it_is(tmp_path: Path, weights: Path) -> None
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        pytest.param("saved_model.pb", "a TensorFlow SavedModel: .*tf2onnx.convert", id="saved-model"),
+        pytest.param("config.json", "or a folder of timm or transformers with `folder`", id="folder"),
+    ],
+)
+def test_a_folder_where_a_file_should_be_is_explained(tmp_path: Path, file: str, message: str) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / file).touch()
+    with pytest.raises(WeightsUnavailable, match=message):
+        fetch(catalog_file(tmp_path, "{file: model}"), "own", tmp_path / "cache")
+
+
 def test_torchvisions_weights_are_fetched_from_a_mirror_and_their_digest_is_checked(
     tmp_path: Path, weights: Path, weights_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.artifact import Preprocess
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
+from services.preprocess import Preprocess
 from tests.running import Photo
 
 RECIPE = Preprocess(resize=256, crop=224, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
