@@ -10,7 +10,7 @@ QUIET = $(if $(and $(MAKE_TERMOUT),$(if $(wildcard $@),,first)),,--quiet)
 INSTALL = $(if $(UV),$(UV) pip install --python $(@D)/bin/python,$(@D)/bin/python -m pip install --disable-pip-version-check) $(QUIET)
 
 .DEFAULT_GOAL := help
-.PHONY: help install models run test test-fast test-images test-faults coverage images check audit format lock clean
+.PHONY: help install add models run test test-fast test-images test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
 .PHONY: benchmark size calibrate screenshots page-figures soak pictures tables
 
@@ -41,6 +41,9 @@ TETHER := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM --)
 
 run: install ## run everything on this machine: MODELS="a b" GATEWAY_PORT=8080 FRONTEND_PORT=8501 API_KEY=local
 	@$(TETHER) $(BIN)/python -m deploy local
+
+add: install ## add a model to the catalog, and export it: MODEL=FILE, a folder, or hub:ORGANISATION/NAME; ARGS="--dry-run"
+	@$(BIN)/python -m services.export add $(MODEL) $(ARGS)
 
 models: install ## export the default models into .models
 	@$(BIN)/python -m services.export

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -61,6 +61,8 @@ class Receipt:
     format: int = FORMAT
     # Older receipts do not have this field.
     scores: ScoreFunction = "softmax"
+    # What the entry tells people about the model.
+    about: dict[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:

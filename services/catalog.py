@@ -59,6 +59,11 @@ PACKAGE = r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*"
 Requirement = Annotated[str, _text(PACKAGE, "a package with its version, like timm==1.0.22")]
 
 
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+# What an entry may tell people about its model; the export puts it into the receipt, and the service into the card.
+CARD_FIELDS = ("description", "license", "source", "intended_use")
+
+
 class DottedCallable(Entry):
     """A Python callable, `package.module:Class.method`, that returns a torch module."""
 
@@ -159,6 +164,10 @@ class Model(Entry):
     labels: Labels = "imagenet"
     scores: ScoreFunction | None = None
     samples: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    description: Text | None = None
+    license: Text | None = None
+    source: Text | None = None
+    intended_use: Text | None = None
     precision: Literal["fp16", "int8"] = "fp16"
     cpu: Literal[1, 2, 4, 8] = 1
     # 100 MB plus the weights, 64 MiB of request bodies, and 320 MiB to decode one WebP of 25 megapixels.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.model_folder import CONFIG, needed_files
@@ -14,6 +15,26 @@ from services.model_folder import CONFIG, needed_files
 
 class HubError(Exception):
     """The Hub did not deliver; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model's newest commit, or another one, and what its card says."""
+
+    revision: str
+    url: str
+    license: str
+
+
+def hub_model(name: str, revision: str | None) -> HubModel:
+    """The model ORGANISATION/NAME at a branch, a tag or a commit; raises HubError."""
+    from huggingface_hub import HfApi
+
+    with _explained(name, revision or "main"):
+        api = HfApi()
+        info = api.model_info(name, revision=revision)
+        card = info.card_data
+        return HubModel(str(info.sha), f"{api.endpoint}/{name}", str(card.get("license") or "") if card else "")
 
 
 def hub_config(name: str, revision: str) -> Path:

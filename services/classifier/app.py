@@ -54,5 +54,6 @@ def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
         "scores": receipt.scores,
         "precision": receipt.precision,
         "version": receipt.version,
+        **receipt.about,
         "receipt": asdict(receipt),
     }

@@ -1,9 +1,10 @@
-"""`python -m services.export NAME…`: turn catalog entries into artifacts."""
+"""`python -m services.export NAME…`: turn catalog entries into artifacts. `… add MODEL`: add an entry first."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,14 +12,19 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from services.artifact import Receipt
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
+from services.export.add import add
 from services.export.cache_key import CacheKey, is_current
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
 from services.export.weights import fetched_weights
 
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
-)
+OPTIONS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+app, add_app = typer.Typer(**OPTIONS), typer.Typer(**OPTIONS)
+add_app.command()(add)
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -136,4 +142,7 @@ def _summary(receipt: Receipt) -> str:
 
 
 if __name__ == "__main__":
+    # A command of its own would change how models are named here.
+    if sys.argv[1:2] == ["add"]:
+        add_app(sys.argv[2:], prog_name="python -m services.export add")
     app()

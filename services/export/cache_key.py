@@ -10,13 +10,23 @@ from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
-from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, PackageFile, RemoteFile, TimmModel
+from services.catalog import (
+    CARD_FIELDS,
+    Catalog,
+    HubFolder,
+    LocalFile,
+    LocalFolder,
+    Model,
+    PackageFile,
+    RemoteFile,
+    TimmModel,
+)
 from services.export.requirements import ONNX, TIMM, TRANSFORMERS
 from services.preprocess import Preprocess
 
 # The artifact depends on these fields, and on optional ones where an entry sets them.
 FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
-OPTIONAL_FIELDS = {"requires"}
+OPTIONAL_FIELDS = {"requires", *CARD_FIELDS}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
-from services.catalog import Catalog, DottedCallable, HubFolder, LocalFolder, Model, TimmModel
+from services.catalog import CARD_FIELDS, Catalog, DottedCallable, HubFolder, LocalFolder, Model, TimmModel
 from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
@@ -69,6 +69,7 @@ def export_model(
             versions=key.versions | ({used: version(used)} if used else {}),
             files={name: stored_file(folder / name) for name in FILES},
             scores=network.scores,
+            about={name: text for name in CARD_FIELDS if (text := getattr(model, name))},
         )
         write_receipt(folder, receipt)
     return receipt

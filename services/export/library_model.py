@@ -13,7 +13,12 @@ import torch
 
 from services.catalog import Model
 from services.export.errors import NetworkError, first_line
-from services.export.library_preprocessing import Unsupported, timm_preprocess, transformers_preprocess
+from services.export.library_preprocessing import (
+    PROCESSOR_FIELDS,
+    Unsupported,
+    timm_preprocess,
+    transformers_preprocess,
+)
 from services.export.state_dict import load_state_dict
 from services.export.torchvision_weights import imagenet_labels
 from services.model_folder import INDEX, WEIGHTS, FolderConfig
@@ -101,4 +106,6 @@ def _transformers(model: Model, folder: Path) -> LibraryModel:
     config = module.config
     labels = tuple(str(config.id2label[number]) for number in range(config.num_labels))
     # Their default names, LABEL_0 and so on, are kept: the network has no others.
-    return LibraryModel(module.eval(), labels, processor.to_dict(), "transformers")
+    fields = {name: getattr(processor, name, None) for name in PROCESSOR_FIELDS} | {"kind": type(processor).__name__}
+    sizes = {name: value for name, value in processor.to_dict().items() if name in ("size", "crop_size")}
+    return LibraryModel(module.eval(), labels, fields | sizes, "transformers")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from services.preprocess import Interpolation, Preprocess, Size
+from services.preprocess import Interpolation, Preprocess, Size, preprocess_from
 
 # transformers writes Pillow's numbers.
 PILLOW: dict[int, Interpolation] = {
@@ -17,6 +17,22 @@ PILLOW: dict[int, Interpolation] = {
     4: "box",
     5: "hamming",
 }
+# The fields of an image processor that count. It lists only some of them itself, and leaves out those that are None.
+PROCESSOR_FIELDS = (
+    "do_resize",
+    "resample",
+    "do_center_crop",
+    "crop_pct",
+    "do_pad",
+    "do_rescale",
+    "rescale_factor",
+    "rescale_offset",
+    "do_normalize",
+    "image_mean",
+    "image_std",
+    "include_top",
+    "do_flip_channel_order",
+)
 # LeViT's image processor resizes the shorter side to this multiple of `shortest_edge`.
 LEVIT = 256 / 224
 
@@ -51,9 +67,9 @@ def timm_preprocess(config: Mapping[str, Any]) -> Preprocess:
 
 
 def transformers_preprocess(config: Mapping[str, Any]) -> Preprocess:
-    """From the fields of an image processor of transformers."""
-    kind = str(config.get("image_processor_type", "")).removesuffix("Fast").removesuffix("Pil")
-    size = _side(config["size"]) if config.get("do_resize", True) else "none"
+    """From PROCESSOR_FIELDS, `size`, `crop_size` and `kind` of an image processor of transformers."""
+    kind = str(config["kind"]).removesuffix("Fast").removesuffix("Pil")
+    size = _side(config["size"]) if config.get("do_resize") else "none"
     crop = _side(config["crop_size"]) if config.get("do_center_crop") else None
     if isinstance(size, int):
         if kind == "ConvNextImageProcessor":
@@ -75,7 +91,7 @@ def transformers_preprocess(config: Mapping[str, Any]) -> Preprocess:
         crop=crop if isinstance(crop, int) else _shortened(crop),
         # A crop beyond the image's border is black.
         border=(0,) if size == "none" or _exceeds(crop, size) else None,
-        interpolation=PILLOW[config.get("resample") or 2],
+        interpolation=PILLOW[2 if config["resample"] is None else config["resample"]],
         mean=mean,
         std=std,
         channels="bgr" if config.get("do_flip_channel_order") else _channels(len(mean)),
@@ -95,9 +111,9 @@ def _side(size: Mapping[str, Any]) -> Size:
 
 def _normalisation(config: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     """Mean and std on the scale 0 to 1, whatever the scale of the network's input."""
-    factor = config.get("rescale_factor", 1 / 255) * 255 if config.get("do_rescale", True) else 255.0
+    factor = (config.get("rescale_factor") or 1 / 255) * 255 if config.get("do_rescale") else 255.0
     mean, std = [0.0] * 3, [1.0] * 3
-    if config.get("do_normalize", True):
+    if config.get("do_normalize"):
         mean, std = ([float(value) for value in _listed(config[key])] for key in ("image_mean", "image_std"))
     if config.get("rescale_offset"):
         mean = [value + 1 for value in mean]
@@ -132,6 +148,6 @@ def _exceeds(crop: Size, size: Size | str) -> bool:
 
 def _preprocess(**fields: Any) -> Preprocess:
     try:
-        return Preprocess(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+        return preprocess_from(fields)
     except ValueError as err:
         raise Unsupported(f"is not possible here: {err}") from err

@@ -19,6 +19,10 @@ CARD: dict[str, Any] = {
     "labels": 1000,
     "scores": "softmax",
     "precision": "fp16",
+    "description": "Garden flowers",
+    "license": "apache-2.0",
+    "source": "https://example.com/flowers",
+    "intended_use": "Photos of single flowers",
     "version": "0",
     "receipt": {"anything": "goes"},
 }

@@ -69,7 +69,7 @@ def transformers_models() -> dict[str, tuple[type, Any, Any]]:
         "efficientnet": (
             t.EfficientNetForImageClassification,
             t.EfficientNetConfig(
-                image_size=64, width_coefficient=0.1, depth_coefficient=0.1, hidden_dim=64, id2label=NAMES
+                image_size=64, width_coefficient=1.0, depth_coefficient=1.0, hidden_dim=1280, id2label=NAMES
             ),
             t.EfficientNetImageProcessor(size={"height": 64, "width": 64}),
         ),

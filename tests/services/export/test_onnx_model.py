@@ -47,8 +47,11 @@ def require_same_outputs(folder: Path, network: Network) -> None:
     np.testing.assert_allclose(engine.logits(pixels), expected, atol=5e-3)
 
 
-def write_onnx(path: Path, *, shape: list[int | str], outputs: tuple[str, ...] = ("scores",), opset: int = 18) -> None:
+def write_onnx(
+    path: Path, *, shape: list[int | str], outputs: tuple[str, ...] = ("scores",), opset: int = 18, double: bool = False
+) -> None:
     """The mean of each channel, times a matrix; `shape` is that of the input."""
+    element = TensorProto.DOUBLE if double else TensorProto.FLOAT
     axes = [2, 3] if shape[1] == 3 else [1, 2]
     weights = np.random.default_rng(0).normal(0, 3, (3, 4)).astype(np.float32)
     nodes = [helper.make_node("ReduceMean", ["image", "axes"], ["means"], keepdims=0)]
@@ -56,11 +59,11 @@ def write_onnx(path: Path, *, shape: list[int | str], outputs: tuple[str, ...] =
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [shape[0], 4]) for name in outputs],
+        [helper.make_tensor_value_info("image", element, shape)],
+        [helper.make_tensor_value_info(name, element, [shape[0], 4]) for name in outputs],
         [
             helper.make_tensor("axes", TensorProto.INT64, [2], axes),
-            helper.make_tensor("weights", TensorProto.FLOAT, [3, 4], weights.flatten()),
+            helper.make_tensor("weights", element, [3, 4], weights.flatten()),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
@@ -107,17 +110,19 @@ def test_of_several_outputs_the_logits_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "opset", "message"),
+    ("batch", "opset", "double", "message"),
     [
-        pytest.param([8, 3, 24, 24], 18, "takes 8 images at a time; export it with a dynamic batch", id="batch"),
-        pytest.param([1, 3, 24], 18, "the network's inputs are image tensor.* for one image as float32", id="input"),
-        pytest.param([1, 3, 24, 24], 99, "export it for an older opset", id="opset"),
+        pytest.param(8, 18, False, "takes 8 images at a time; export it with a dynamic batch", id="batch"),
+        pytest.param(
+            1, 18, True, r"the network's inputs are image tensor\(double\).* for one image as float32", id="type"
+        ),
+        pytest.param(1, 99, False, "export it for an older opset", id="opset"),
     ],
 )
 def test_a_network_that_cannot_be_served_is_refused_with_a_remedy(
-    tmp_path: Path, shape: list[int | str], opset: int, message: str
+    tmp_path: Path, batch: int, opset: int, double: bool, message: str
 ) -> None:
-    write_onnx(tmp_path / "model.onnx", shape=shape, opset=opset)
+    write_onnx(tmp_path / "model.onnx", shape=[batch, 3, 24, 24], opset=opset, double=double)
     with pytest.raises(NetworkError, match=f"^own: .*{message}") as caught:
         network_of(tmp_path)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,113 @@
+"""`python -m services.export add FILE|FOLDER|hub:ORGANISATION/NAME`: add a model to the catalog, and export it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
+from services.export.catalog_editor import Draft, add_entry, entry_text
+from services.export.draft import HUB, Wishes, completed, copy_files, draft, model_name
+from services.export.errors import ExportError
+from services.export.requirements import install, library, requirements
+from services.export.weights import fetched_weights
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def add(
+    source: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A file, a folder, or hub:ORGANISATION/NAME[@COMMIT].")
+    ],
+    name: Annotated[str, typer.Option(help="Its name in the catalog. Default: from the source's.")] = "",
+    title: Annotated[str, typer.Option(help="The name shown to people.")] = "",
+    architecture: Annotated[
+        str,
+        typer.Option(help="For a file of tensors: a torchvision model, timm:NAME, or package.module:callable."),
+    ] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="A file with one label per line. Default: beside the file, named like it.", exists=True),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the entry, and change nothing.")] = False,
+    output: Annotated[Path, typer.Option(help="The folder for the artifacts.")] = Path(".models"),
+    catalog_path: Annotated[Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog.")] = DEFAULT_PATH,
+) -> None:
+    """Look at a model, write its entry into the catalog, and export it."""
+    wishes = Wishes(title, _architecture(architecture), labels)
+    try:
+        name = name or model_name(source)
+        entry = _looked_at(source, name, catalog_path, wishes, output)
+        text = entry_text(name, entry)
+        if dry_run:
+            sys.stdout.write(text)
+            return
+        paths = [] if source.startswith(HUB) else [Path(source), *([labels] if labels else [])]
+        for copy in copy_files(paths, catalog_path.parent):
+            console.print(f"{name}: copied to {copy}", markup=False)
+        add_entry(catalog_path, name, entry)
+    except (CatalogError, ExportError) as err:
+        console.print(str(err), style="red", markup=False)
+        raise typer.Exit(1) from err
+    console.print(f"{name}: added to {catalog_path}:\n{text}", markup=False)
+    _export(name, catalog_path, output)
+    own = "" if catalog_path == DEFAULT_PATH else f" CATALOG={catalog_path}"
+    console.print(f"Run it:  make run MODELS={name}{own}", markup=False)
+
+
+def _looked_at(source: str, name: str, catalog_path: Path, wishes: Wishes, output: Path) -> Draft:
+    """The complete entry, after the network has been built once; raises CatalogError and ExportError."""
+    folder = catalog_path.parent
+    fields = draft(source, name, folder, wishes)
+    with _trial_folder(source, folder, wishes) as trial:
+        path = trial / "models.yaml"
+        add_entry(path, name, fields)
+        catalog = load_catalog(path)
+        model = catalog[name]
+        weights = fetched_weights(catalog, model, output / ".weights", lambda done, size: None)
+        install(name, requirements(model, library(catalog, model, weights)), output / ".packages")
+        from services.export.network import built_network
+
+        return completed(fields, built_network(catalog, model, weights))
+
+
+@contextmanager
+def _trial_folder(source: str, folder: Path, wishes: Wishes) -> Iterator[Path]:
+    """A folder with links to everything in the catalog's folder, and to the files to be added."""
+    with tempfile.TemporaryDirectory(prefix="guichet-add-") as name:
+        trial = Path(name)
+        paths = [] if source.startswith(HUB) else [Path(source), *([wishes.labels] if wishes.labels else [])]
+        present = [path for path in folder.iterdir() if path.name != "models.yaml"] if folder.is_dir() else []
+        for path in (*present, *paths):
+            link = trial / path.resolve().name
+            if not link.exists():
+                link.symlink_to(path.resolve())
+        yield trial
+
+
+def _architecture(text: str) -> Any:
+    """The entry's field for the option."""
+    if text.startswith("timm:"):
+        return {"timm": text.removeprefix("timm:")}
+    return {"callable": text} if ":" in text else text or None
+
+
+def _export(name: str, catalog_path: Path, output: Path) -> None:
+    from services.export.__main__ import export
+
+    try:
+        export(names=[name], catalog_path=catalog_path, output=output)
+    except typer.Exit as err:
+        if err.exit_code:
+            console.print(
+                f"The entry is in {catalog_path}. Correct it, then run `python -m services.export {name}`.",
+                markup=False,
+            )
+            raise
