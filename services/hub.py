@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.model_folder import CONFIG, needed_files
+from services.model_folder import CONFIG, FolderError, needed_files
 
 
 class HubError(Exception):
@@ -47,14 +47,15 @@ def hub_config(name: str, revision: str) -> Path:
 
 def hub_folder(name: str, revision: str) -> Path:
     """A folder with the files that the export needs; raises HubError, and FolderError if there are none."""
-    import httpx
     from huggingface_hub import HfApi, errors, snapshot_download
 
     with _explained(name, revision):
         try:
             names = [sibling.rfilename for sibling in HfApi().model_info(name, revision=revision).siblings or []]
-        except (httpx.TransportError, errors.OfflineModeIsEnabled):
-            # Without a network, what was downloaded before.
+        except errors.HfHubHTTPError:
+            raise
+        except Exception:
+            # The client's HTTP library raises errors of its own. Without a network, take what was downloaded before.
             folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
             needed_files({path.name for path in folder.iterdir()})
             return folder
@@ -64,7 +65,6 @@ def hub_folder(name: str, revision: str) -> Path:
 @contextmanager
 def _explained(name: str, revision: str) -> Iterator[None]:
     """Turn the client's errors into sentences."""
-    import httpx
     from huggingface_hub import errors
 
     try:
@@ -77,7 +77,9 @@ def _explained(name: str, revision: str) -> Iterator[None]:
         raise HubError(f"{name} has no commit {revision}") from err
     except errors.RemoteEntryNotFoundError as err:
         raise HubError(f"{name} has no {CONFIG} at {revision[:12]}") from err
-    except (OSError, ValueError, httpx.TransportError) as err:
+    except FolderError:
+        raise
+    except Exception as err:  # the client and its HTTP library raise many kinds of errors
         line = next((line.strip() for line in str(err).splitlines() if line.strip()), type(err).__name__)
         raise HubError(
             f"{name} cannot be downloaded: {line[:200]}; is this machine online, and is HF_ENDPOINT right?"

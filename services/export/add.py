@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
 from services.export.catalog_editor import Draft, add_entry, entry_text
-from services.export.draft import HUB, Wishes, completed, copy_files, draft, model_name
+from services.export.draft import HUB, Wishes, completed, copy_files, draft, labels_beside, model_name
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
 from services.export.weights import fetched_weights
@@ -41,6 +42,8 @@ def add(
     catalog_path: Annotated[Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog.")] = DEFAULT_PATH,
 ) -> None:
     """Look at a model, write its entry into the catalog, and export it."""
+    if Path(source).is_file():
+        labels = labels or labels_beside(Path(source))
     wishes = Wishes(title, _architecture(architecture), labels)
     try:
         name = name or model_name(source)
@@ -50,6 +53,7 @@ def add(
             sys.stdout.write(text)
             return
         paths = [] if source.startswith(HUB) else [Path(source), *([labels] if labels else [])]
+        catalog_path.parent.mkdir(parents=True, exist_ok=True)
         for copy in copy_files(paths, catalog_path.parent):
             console.print(f"{name}: copied to {copy}", markup=False)
         add_entry(catalog_path, name, entry)
@@ -57,7 +61,11 @@ def add(
         console.print(str(err), style="red", markup=False)
         raise typer.Exit(1) from err
     console.print(f"{name}: added to {catalog_path}:\n{text}", markup=False)
-    _export(name, catalog_path, output)
+    if _export(name, catalog_path, output):
+        console.print(
+            f"Correct the entry in {catalog_path}, then run `python -m services.export {name}`.", markup=False
+        )
+        raise typer.Exit(1)
     own = "" if catalog_path == DEFAULT_PATH else f" CATALOG={catalog_path}"
     console.print(f"Run it:  make run MODELS={name}{own}", markup=False)
 
@@ -99,15 +107,7 @@ def _architecture(text: str) -> Any:
     return {"callable": text} if ":" in text else text or None
 
 
-def _export(name: str, catalog_path: Path, output: Path) -> None:
-    from services.export.__main__ import export
-
-    try:
-        export(names=[name], catalog_path=catalog_path, output=output)
-    except typer.Exit as err:
-        if err.exit_code:
-            console.print(
-                f"The entry is in {catalog_path}. Correct it, then run `python -m services.export {name}`.",
-                markup=False,
-            )
-            raise
+def _export(name: str, catalog_path: Path, output: Path) -> int:
+    """Export the new model, in a process that has not loaded it yet; the exit code."""
+    command = [sys.executable, "-m", "services.export", name, f"--catalog={catalog_path}", f"--output={output}"]
+    return subprocess.run(command, check=False).returncode

@@ -67,9 +67,7 @@ def draft(source: str, name: str, folder: Path, wishes: Wishes) -> Draft:
     if wishes.architecture is not None:
         fields["architecture"] = Field(wishes.architecture, "as given")
     fields["preprocess"] = Field(USUAL, "CHECK: the usual one; the file does not say how its images were prepared")
-    labels = wishes.labels or next(
-        (p for p in (path.with_suffix(".txt"), path.parent / "labels.txt") if p.is_file()), None
-    )
+    labels = wishes.labels
     if labels is not None:
         fields["labels"] = Field(_beside(labels, folder), "one label per line, in the order of the outputs")
     else:
@@ -128,6 +126,11 @@ def _beside(path: Path, folder: Path) -> str:
     """The path relative to the catalog's folder; that of the copy which `copy_files` makes if it is elsewhere."""
     inside = path.resolve().is_relative_to(folder.resolve())
     return str(path.resolve().relative_to(folder.resolve())) if inside else path.resolve().name
+
+
+def labels_beside(path: Path) -> Path | None:
+    """A file of labels beside the weights: named like them, or labels.txt."""
+    return next((one for one in (path.with_suffix(".txt"), path.parent / "labels.txt") if one.is_file()), None)
 
 
 def copy_files(paths: Sequence[Path], folder: Path) -> list[Path]:
