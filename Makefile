@@ -94,6 +94,7 @@ endef
 DEV_GROUPS := classifier directory export gateway frontend deploy test check
 
 lock: $(BIN)/uv ## write the hash-locked requirements of the images and of .venv, from the pins in pyproject.toml
+	@$(COMPILE) $(IMAGE) --group catalog --output-file services/catalog.lock >/dev/null
 	@$(COMPILE) $(IMAGE) --group classifier --output-file services/classifier.lock >/dev/null
 	@$(COMPILE) $(IMAGE) --group directory --output-file services/directory.lock >/dev/null
 	@$(COMPILE) $(IMAGE) --group frontend --output-file frontend/frontend.lock >/dev/null

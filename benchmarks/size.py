@@ -42,7 +42,7 @@ from benchmarks.harness.process import (
 )
 from benchmarks.harness.tables import mebibytes, milliseconds
 from benchmarks.scale.simulation import one_instance
-from services.catalog import CatalogError, Model, load_catalog
+from services.catalog import CatalogError, Model, catalog_path, load_catalog
 from services.classifier.decoding.pixels import LARGE_BYTES
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "sizing.json"
@@ -231,7 +231,7 @@ def main(
     """Measure one instance of a model, and propose cpu, memory and concurrency for its catalog entry."""
     require_wrk()
     try:
-        model = load_catalog()[name]
+        model = load_catalog(catalog_path(os.environ))[name]
     except CatalogError as err:
         raise typer.BadParameter(str(err)) from err
     if not (artifacts / name / "receipt.json").is_file():

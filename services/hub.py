@@ -65,8 +65,10 @@ def hub_folder(name: str, revision: str) -> Path:
 @contextmanager
 def _explained(name: str, revision: str) -> Iterator[None]:
     """Turn the client's errors into sentences."""
-    from huggingface_hub import errors
+    from huggingface_hub import errors, logging
 
+    # It warns about every attempt to connect.
+    logging.set_verbosity_error()
     try:
         yield
     except errors.GatedRepoError as err:
@@ -77,10 +79,13 @@ def _explained(name: str, revision: str) -> Iterator[None]:
         raise HubError(f"{name} has no commit {revision}") from err
     except errors.RemoteEntryNotFoundError as err:
         raise HubError(f"{name} has no {CONFIG} at {revision[:12]}") from err
+    except errors.LocalEntryNotFoundError as err:
+        raise HubError(
+            f"{name} was not downloaded before, and the Hub cannot be reached: is this machine online, and HF_ENDPOINT"
+            " right?"
+        ) from err
     except FolderError:
         raise
     except Exception as err:  # the client and its HTTP library raise many kinds of errors
         line = next((line.strip() for line in str(err).splitlines() if line.strip()), type(err).__name__)
-        raise HubError(
-            f"{name} cannot be downloaded: {line[:200]}; is this machine online, and is HF_ENDPOINT right?"
-        ) from err
+        raise HubError(f"{name} cannot be downloaded: {line[:200]}") from err

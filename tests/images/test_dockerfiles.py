@@ -22,6 +22,7 @@ from tests.running import ROOT
 BASE = "services/base.Dockerfile"
 APPLICATIONS = ("services/Dockerfile", "services/directory/Dockerfile", "frontend/Dockerfile")
 LOCKS = {
+    "catalog": "services/catalog.lock",
     "classifier": "services/classifier.lock",
     "directory": "services/directory.lock",
     "export": "services/export.lock",

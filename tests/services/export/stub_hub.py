@@ -48,6 +48,10 @@ def stub_hub() -> Iterator[StubHub]:
                 self.fail("GatedRepo", 403)
             elif len(rest) > 1 and rest[1] not in (REVISION, "main"):
                 self.fail("RevisionNotFound", 404)
+            elif rest[:1] == ["tree"]:
+                paths = sorted(hub.models[name].iterdir())
+                files = [{"type": "file", "path": p.name, "size": p.stat().st_size, "oid": REVISION} for p in paths]
+                self.send(json.dumps(files).encode(), {})
             elif api:
                 self.model(name)
             else:

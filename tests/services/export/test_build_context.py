@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
+from services.artifact import verified_receipt
 from services.catalog import CatalogError, load_catalog
 from services.export.build_context import write_entry
 from services.export.cache_key import CacheKey
 from services.imported_files import imported_files
-from tests.running import ROOT
+from tests.running import ROOT, environment
 
 MODEL = "efficientnet-lite0"
 LABELLED = """
@@ -118,6 +120,34 @@ def test_all_that_the_export_loads_is_among_the_files_it_is_given() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(run.stdout.split()) <= {str(path) for path in imported_files(ROOT, "services.export.__main__")}
+
+
+@pytest.mark.integration
+def test_a_model_with_code_beside_the_catalog_is_exported_from_its_build_context(tmp_path: Path) -> None:
+    own, context = tmp_path / "own", tmp_path / "context"
+    (own / "nets").mkdir(parents=True)
+    (own / "nets/__init__.py").touch()
+    (own / "nets/head.py").write_text("LABELS = 2\n")
+    (own / "helpers.py").write_text(
+        "import torch\nfrom nets import head\n\n\ndef network():\n"
+        "    layers = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, head.LABELS)\n"
+        "    return torch.nn.Sequential(*layers)\n"
+    )
+    torch.save({"2.weight": torch.ones(2, 3), "2.bias": torch.zeros(2)}, own / "model.pth")
+    (own / "models.yaml").write_text(
+        "models: {own: {architecture: {callable: 'helpers:network'}, weights: {file: model.pth}, labels: [no, yes],"
+        " preprocess: {resize: 8, crop: 8, interpolation: bilinear, mean: [0, 0, 0], std: [1, 1, 1]}}}"
+    )
+    for command in (
+        ["services.export.build_context", "own", str(context), str(own / "models.yaml")],
+        ["services.export", "own", f"--output={tmp_path / 'out'}"],
+    ):
+        folder = ROOT if command[0].endswith("context") else context
+        run = subprocess.run(
+            [sys.executable, "-m", *command], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+    assert verified_receipt(tmp_path / "out/own", "own").labels == 2
 
 
 def test_the_code_that_serves_is_not_among_them() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from services.export.requirements import RequirementError, install
+from services.catalog import load_catalog
+from services.export.requirements import ONNX, TIMM, TRANSFORMERS, RequirementError, install, requirements
+from tests.running import ROOT
 
 pytestmark = pytest.mark.integration
 
@@ -52,6 +55,20 @@ def test_a_package_is_installed_once_into_a_folder_of_its_own(tmp_path: Path, wh
     for wheel in wheels.iterdir():
         wheel.unlink()
     install("own", ["guichet_test_net==1.0"], tmp_path / "packages")
+
+
+def test_the_libraries_are_the_versions_that_the_tests_use() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    assert {TIMM, TRANSFORMERS, ONNX} <= set(groups["test"])
+
+
+def test_an_entry_may_name_another_version_of_its_library(tmp_path: Path) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text("models: {own: {weights: {folder: model}, requires: [Timm==1.0.20, einops==0.8.1]}}")
+    model = load_catalog(path)["own"]
+    assert requirements(model, "timm") == ["Timm==1.0.20", "einops==0.8.1"]
+    assert requirements(model, "transformers") == ["Timm==1.0.20", "einops==0.8.1", TRANSFORMERS]
+    assert requirements(model.model_copy(update={"requires": ()}), None) == []
 
 
 @pytest.mark.parametrize(
