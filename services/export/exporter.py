@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
-from services.catalog import CARD_FIELDS, Catalog, DottedCallable, HubFolder, LocalFolder, Model, TimmModel
+from services.catalog import CARD_FIELDS, Catalog, DottedCallable, Model, TimmModel
 from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
@@ -86,7 +86,7 @@ def _architecture_name(catalog: Catalog, model: Model) -> str:
         return model.architecture.callable
     if isinstance(model.architecture, TimmModel):
         return f"timm.{model.architecture.timm}"
-    if model.architecture is None and isinstance(model.weights, HubFolder | LocalFolder):
+    if model.has_folder:
         config = catalog.config(model)
         return f"{config.library}.{config.architecture}"
     if model.architecture is None:

@@ -40,7 +40,7 @@ class Network:
 
 def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     """The network of a catalog entry with its weights loaded; raises NetworkError."""
-    if weights.is_dir() and model.architecture is None:
+    if model.has_folder:
         network = _library_network(catalog, model, weights)
     else:
         names = labels(catalog, model)
