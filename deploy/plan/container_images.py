@@ -66,6 +66,7 @@ def model_image(model: Model, catalog: Catalog) -> ContainerImage:
             "services/classifier/**/*",
             "services/export/**/*",
             "services/catalog_mistakes.py",
+            "services/entry.py",
             "services/hub.py",
             "services/imported_files.py",
             "services/model_folder.py",

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 import torchvision
 
-from services.catalog import DottedCallable, Model, TimmModel
+from services.catalog import Model
+from services.entry import DottedCallable, TimmModel
 from services.export.errors import NetworkError, first_line
 from services.imported_files import imported_files
 

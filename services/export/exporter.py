@@ -7,7 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
-from services.catalog import CARD_FIELDS, Catalog, DottedCallable, Model, TimmModel
+from services.catalog import CARD_FIELDS, Catalog, Model
+from services.entry import DottedCallable, TimmModel
 from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.artifact import stored_file
-from services.catalog import Catalog, HubFolder, LocalFile, LocalFolder, Model, PackageFile, RemoteFile
+from services.catalog import Catalog, Model
+from services.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile
 from services.export.download import DownloadError, Progress, download
 from services.export.errors import WeightsUnavailable
 from services.export.weights_format import SAVED_MODEL

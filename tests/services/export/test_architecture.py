@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.catalog import DottedCallable, Model, load_catalog
+from services.catalog import Model, load_catalog
+from services.entry import DottedCallable
 from services.export.architecture import architecture
 from services.export.errors import NetworkError
 from tests.services.export.own_model import catalog_file, local_file

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.catalog import DottedCallable, load_catalog
+from services.catalog import load_catalog
+from services.entry import DottedCallable
 from services.export.errors import NetworkError
 from services.export.network import built_network
 from tests.services.export.own_model import catalog_file, local_file
