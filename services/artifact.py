@@ -59,10 +59,9 @@ class Receipt:
     versions: dict[str, str]
     files: dict[str, StoredFile]
     format: int = FORMAT
-    # Older receipts do not have this field.
-    scores: ScoreFunction = "softmax"
-    # What the entry tells people about the model.
+    # What the entry tells people about the model. Older receipts have neither this field nor the next.
     about: dict[str, str] = field(default_factory=dict)
+    scores: ScoreFunction = "softmax"
 
     @property
     def version(self) -> str:

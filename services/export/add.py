@@ -37,6 +37,7 @@ def add(
         Path | None,
         typer.Option(help="A file with one label per line. Default: beside the file, named like it.", exists=True),
     ] = None,
+    size: Annotated[int, typer.Option(min=1, help="For a file: the side of the network's input, in pixels.")] = 224,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the entry, and change nothing.")] = False,
     output: Annotated[Path, typer.Option(help="The folder for the artifacts.")] = Path(".models"),
     catalog_path: Annotated[Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog.")] = DEFAULT_PATH,
@@ -44,7 +45,7 @@ def add(
     """Look at a model, write its entry into the catalog, and export it."""
     if Path(source).is_file():
         labels = labels or labels_beside(Path(source))
-    wishes = Wishes(title, _architecture(architecture), labels)
+    wishes = Wishes(title, _architecture(architecture), labels, size)
     try:
         name = name or model_name(source)
         entry = _looked_at(source, name, catalog_path, wishes, output)
@@ -52,9 +53,8 @@ def add(
         if dry_run:
             sys.stdout.write(text)
             return
-        paths = [] if source.startswith(HUB) else [Path(source), *([labels] if labels else [])]
         catalog_path.parent.mkdir(parents=True, exist_ok=True)
-        for copy in copy_files(paths, catalog_path.parent):
+        for copy in copy_files(_own_files(source, labels), catalog_path.parent):
             console.print(f"{name}: copied to {copy}", markup=False)
         add_entry(catalog_path, name, entry)
     except (CatalogError, ExportError) as err:
@@ -86,14 +86,20 @@ def _looked_at(source: str, name: str, catalog_path: Path, wishes: Wishes, outpu
         return completed(fields, built_network(catalog, model, weights))
 
 
+def _own_files(source: str, labels: Path | None) -> list[Path]:
+    """The files and folders that belong to the model; a large ONNX file has its tensors in another beside it."""
+    if source.startswith(HUB):
+        return []
+    return [path for path in (Path(source), Path(f"{source}.data"), labels) if path and path.exists()]
+
+
 @contextmanager
 def _trial_folder(source: str, folder: Path, wishes: Wishes) -> Iterator[Path]:
     """A folder with links to everything in the catalog's folder, and to the files to be added."""
     with tempfile.TemporaryDirectory(prefix="guichet-add-") as name:
         trial = Path(name)
-        paths = [] if source.startswith(HUB) else [Path(source), *([wishes.labels] if wishes.labels else [])]
         present = [path for path in folder.iterdir() if path.name != "models.yaml"] if folder.is_dir() else []
-        for path in (*present, *paths):
+        for path in (*present, *_own_files(source, wishes.labels)):
             link = trial / path.resolve().name
             if not link.exists():
                 link.symlink_to(path.resolve())

@@ -18,9 +18,8 @@ from services.model_folder import FolderError, folder_files
 
 HUB = "hub:"
 # What most torch models were trained with; a file of weights does not say it.
+CROPPED = 0.875
 USUAL = {
-    "resize": 256,
-    "crop": 224,
     "interpolation": "bilinear",
     "mean": [0.485, 0.456, 0.406],
     "std": [0.229, 0.224, 0.225],
@@ -38,6 +37,7 @@ class Wishes:
     title: str = ""
     architecture: Any = None
     labels: Path | None = None
+    size: int = 224
 
 
 def model_name(source: str) -> str:
@@ -66,7 +66,8 @@ def draft(source: str, name: str, folder: Path, wishes: Wishes) -> Draft:
     fields["weights"] = Field({"file": _beside(path, folder)}, "relative to this file")
     if wishes.architecture is not None:
         fields["architecture"] = Field(wishes.architecture, "as given")
-    fields["preprocess"] = Field(USUAL, "CHECK: the usual one; the file does not say how its images were prepared")
+    usual = {"resize": round(wishes.size / CROPPED), "crop": wishes.size, **USUAL}
+    fields["preprocess"] = Field(usual, "CHECK: the usual one; the file does not say how its images were prepared")
     labels = wishes.labels
     if labels is not None:
         fields["labels"] = Field(_beside(labels, folder), "one label per line, in the order of the outputs")

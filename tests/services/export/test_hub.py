@@ -151,11 +151,19 @@ def test_add_copies_a_checkpoint_and_its_labels_beside_the_catalog(tmp_path: Pat
     torch.save({"state_dict": torch.load(weights, weights_only=True)}, source)
     source.with_suffix(".txt").write_text("\n".join(LABELS) + "\n")
     run = run_export(
-        "add", str(source), "--architecture=shufflenet_v2_x0_5", f"--catalog={catalog}", f"--output={tmp_path / 'out'}"
+        "add",
+        str(source),
+        "--architecture=shufflenet_v2_x0_5",
+        "--size=64",
+        f"--catalog={catalog}",
+        f"--output={tmp_path / 'out'}",
     )
     assert run.returncode == 0, run.stderr
     model = load_catalog(catalog)["my-flowers"]
     assert (model.labels, model.scores) == ("My flowers.txt", "softmax")
+    assert (
+        "preprocess: {resize: 73, crop: 64, interpolation: bilinear, mean: [0.485, 0.456, 0.406]" in catalog.read_text()
+    )
     assert "CHECK: the usual one" in catalog.read_text()
     assert (catalog.parent / "My flowers.pth").read_bytes() == source.read_bytes()
     assert verified_receipt(tmp_path / "out/my-flowers", "my-flowers").labels == 4
