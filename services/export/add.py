@@ -15,7 +15,7 @@ from rich.console import Console
 
 from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
 from services.export.catalog_editor import Draft, add_entry, entry_text
-from services.export.draft import HUB, Wishes, completed, copy_files, draft, labels_beside, model_name
+from services.export.draft import HUB, AddOptions, completed, copy_files, draft, labels_beside, model_name
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
 from services.export.weights import fetched_weights
@@ -45,10 +45,10 @@ def add(
     """Look at a model, write its entry into the catalog, and export it."""
     if Path(source).is_file():
         labels = labels or labels_beside(Path(source))
-    wishes = Wishes(title, _architecture(architecture), labels, size)
+    options = AddOptions(title, _architecture(architecture), labels, size)
     try:
         name = name or model_name(source)
-        entry = _looked_at(source, name, catalog_path, wishes, output)
+        entry = _looked_at(source, name, catalog_path, options, output)
         text = entry_text(name, entry)
         if dry_run:
             sys.stdout.write(text)
@@ -70,11 +70,11 @@ def add(
     console.print(f"Run it:  make run MODELS={name}{own}", markup=False)
 
 
-def _looked_at(source: str, name: str, catalog_path: Path, wishes: Wishes, output: Path) -> Draft:
+def _looked_at(source: str, name: str, catalog_path: Path, options: AddOptions, output: Path) -> Draft:
     """The complete entry, after the network has been built once; raises CatalogError and ExportError."""
     folder = catalog_path.parent
-    fields = draft(source, name, folder, wishes)
-    with _trial_folder(source, folder, wishes) as trial:
+    fields = draft(source, name, folder, options)
+    with _trial_folder(source, folder, options) as trial:
         path = trial / "models.yaml"
         add_entry(path, name, fields)
         catalog = load_catalog(path)
@@ -94,12 +94,12 @@ def _own_files(source: str, labels: Path | None) -> list[Path]:
 
 
 @contextmanager
-def _trial_folder(source: str, folder: Path, wishes: Wishes) -> Iterator[Path]:
+def _trial_folder(source: str, folder: Path, options: AddOptions) -> Iterator[Path]:
     """A folder with links to everything in the catalog's folder, and to the files to be added."""
     with tempfile.TemporaryDirectory(prefix="guichet-add-") as name:
         trial = Path(name)
         present = [path for path in folder.iterdir() if path.name != "models.yaml"] if folder.is_dir() else []
-        for path in (*present, *_own_files(source, wishes.labels)):
+        for path in (*present, *_own_files(source, options.labels)):
             link = trial / path.resolve().name
             if not link.exists():
                 link.symlink_to(path.resolve())

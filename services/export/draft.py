@@ -7,18 +7,21 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.catalog import IMAGENET_LABELS, NAME
 from services.export.catalog_editor import Draft, Field
 from services.export.errors import ExportError
-from services.export.network import Network
 from services.hub import HubError, hub_model
 from services.model_folder import FolderError, folder_files
 
+if TYPE_CHECKING:
+    # Imports torch, which a draft does not need.
+    from services.export.network import Network
+
 HUB = "hub:"
 # What most torch models were trained with; a file of weights does not say it.
-CROPPED = 0.875
+CROPPED = 0.875  # the crop, as a part of the resized image
 USUAL = {
     "interpolation": "bilinear",
     "mean": [0.485, 0.456, 0.406],
@@ -31,8 +34,8 @@ class DraftError(ExportError):
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the person who adds the model says about it."""
+class AddOptions:
+    """What the command's options say about the model."""
 
     title: str = ""
     architecture: Any = None
@@ -50,12 +53,12 @@ def model_name(source: str) -> str:
     return name
 
 
-def draft(source: str, name: str, folder: Path, wishes: Wishes) -> Draft:
+def draft(source: str, name: str, folder: Path, options: AddOptions) -> Draft:
     """The fields that say where the model is and what it needs; raises DraftError. Reads no weights.
 
     `folder` is the catalog's; files from elsewhere are expected there under the same name.
     """
-    fields = {"title": Field(wishes.title or name, "shown to people")}
+    fields = {"title": Field(options.title or name, "shown to people")}
     if source.startswith(HUB):
         return fields | _hub(source.removeprefix(HUB))
     path = Path(source)
@@ -64,13 +67,12 @@ def draft(source: str, name: str, folder: Path, wishes: Wishes) -> Draft:
     if not path.is_file():
         raise DraftError(f"{source} does not exist; a model of the Hub is hub:ORGANISATION/NAME")
     fields["weights"] = Field({"file": _beside(path, folder)}, "relative to this file")
-    if wishes.architecture is not None:
-        fields["architecture"] = Field(wishes.architecture, "as given")
-    usual = {"resize": round(wishes.size / CROPPED), "crop": wishes.size, **USUAL}
+    if options.architecture is not None:
+        fields["architecture"] = Field(options.architecture, "as given")
+    usual = {"resize": round(options.size / CROPPED), "crop": options.size, **USUAL}
     fields["preprocess"] = Field(usual, "CHECK: the usual one; the file does not say how its images were prepared")
-    labels = wishes.labels
-    if labels is not None:
-        fields["labels"] = Field(_beside(labels, folder), "one label per line, in the order of the outputs")
+    if options.labels is not None:
+        fields["labels"] = Field(_beside(options.labels, folder), "one label per line, in the order of the outputs")
     else:
         fields["labels"] = Field("imagenet", f"because no file of labels was given: {IMAGENET_LABELS} outputs")
     return fields
