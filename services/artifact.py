@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 FORMAT = 1
 FILES = ("model.xml", "model.bin", "labels.txt")
 RECEIPT = "receipt.json"
+
+# The function that turns the network's outputs into scores; `none` leaves them as they are.
+ScoreFunction = Literal["softmax", "sigmoid", "none"]
 
 
 class ArtifactError(Exception):
@@ -62,7 +65,8 @@ class StoredFile:
 class Receipt:
     """Where an artifact came from and what was measured. Contains no time and no host: equal exports give equal text.
 
-    `recipe` is the digest of everything that the artifact was made from.
+    `recipe` is the digest of everything that the artifact was made from. `scores` is the function that the service
+    applies to the network's outputs, unless a request names another.
     """
 
     model: str
@@ -77,6 +81,8 @@ class Receipt:
     versions: dict[str, str]
     files: dict[str, StoredFile]
     format: int = FORMAT
+    # Older receipts do not have this field.
+    scores: ScoreFunction = "softmax"
 
     @property
     def version(self) -> str:
@@ -114,6 +120,8 @@ def read_receipt(folder: Path) -> Receipt:
         raise ArtifactError(f"{path}: cannot be read: {err.strerror}") from err
     except (ValueError, TypeError, KeyError, AttributeError) as err:
         raise ArtifactError(f"{path}: is not a receipt; export the model again") from err
+    if receipt.scores not in get_args(ScoreFunction):
+        raise ArtifactError(f"{path}: scores: {receipt.scores!r} is not a function; export the model again")
     if set(receipt.files) != set(FILES):
         raise ArtifactError(f"{path}: should list {', '.join(FILES)}, not {', '.join(receipt.files) or 'nothing'}")
     return receipt

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from services.artifact import Preprocess
+from services.artifact import Preprocess, ScoreFunction
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
@@ -95,6 +95,11 @@ Preprocessing = Annotated[
     Annotated[Literal["weights"], Tag("weights")] | Annotated[Preprocess, Tag("explicit")],
     Discriminator(lambda value: "weights" if isinstance(value, str) else "explicit"),
 ]
+Label = Annotated[str, _text(r"[^\n\r]*[^\s][^\n\r]*", "one line of text")]
+Labels = Annotated[
+    Annotated[str, Field(min_length=1), Tag("name")] | Annotated[tuple[Label, ...], Field(min_length=1), Tag("inline")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "inline"),
+]
 
 
 class Model(Entry):
@@ -105,7 +110,9 @@ class Model(Entry):
     architecture: Architecture
     weights: Weights
     preprocess: Preprocessing
-    labels: Annotated[str, Field(min_length=1)]
+    labels: Labels
+    scores: ScoreFunction | None = None
+    samples: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     precision: Literal["fp16", "int8"]
     cpu: Literal[1, 2, 4, 8]
     memory: Annotated[str, _text(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")]
@@ -175,8 +182,10 @@ class Catalog:
         return [model for model in self if isinstance(model.weights, PackageFile)]
 
     def labels_file(self, model: Model) -> Path | None:
-        """The file with the model's labels; None for ImageNet's."""
-        return None if model.labels == "imagenet" else self.path.parent / model.labels
+        """The file with the model's labels; None for ImageNet's and for labels in the entry itself."""
+        if model.labels == "imagenet" or not isinstance(model.labels, str):
+            return None
+        return self.path.parent / model.labels
 
     @property
     def calibration(self) -> Path:
@@ -187,11 +196,22 @@ class Catalog:
         """The number of the model's labels; raises CatalogError if its labels file cannot be read."""
         path = self.labels_file(model)
         if path is None:
-            return IMAGENET_LABELS
+            return IMAGENET_LABELS if isinstance(model.labels, str) else len(model.labels)
         try:
             return len(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as err:
             raise CatalogError(f"{self.path}: {model.name}/labels: {path} cannot be read as UTF-8 text") from err
+
+    def scores(self, model: Model) -> ScoreFunction:
+        """The function that turns the model's outputs into scores; raises CatalogError as `label_count` does."""
+        return model.scores or ("sigmoid" if self.label_count(model) == 1 else "softmax")
+
+    def samples(self, model: Model) -> list[Path]:
+        """The entry's sample images; raises CatalogError if one does not exist."""
+        files = [self.path.parent / name for name in model.samples]
+        if missing := [file for file in files if not file.is_file()]:
+            raise CatalogError(f"{self.path}: {model.name}/samples: {missing[0]} does not exist")
+        return files
 
 
 def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
@@ -247,7 +267,7 @@ def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model
 def _sentence(error: ValidationError) -> str:
     """`/field/part: should be …, not …` for the first mistake."""
     mistake = error.errors(include_url=False)[0]
-    tags = {"torchvision", "package", "url", "explicit", "callable", "weights"}
+    tags = {"torchvision", "package", "url", "explicit", "callable", "weights", "name", "inline"}
     # A union's tag comes second, after the field it belongs to; a field with the same name comes first.
     place = [str(part) for i, part in enumerate(mistake["loc"]) if not (i == 1 and part in tags | {"file"})]
     where = "".join(f"/{part}" for part in place)

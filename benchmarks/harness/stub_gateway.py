@@ -165,6 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             "title": self.server.titles[name],
             "input": {"width": 224, "height": 224},
             "labels": len(LABELS),
+            "scores": "softmax",
             "precision": "fp16",
             "deadline": 60,
             "card": route,
@@ -179,6 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             "architecture": name,
             "input": {"width": 224, "height": 224, "formats": ["image/jpeg"], "max_bytes": 10_485_760},
             "labels": len(LABELS),
+            "scores": "softmax",
             "precision": "fp16",
             "version": VERSION,
             "receipt": {

@@ -18,7 +18,7 @@ from rich.console import Console
 from deploy.local import processes
 from deploy.local.ports import HOST, free_ports, why_not_free
 from deploy.local.processes import LocalProcess, RunFolder, loopback_url
-from deploy.local.progress import ProgressDisplay
+from deploy.local.progress import ProgressDisplay, sample_image
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
 from deploy.plan.desired_state import listing
 from gateway.die_with_parent import die_with_parent
@@ -74,6 +74,7 @@ def _run(
 ) -> None:
     catalog = load_catalog(catalog_path)
     wanted = catalog.select(names.replace(",", " ").split()) or catalog.default
+    samples = {model.name: sample_image(catalog, model) for model in wanted}
     if not api_key.isascii() or not api_key.isprintable() or not api_key.strip():
         _fail(console, "API_KEY should be a line of printable ASCII characters")
     with ExitStack() as stack:
@@ -91,7 +92,7 @@ def _run(
             supervisor.tick()
             time.sleep(TICK_SECONDS)
         display.close()
-        display.welcome(models, gateway_port, frontend_port, api_key)
+        display.welcome(models, samples[models[0].name], gateway_port, frontend_port, api_key)
         while True:
             supervisor.tick()
             time.sleep(TICK_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
@@ -10,9 +11,10 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
 
 from deploy.local.processes import loopback_url
 from deploy.local.supervisor import ProcessEvent
-from services.catalog import Model
+from services.catalog import Catalog, Model
 
-SAMPLE = "frontend/assets/samples/chelsea.jpg"
+# Relative to the repository's root, where `make run` is called.
+IMAGENET_SAMPLE = Path("frontend/assets/samples/chelsea.jpg")
 
 
 class ProgressDisplay:
@@ -54,8 +56,10 @@ class ProgressDisplay:
         """Ends the display; later events are printed as lines."""
         self._progress.stop()
 
-    def welcome(self, models: list[Model], gateway_port: int, page_port: int, api_key: str) -> None:
-        """Prints the addresses, the key, and a command to paste."""
+    def welcome(
+        self, models: list[Model], sample: Path | None, gateway_port: int, page_port: int, api_key: str
+    ) -> None:
+        """Prints the addresses, the key, and a command to paste, which sends `sample` to the first model."""
         gateway = loopback_url(gateway_port)
         self.console.print(
             Panel(
@@ -68,21 +72,30 @@ class ProgressDisplay:
                 border_style="green",
             )
         )
-        self.console.print("Try it:\n", end="")
+        self.console.print("Try it:\n" if sample else "Try it with an image of your own:\n", end="")
         # Not wrapped, so that it can be pasted.
-        self.console.print(curl_line(models[0], gateway_port, api_key), soft_wrap=True, markup=False, highlight=False)
+        self.console.print(
+            curl_line(models[0], sample, gateway_port, api_key), soft_wrap=True, markup=False, highlight=False
+        )
         self.console.print("\nCtrl-C stops everything.", style="dim")
 
 
-def curl_line(model: Model, gateway_port: int, api_key: str) -> str:
-    """A command that classifies the sample image; it works from the repository's root."""
+def sample_image(catalog: Catalog, model: Model) -> Path | None:
+    """An image that suits the model; None if there is none. Raises CatalogError if the entry names a missing one."""
+    if samples := catalog.samples(model):
+        return samples[0]
+    return IMAGENET_SAMPLE if model.labels == "imagenet" else None
+
+
+def curl_line(model: Model, sample: Path | None, gateway_port: int, api_key: str) -> str:
+    """A command that classifies the sample, or else an image that the user has yet to name."""
     return shlex.join(
         [
             "curl",
             "-H",
             f"x-api-key: {api_key}",
             "--data-binary",
-            f"@{SAMPLE}",
+            f"@{sample or 'IMAGE.jpg'}",
             f"{loopback_url(gateway_port)}{model.route}/predict",
         ]
     )

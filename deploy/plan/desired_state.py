@@ -150,6 +150,7 @@ def listing(catalog: Catalog, models: Iterable[Model]) -> list[dict[str, Any]]:
             if isinstance(model.preprocess, str)
             else {"width": model.preprocess.crop, "height": model.preprocess.crop},
             "labels": catalog.label_count(model),
+            "scores": catalog.scores(model),
             "precision": model.precision,
             "deadline": model.deadline,
             "card": model.route,

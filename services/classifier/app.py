@@ -51,6 +51,7 @@ def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
         "architecture": receipt.architecture,
         "input": {"width": side, "height": side, "formats": FORMATS, "max_bytes": settings.max_body},
         "labels": receipt.labels,
+        "scores": receipt.scores,
         "precision": receipt.precision,
         "version": receipt.version,
         "receipt": asdict(receipt),

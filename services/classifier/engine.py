@@ -14,6 +14,8 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset15 as ops
 
+from services.artifact import ScoreFunction
+
 if TYPE_CHECKING:
     from services.classifier.decoding.pixels import Pixels
 
@@ -51,15 +53,16 @@ class Engine:
 
 
 class RankingEngine:
-    """A network that also computes softmax and ranks the labels, in one thread; for one caller at a time.
+    """A network that also computes the scores and ranks the labels, in one thread; for one caller at a time.
 
     The results are those of the last `infer`. Ranking in NumPy instead takes 150 µs longer, because each inference
     evicts NumPy's code from the CPU caches.
     """
 
-    def __init__(self, model_xml: Path) -> None:
-        """Raises RuntimeError if the file is not such a network."""
-        compiled = _compiled(_with_ranking(_read(model_xml)), 1, ONE_PROCESSOR)
+    def __init__(self, model_xml: Path, scores: ScoreFunction = "softmax") -> None:
+        """`scores` is the function to rank by. Raises RuntimeError if the file is not such a network."""
+        compiled = _compiled(_with_ranking(_read(model_xml), scores), 1, ONE_PROCESSOR)
+        self.scores = scores
         self._request = compiled.create_infer_request()
         # Shapes are static, so the request's tensors never move.
         self._pixels = self._request.get_input_tensor(0).data[0]
@@ -81,7 +84,7 @@ class RankingEngine:
         return math.isfinite(self._ranking[-1]) or bool(np.isfinite(self.logits).all())
 
     def best(self, top_k: int) -> list[tuple[int, float]] | None:
-        """Index and softmax score of the `top_k` best labels, best first; None if the network ranks fewer."""
+        """Index and score of the `top_k` best labels, best first; None if the network ranks fewer."""
         if top_k > self._count:
             return None
         values, count = self._ranking, self._count
@@ -97,7 +100,7 @@ def _compiled(model: ov.Model, streams: int, properties: dict[str, str]) -> ov.C
     return ov.Core().compile_model(model, "CPU", settings | properties)
 
 
-def _with_ranking(model: ov.Model) -> ov.Model:
+def _with_ranking(model: ov.Model, scores: ScoreFunction) -> ov.Model:
     """The model with a second output, float32 [1, 2 * count + 1]: best scores, their labels' indices, sum of logits.
 
     Equal scores are in the order of the labels. Reading one output is faster than reading three.
@@ -107,7 +110,13 @@ def _with_ranking(model: ov.Model) -> ov.Model:
     except IndexError as err:
         raise RuntimeError("the network has no output") from err
     count = min(RANKED, logits.get_shape()[1])
-    best = ops.topk(ops.softmax(logits, 1), np.int32(count), 1, "max", "value", "i32", stable=True)
+    best = ops.topk(_scores(logits, scores), np.int32(count), 1, "max", "value", "i32", stable=True)
     total = ops.reduce_sum(logits, np.array([1], np.int32), keep_dims=True)
     ranking = ops.concat([best.output(0), ops.convert(best.output(1), "f32"), total], 1)
     return ov.Model([*model.get_results(), ops.result(ranking)], model.get_parameters(), model.get_friendly_name())
+
+
+def _scores(logits: ov.Output, function: ScoreFunction) -> ov.Output:
+    if function == "softmax":
+        return ops.softmax(logits, 1).output(0)
+    return ops.sigmoid(logits).output(0) if function == "sigmoid" else logits

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
-Function = Literal["softmax", "sigmoid", "none"]
-FUNCTIONS: Final[tuple[Function, ...]] = get_args(Function)
+from services.artifact import ScoreFunction
+
+FUNCTIONS: Final[tuple[ScoreFunction, ...]] = get_args(ScoreFunction)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The number of labels to return, and the function that turns logits into scores."""
+    """The number of labels to return, and the function that turns the network's outputs into scores."""
 
     top_k: int
-    function: Function = "softmax"
+    function: ScoreFunction = "softmax"

@@ -35,7 +35,7 @@ class Network:
         """Load the verified artifact in `folder`; raises ArtifactError if OpenVINO cannot load it."""
         labels = read_labels(folder, receipt)
         try:
-            engine = RankingEngine(folder / "model.xml")
+            engine = RankingEngine(folder / "model.xml", receipt.scores)
         except RuntimeError as err:
             raise ArtifactError(f"{folder / 'model.xml'}: cannot be loaded; export the model again") from err
         if len(engine.logits) != len(labels):
@@ -69,7 +69,7 @@ class Pipeline:
         """The results of the last inference as JSON."""
         if not self._engine.valid:
             raise ModelOutputInvalid("The model returned invalid scores for this image.")
-        best = self._engine.best(parameters.top_k) if parameters.function == "softmax" else None
+        best = self._engine.best(parameters.top_k) if parameters.function == self._engine.scores else None
         if best is None:
             best = best_labels(SCORES[parameters.function](self._engine.logits), parameters.top_k)
         return self._writer.predictions(best)

@@ -83,7 +83,8 @@ class PredictRoute:
     async def _parsed(self, request: Request) -> PredictRequest:
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         query = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-        parse = partial(predict_request, content_type, request.body, query, self._model.receipt.labels)
+        receipt = self._model.receipt
+        parse = partial(predict_request, content_type, request.body, query, receipt.labels, receipt.scores)
         if is_plain_image(content_type):
             return parse()
         if len(request.body) <= LARGE_BODY:

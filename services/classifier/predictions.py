@@ -1,4 +1,4 @@
-"""Logits -> scores -> the best labels, as JSON."""
+"""The network's outputs -> scores -> the best labels, as JSON."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.classifier.parameters import Function
+from services.artifact import ScoreFunction
 
 Scores = NDArray[np.float32]
 
 
-def softmax(logits: Scores) -> Scores:
+def softmax(outputs: Scores) -> Scores:
     """Scores that add up to one."""
-    powers: Scores = np.exp(logits - logits.max())
+    powers: Scores = np.exp(outputs - outputs.max())
     scores: Scores = powers / powers.sum()
     return scores
 
 
-def sigmoid(logits: Scores) -> Scores:
+def sigmoid(outputs: Scores) -> Scores:
     """Independent scores, each between 0 and 1."""
-    scores: Scores = np.float32(1) / (np.float32(1) + np.exp(-logits))
+    # The power of a large negative output is infinite, and its score 0.
+    with np.errstate(over="ignore"):
+        scores: Scores = np.float32(1) / (np.float32(1) + np.exp(-outputs))
     return scores
 
 
-def unchanged(logits: Scores) -> Scores:
-    """The logits themselves."""
-    return logits
+def unchanged(outputs: Scores) -> Scores:
+    """The outputs themselves."""
+    return outputs
 
 
-SCORES: Final[dict[Function, Callable[[Scores], Scores]]] = {
+SCORES: Final[dict[ScoreFunction, Callable[[Scores], Scores]]] = {
     "softmax": softmax,
     "sigmoid": sigmoid,
     "none": unchanged,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
 
+from services.artifact import ScoreFunction
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.problems import (
     ImageUnsupported,
@@ -30,6 +30,9 @@ DEFAULT_TOP_K = 5
 CREDENTIALS = {"key", "api_key", "access_token"}
 # The fields for the image or its URL; a request has one of them.
 SOURCES = {"image", "inputs", "url"}
+PARAMETERS = {"top_k", "function_to_apply"}
+# From base64's URL-safe alphabet.
+STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 MAX_PARTS = 20
 MAX_PART_HEADERS = 8192
 # Forms are parsed in pieces of this size, to check the size of a part's header before the decoder has read all of it.
@@ -48,9 +51,9 @@ class PredictRequest:
     url: str | None = None
 
 
-def predict_request(content_type: str, body: bytes, query: Query, labels: int) -> PredictRequest:
-    """Parse a request to a model with `labels` labels; raises a Problem."""
-    parameters = _query_parameters(query, labels)
+def predict_request(content_type: str, body: bytes, query: Query, labels: int, scores: ScoreFunction) -> PredictRequest:
+    """Parse a request to a model with `labels` labels that uses the function `scores` by default; raises a Problem."""
+    parameters = _query_parameters(query, labels, scores)
     media_type, options = _media_type(content_type)
     if media_type == "multipart/form-data":
         return PredictRequest(parameters, image=_image_part(body, options.get("boundary", "")))
@@ -87,24 +90,24 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _query_parameters(query: Query, labels: int) -> Parameters:
-    names = {name for name, _ in query}
-    if SOURCES & names:
+def _query_parameters(query: Query, labels: int, scores: ScoreFunction) -> Parameters:
+    given = dict(query)
+    if SOURCES & given.keys():
         raise InputAmbiguous("Send the image or its URL in the body, not in the query.")
-    unknown = sorted(names - CREDENTIALS - {"top_k"})
-    if unknown:
-        raise ParameterInvalid(f"`{_shown(unknown[0])}` is not a query parameter; the only one is `top_k`.")
-    values = [value for name, value in query if name == "top_k"]
-    if not values:
-        return Parameters(_top_k(None, labels))
-    if len(values) > 1 or not re.fullmatch(r"[0-9]{1,4000}", values[0]):
+    if unknown := sorted(given.keys() - CREDENTIALS - PARAMETERS):
+        raise ParameterInvalid(
+            f"`{_shown(unknown[0])}` is not a query parameter; the parameters are `top_k` and `function_to_apply`."
+        )
+    names = [name for name, _ in query]
+    if twice := [name for name in PARAMETERS if names.count(name) > 1]:
+        raise ParameterInvalid(f"`{twice[0]}` should be sent once.")
+    top_k = given.get("top_k", str(DEFAULT_TOP_K))
+    if not re.fullmatch(r"[0-9]{1,4000}", top_k):
         raise _wrong_top_k()
-    return Parameters(_top_k(int(values[0]), labels))
+    return Parameters(_top_k(int(top_k), labels), _function(given.get("function_to_apply", scores)))
 
 
 def _top_k(value: Any, labels: int) -> int:
-    if value is None:
-        value = DEFAULT_TOP_K
     if type(value) is not int or value < 1:
         raise _wrong_top_k()
     return min(value, labels)
@@ -112,6 +115,12 @@ def _top_k(value: Any, labels: int) -> int:
 
 def _wrong_top_k() -> ParameterInvalid:
     return ParameterInvalid("`top_k` should be one whole number, at least 1.")
+
+
+def _function(value: Any) -> ScoreFunction:
+    if not isinstance(value, str) or value not in FUNCTIONS:
+        raise ParameterInvalid(f"`function_to_apply` should be one of {', '.join(FUNCTIONS)}.")
+    return value
 
 
 def _image_part(body: bytes, boundary: str) -> bytes:
@@ -188,9 +197,22 @@ def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictReque
         return PredictRequest(parameters, url=url)
     if not isinstance(document["inputs"], str):
         raise JsonInvalid("`inputs` should be the image as a base64 string.")
+    return PredictRequest(parameters, image=_decoded(document["inputs"]))
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes of base64 or of a `data:` URI.
+
+    Line breaks are ignored, the alphabet may be the URL-safe one, and the padding may be missing.
+    """
+    if text[:5].lower() == "data:":
+        kind, comma, text = text.partition(",")
+        if not comma or not kind.lower().endswith(";base64"):
+            raise JsonInvalid("A `data:` URI in `inputs` should be in base64: `data:image/png;base64,…`.")
     try:
-        return PredictRequest(parameters, image=base64.b64decode(document["inputs"], validate=True))
-    except (binascii.Error, ValueError) as err:
+        encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
+        return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
+    except ValueError as err:
         raise JsonInvalid("`inputs` is not base64.") from err
 
 
@@ -199,17 +221,15 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
         return parameters
     if not isinstance(given, dict):
         raise ParameterInvalid("`parameters` should be an object.")
-    if unknown := sorted(given.keys() - {"top_k", "function_to_apply"}):
+    if unknown := sorted(given.keys() - PARAMETERS):
         raise ParameterInvalid(
             f"`{_shown(unknown[0])}` is not a parameter; the parameters are `top_k` and `function_to_apply`."
         )
-    function = given.get("function_to_apply")
-    if function is None:
-        function = "softmax"
-    if not isinstance(function, str) or function not in FUNCTIONS:
-        raise ParameterInvalid(f"`function_to_apply` should be one of {', '.join(FUNCTIONS)}.")
-    top_k = _top_k(given["top_k"], labels) if given.get("top_k") is not None else parameters.top_k
-    return Parameters(top_k, function)
+    top_k, function = given.get("top_k"), given.get("function_to_apply")
+    return Parameters(
+        parameters.top_k if top_k is None else _top_k(top_k, labels),
+        parameters.function if function is None else _function(function),
+    )
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

@@ -59,7 +59,12 @@ def export(
     for model in models:
         wanted = precision or model.precision
         photos = calibration or (catalog.calibration if wanted == "int8" and catalog.calibration.is_dir() else None)
-        key = CacheKey.of(catalog, model, wanted, photos)
+        try:
+            key = CacheKey.of(catalog, model, wanted, photos)
+        except CatalogError as err:
+            _print_error(console, str(err))
+            failed = True
+            continue
         if is_current(output / model.name, key):
             console.print(f"{model.name}: up to date")
         elif receipt := _exported(catalog, model, key, output):

@@ -17,7 +17,7 @@ from pathlib import Path
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, LocalFile, Model, load_catalog
 
 ROOT = DEFAULT_PATH.parents[1]
-# The fields that say how a service runs do not change its artifact, but a catalog must have them.
+# Fields that do not change the artifact: how the service runs, which a catalog must say, and images to try it with.
 SERVICE_FIELDS = {
     "cpu": 1,
     "memory": "512Mi",
@@ -26,6 +26,7 @@ SERVICE_FIELDS = {
     "max_instances": 1,
     "deadline": 60,
     "quota": None,
+    "samples": [],
 }
 
 
@@ -102,7 +103,8 @@ def _names(path: Path) -> Iterator[str]:
 
 def _named_files(model: Model) -> list[tuple[str, str]]:
     """Field and path, relative to the catalog, of each file that the entry names."""
-    labels = [] if model.labels == "imagenet" else [("labels", model.labels)]
+    in_a_file = isinstance(model.labels, str) and model.labels != "imagenet"
+    labels = [("labels", str(model.labels))] if in_a_file else []
     return labels + ([("weights", model.weights.file)] if isinstance(model.weights, LocalFile) else [])
 
 

@@ -30,9 +30,13 @@ class CacheKey:
         tools = ["openvino", "torch", "torchvision"] + (["nncf"] if precision == "int8" else [])
         versions = {tool: version(tool).partition("+")[0] for tool in tools}
         labels = catalog.labels_file(model)
+        entry = model.model_dump(mode="json", include=FIELDS)
+        # Without the usual function, so that older artifacts remain current.
+        if (scores := catalog.scores(model)) != "softmax":
+            entry["scores"] = scores
         parts = {
             "format": FORMAT,
-            "entry": model.model_dump(mode="json", include=FIELDS),
+            "entry": entry,
             "labels": _digest(labels) if labels and labels.is_file() else None,
             "precision": precision,
             "calibration": [_digest(path) for path in sorted(calibration.iterdir()) if path.is_file()]

@@ -12,6 +12,7 @@ from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
 from services.export.network import Network, built_network
 from services.export.sample_images import SampleImages, generated_images, photos_in
+from services.export.scores import require_logits
 from services.export.verification import measured_agreement, require_agreement
 from services.export.weights import weights_source
 
@@ -32,6 +33,7 @@ def export_model(
         raise ExportError(f"{model.name}: int8 is calibrated on photos, but {key.calibration} contains none")
     step("converting")
     converted = openvino_model(network, model.name)
+    require_logits(model.name, network, converted, images.pixels)
     if key.precision == "int8":
         step(f"quantising with {len(images.pixels)} photos")
         converted = quantised(converted, images.pixels)
@@ -53,6 +55,7 @@ def export_model(
             agreement=agreement.as_dict(),
             versions=key.versions,
             files={name: stored_file(folder / name) for name in FILES},
+            scores=network.scores,
         )
         write_receipt(folder, receipt)
     return receipt

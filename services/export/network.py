@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from services.artifact import Preprocess
+from services.artifact import Preprocess, ScoreFunction
 from services.catalog import Catalog, Model
 from services.export.architecture import architecture
 from services.export.errors import NetworkError
@@ -18,11 +18,15 @@ from services.export.state_dict import load_state_dict
 
 @dataclass(frozen=True)
 class Network:
-    """A torch module in evaluation mode, float32 [1, 3, crop, crop] -> logits [1, labels]."""
+    """A torch module in evaluation mode, float32 [1, 3, crop, crop] -> outputs [1, labels].
+
+    `scores` is the function that turns its outputs into scores.
+    """
 
     module: torch.nn.Module
     preprocess: Preprocess
     labels: tuple[str, ...]
+    scores: ScoreFunction
 
 
 def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
@@ -31,7 +35,7 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     module = architecture(model, len(names))
     load_state_dict(model, module, weights)
     module.eval()
-    network = Network(module, preprocessing(model), names)
+    network = Network(module, preprocessing(model), names, catalog.scores(model))
     side = network.preprocess.crop
     with torch.inference_mode():
         shape = tuple(module(torch.zeros(1, 3, side, side)).shape)

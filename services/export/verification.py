@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from services.classifier.engine import Engine
-from services.classifier.predictions import softmax
+from services.classifier.predictions import SCORES
 from services.classifier.settings import available_cpus
 from services.export.convert import torch_logits
 from services.export.errors import Disagreement
@@ -20,21 +20,26 @@ from services.export.sample_images import SampleImages
 MIN_AGREEMENT = {"fp16": 0.98, "int8": 0.90}
 # Of top-1 accuracy, on labelled photos.
 MAX_ACCURACY_LOSS = 0.005
-# If torch's scores of two labels differ by less, either may be the best: rounding may swap them.
+# If torch's scores of two labels differ by less, either may be the best: rounding may swap them. Of raw outputs, which
+# may be larger than one, this part of the largest.
 TIE = 0.02
+# The score above which a label applies, if each label has a score of its own.
+APPLIES = 0.5
 
 
 @dataclass(frozen=True)
 class Agreement:
     """How often the best label is torch's, out of `images`, and the largest difference of a score.
 
-    With labelled photos, also the accuracy of the converted model and of torch.
+    With sigmoid or a single label, also how often the same labels score above APPLIES. With labelled photos, also the
+    accuracy of the converted model and of torch.
     """
 
     images: int
     photos: bool
     top1: float
     largest_score_difference: float
+    same_labels: float | None = None
     accuracy: float | None = None
     torch_accuracy: float | None = None
 
@@ -46,16 +51,22 @@ class Agreement:
 def measured_agreement(network: Network, model_xml: Path, images: SampleImages) -> Agreement:
     """Run both networks on every image."""
     engine = Engine(model_xml, streams=available_cpus())
-    expected = np.stack([softmax(torch_logits(network, pixels)) for pixels in images.pixels])
-    actual = np.stack([softmax(engine.logits(pixels)) for pixels in images.pixels])
+    scores = SCORES[network.scores]
+    expected = np.stack([scores(torch_logits(network, pixels)) for pixels in images.pixels])
+    actual = np.stack([scores(engine.logits(pixels)) for pixels in images.pixels])
     best = actual.argmax(axis=1)
     torch_score_of_best = expected[np.arange(len(best)), best]
+    tie = TIE * np.abs(expected).max(axis=1).clip(min=1)
     agreement = Agreement(
         images=len(best),
         photos=images.photos,
-        top1=round(float((expected.max(axis=1) - torch_score_of_best < TIE).mean()), 4),
+        top1=round(float((expected.max(axis=1) - torch_score_of_best < tie).mean()), 4),
         largest_score_difference=round(float(np.abs(expected - actual).max()), 3),
     )
+    # A single label is always the best.
+    if network.scores == "sigmoid" or len(network.labels) == 1:
+        same = (np.abs(expected - APPLIES) < TIE) | ((expected > APPLIES) == (actual > APPLIES))
+        agreement = replace(agreement, same_labels=round(float(same.mean()), 4))
     if images.labels is None:
         return agreement
     labels = np.array(images.labels)
@@ -69,6 +80,11 @@ def measured_agreement(network: Network, model_xml: Path, images: SampleImages) 
 def require_agreement(model: str, precision: str, agreement: Agreement) -> None:
     """Raise Disagreement if the model agrees with torch too seldom, or loses too much accuracy."""
     least = MIN_AGREEMENT[precision]
+    if agreement.same_labels is not None and not agreement.same_labels >= least:
+        raise Disagreement(
+            f"{model}: as {precision} it agrees with torch on which labels score above {APPLIES} in"
+            f" {agreement.same_labels:.1%} of the cases; at least {least:.0%} are required. Nothing was written."
+        )
     if not agreement.top1 >= least:
         raise Disagreement(
             f"{model}: as {precision} it agrees with torch on {agreement.top1:.1%} of {agreement.images} images;"

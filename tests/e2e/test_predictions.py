@@ -49,6 +49,16 @@ def test_the_hugging_face_client_works_unmodified(product: Product, photos: list
     assert found[0].score >= found[-1].score
 
 
+def test_the_hugging_face_client_may_name_the_function(product: Product, photos: list[Photo]) -> None:
+    client = InferenceClient(headers={"x-api-key": product.key})
+    address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
+    found = client.image_classification(photos[0].path, model=address, function_to_apply="sigmoid")
+    query = {"function_to_apply": "sigmoid", "key": product.key}
+    response = requests.post(address, data=photos[0].data, params=query, timeout=30)
+    assert [(row.label, row.score) for row in found] == [(row["label"], row["score"]) for row in response.json()]
+    assert sum(row.score for row in found) > 1
+
+
 def test_the_hugging_face_client_shows_the_detail_of_a_problem(product: Product, tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("not an image")
@@ -72,10 +82,15 @@ def test_all_forms_of_a_request_get_the_same_predictions(product: Product, photo
             address, files={"image": ("../../x.png", data)}, params={"top_k": 3}, headers=headers, timeout=30
         ),
         requests.post(
-            address,
-            json={"inputs": base64.b64encode(data).decode(), "parameters": parameters},
-            headers=headers,
-            timeout=30,
+            address, data=data, params={"top_k": "3", "function_to_apply": "softmax"}, headers=headers, timeout=30
+        ),
+        *(
+            requests.post(address, json={"inputs": inputs, "parameters": parameters}, headers=headers, timeout=30)
+            for inputs in (
+                base64.b64encode(data).decode(),
+                base64.encodebytes(data).decode(),
+                f"data:image/jpeg;base64,{base64.urlsafe_b64encode(data).decode()}",
+            )
         ),
     ]
     assert [form.status_code for form in forms] == [200] * len(forms), [form.text for form in forms]
@@ -86,16 +101,13 @@ def test_all_forms_of_a_request_get_the_same_predictions(product: Product, photo
 
 def test_function_to_apply_turns_logits_into_scores(product: Product, photos: list[Photo]) -> None:
     def scores(function: str) -> list[float]:
-        response = requests.post(
-            f"{product.gateway}/v1/models/efficientnet-lite0/predict",
-            json={
-                "inputs": base64.b64encode(photos[0].data).decode(),
-                "parameters": {"top_k": 1000, "function_to_apply": function},
-            },
-            headers={"x-api-key": product.key},
-            timeout=30,
-        )
-        return [row["score"] for row in response.json()]
+        address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
+        headers, data = {"x-api-key": product.key}, photos[0].data
+        query = {"top_k": "1000", "function_to_apply": function}
+        by_query = requests.post(address, params=query, data=data, headers=headers, timeout=30).json()
+        body = {"inputs": base64.b64encode(data).decode(), "parameters": query | {"top_k": 1000}}
+        assert requests.post(address, json=body, headers=headers, timeout=30).json() == by_query
+        return [row["score"] for row in by_query]
 
     assert sum(scores("softmax")) == pytest.approx(1, abs=0.001)
     assert max(scores("none")) > 1
@@ -110,6 +122,7 @@ def test_the_list_the_cards_and_the_readiness_routes_agree(product: Product) -> 
         card = requests.get(product.gateway + model["card"], headers=headers, timeout=10).json()
         ready = requests.get(product.gateway + model["ready"], headers=headers, timeout=10).json()
         assert card["labels"] == model["labels"] == 1000
+        assert card["scores"] == model["scores"] == "softmax"
         assert {side: card["input"][side] for side in ("width", "height")} == model["input"]
         assert card["receipt"]["model"] == model["name"]
         assert ready == {"status": "ready", "model": model["name"], "version": card["version"]}

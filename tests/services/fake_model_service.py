@@ -31,7 +31,7 @@ from services.logs import open_standard_streams
 class FakeModel:
     """Does what each "image" says."""
 
-    receipt = SimpleNamespace(model="fake", version="0", labels=6)
+    receipt = SimpleNamespace(model="fake", version="0", labels=6, scores="softmax")
     healthy = True
 
     def __init__(self, folder: Path) -> None:

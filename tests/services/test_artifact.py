@@ -54,6 +54,17 @@ def test_an_exported_artifact_is_verified_and_has_its_labels_in_order(artifacts:
     assert receipt.agreement["top1"] >= 0.98
 
 
+def test_a_receipt_without_scores_means_softmax(artifact: Path) -> None:
+    path = artifact / "receipt.json"
+    fields = json.loads(path.read_text())
+    assert list(fields)[-1] == "scores"
+    path.write_text(json.dumps(fields | {"scores": "sigmoid"}))
+    assert read_receipt(artifact).scores == "sigmoid"
+    del fields["scores"]
+    path.write_text(json.dumps(fields))
+    assert read_receipt(artifact).scores == "softmax"
+
+
 def test_the_version_changes_with_the_contents(artifact: Path) -> None:
     receipt = read_receipt(artifact)
     receipt.files["labels.txt"] = stored_file(artifact / "model.bin")
@@ -109,6 +120,13 @@ def test_a_malformed_receipt_is_refused(artifact: Path, text: str) -> None:
 def test_a_receipt_of_another_format_asks_for_a_new_export(artifact: Path) -> None:
     path = artifact / "receipt.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 0}))
+    with pytest.raises(ArtifactError, match="export the model again"):
+        read_receipt(artifact)
+
+
+def test_a_receipt_with_unknown_scores_asks_for_a_new_export(artifact: Path) -> None:
+    path = artifact / "receipt.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scores": "relu"}))
     with pytest.raises(ArtifactError, match="export the model again"):
         read_receipt(artifact)
 

@@ -56,6 +56,36 @@ def test_an_entry_overrides_the_defaults(tmp_path: Path) -> None:
     assert [model.cpu for model in load_catalog(path)] == [4, 1]
 
 
+@pytest.mark.parametrize(
+    ("labels", "count", "scores"),
+    [
+        pytest.param("imagenet", 1000, "softmax", id="imagenet"),
+        pytest.param("[ripe]", 1, "sigmoid", id="one-label"),
+        pytest.param("[ripe, unripe]", 2, "softmax", id="two-labels"),
+        pytest.param("labels.txt", 3, "softmax", id="file"),
+        pytest.param("[ripe, unripe]\n    scores: sigmoid", 2, "sigmoid", id="sigmoid"),
+        pytest.param("labels.txt\n    scores: none", 3, "none", id="none"),
+    ],
+)
+def test_scores_follow_from_the_number_of_labels_or_are_the_entrys(
+    tmp_path: Path, labels: str, count: int, scores: str
+) -> None:
+    (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
+    catalog = load_catalog(loaded(tmp_path, ENTRY.replace("title: Own", f"title: Own\n    labels: {labels}")))
+    assert (catalog.label_count(catalog["own"]), catalog.scores(catalog["own"])) == (count, scores)
+
+
+def test_samples_are_relative_to_the_catalog_and_must_exist(tmp_path: Path) -> None:
+    catalog = load_catalog(loaded(tmp_path, ENTRY.replace("title: Own", "title: Own\n    samples: [a.jpg, b/c.jpg]")))
+    assert catalog.samples(catalog["small"]) == []
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(CatalogError, match=r"own/samples: .*b/c\.jpg does not exist"):
+        catalog.samples(catalog["own"])
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/c.jpg").touch()
+    assert catalog.samples(catalog["own"]) == [tmp_path / "a.jpg", tmp_path / "b/c.jpg"]
+
+
 def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None:
     catalog = load_catalog(loaded(tmp_path, ENTRY))
     with pytest.raises(CatalogError, match="has no model 'large'; it has small, own"):
@@ -80,6 +110,21 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
         ),
         pytest.param("quota: null", "quotas: 5", "defaults/quotas: is not a field of a model", id="unknown-default"),
         pytest.param("title: Own", "titel: Own", "own/title: is missing", id="missing-field"),
+        pytest.param(
+            "title: Own",
+            "title: Own\n    scores: relu",
+            "own/scores: should be 'softmax', 'sigmoid' or 'none', not 'relu'",
+            id="scores",
+        ),
+        pytest.param("title: Own", "title: Own\n    labels: []", "own/labels: Tuple should have", id="no-labels"),
+        pytest.param("title: Own", "title: Own\n    labels: [a, 7]", "own/labels/1: should be a valid", id="number"),
+        pytest.param(
+            "title: Own",
+            'title: Own\n    labels: ["a", "b\\nc"]',
+            "own/labels/1: should be one line of text, not 'b\\nc'",
+            id="label-of-two-lines",
+        ),
+        pytest.param("title: Own", 'title: Own\n    labels: [" "]', "own/labels/0: should be one line", id="blank"),
         pytest.param("title: Own", "title: Own\n    gpu: 1", "own/gpu: is not a field", id="unknown-field"),
         pytest.param("title: Own", "title: Own\n    name: x", "own/name: is not a field", id="name-twice"),
         pytest.param("  own:", "  Own:", "Own: is not a model name", id="upper-case-name"),

@@ -17,6 +17,7 @@ CARD: dict[str, Any] = {
     "architecture": "torchvision.models.resnet50",
     "input": {"width": 224, "height": 224, "formats": ["image/jpeg"], "max_bytes": 1},
     "labels": 1000,
+    "scores": "softmax",
     "precision": "fp16",
     "version": "0",
     "receipt": {"anything": "goes"},
@@ -38,6 +39,7 @@ def test_a_documented_card_fits() -> None:
         pytest.param({"added": 1}, id="undocumented-field"),
         pytest.param({"input": {**CARD["input"], "added": 1}}, id="undocumented-field-below"),
         pytest.param({"labels": "1000"}, id="wrong-type"),
+        pytest.param({"scores": "relu"}, id="wrong-value"),
     ],
 )
 def test_a_card_that_differs_from_its_definition_does_not_fit(change: dict[str, Any]) -> None:

@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from openvino import opset15 as ops
 
+from services.artifact import ScoreFunction
 from services.classifier.engine import RANKED, RankingEngine
-from services.classifier.predictions import best_labels, softmax
+from services.classifier.parameters import FUNCTIONS
+from services.classifier.predictions import SCORES, best_labels
 
 Expression = Callable[[ov.Node], ov.Node]
 
@@ -31,30 +33,31 @@ def huge(values: ov.Node) -> ov.Node:
     return ops.multiply(values, np.float32(1.3e36))
 
 
-def network(folder: Path, expression: Expression, labels: int) -> RankingEngine:
+def network(folder: Path, expression: Expression, labels: int, function: ScoreFunction = "softmax") -> RankingEngine:
     """One label per value of the image, which has a single row."""
-    pixels = ops.parameter([1, 1, labels // 3 or 1, 3], np.uint8)
+    pixels = ops.parameter([1, 1, -(-labels // 3), 3], np.uint8)
     values = ops.reshape(ops.convert(pixels, "f32"), np.array([1, -1], np.int64), special_zero=False)
     values = ops.slice(
         values, np.array([0], np.int64), np.array([labels], np.int64), np.array([1], np.int64), np.array([1], np.int64)
     )
     ov.save_model(ov.Model([ops.result(expression(values))], [pixels], "test"), folder / "model.xml", False)
-    return RankingEngine(folder / "model.xml")
+    return RankingEngine(folder / "model.xml", function)
 
 
 def image(engine: RankingEngine, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.resize(values, (1, max(1, len(engine.logits) // 3), 3))
+    return np.resize(values, (1, -(-len(engine.logits) // 3), 3))
 
 
-@pytest.mark.parametrize("labels", [1, 2, 3, 12, 999, 21_840])
-def test_the_ranking_is_the_same_as_from_the_logits(tmp_path: Path, labels: int) -> None:
-    engine = network(tmp_path, quarter, labels)
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("labels", [1, 2, 3, 12, 999, 21_841])
+def test_the_ranking_is_the_same_as_from_the_logits(tmp_path: Path, labels: int, function: ScoreFunction) -> None:
+    engine = network(tmp_path, quarter, labels, function)
     random = np.random.default_rng(labels)
     for _ in range(20):
         # 32 levels: most logits occur more than once.
         engine.infer(image(engine, random.integers(0, 32, labels, np.uint8)))
         top_k = min(RANKED, labels)
-        ranked, expected = engine.best(top_k), best_labels(softmax(engine.logits), top_k)
+        ranked, expected = engine.best(top_k), best_labels(SCORES[function](engine.logits), top_k)
         assert ranked is not None
         numbers, scores = zip(*ranked, strict=True)
         assert numbers == tuple(number for number, _ in expected)

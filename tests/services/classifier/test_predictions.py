@@ -26,6 +26,7 @@ def test_softmax_adds_up_to_one_and_sigmoid_scores_each_logit_by_itself() -> Non
     logits = np.array([0, 3, -2, 80], np.float32)
     assert softmax(logits).sum() == pytest.approx(1)
     assert sigmoid(logits) == pytest.approx([0.5, 0.952574, 0.119203, 1], abs=1e-6)
+    assert sigmoid(np.array([-1e4], np.float32)) == [0]
 
 
 LABELS = ("tabby", 'a "quoted" \\ label', "füße\u2028\x00")

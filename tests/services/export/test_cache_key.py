@@ -39,6 +39,18 @@ def test_the_digest_changes_with_what_the_artifact_is_made_from(
     assert (key(catalog_path).digest == before) is same
 
 
+@pytest.mark.parametrize(
+    ("labels", "usual"), [("labels.txt", "softmax"), ("[ant, bee]", "softmax"), ("[ant]", "sigmoid")]
+)
+def test_the_digest_changes_with_scores_that_are_not_the_default(catalog_path: Path, labels: str, usual: str) -> None:
+    text = catalog_path.read_text().replace("labels.txt", labels)
+    digests = []
+    for scores in ("", f"\n    scores: {usual}", "\n    scores: none"):
+        catalog_path.write_text(text.rstrip() + scores)
+        digests.append(key(catalog_path).digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_the_digest_changes_with_the_files_beside_the_catalog(catalog_path: Path) -> None:
     before = key(catalog_path).digest
     (catalog_path.parent / "labels.txt").write_text("a\nb\nc\nd\n")

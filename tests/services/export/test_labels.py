@@ -6,7 +6,7 @@ import pytest
 
 from services.catalog import load_catalog
 from services.export.errors import NetworkError
-from services.export.labels import labels
+from services.export.labels import labels, numbered
 from tests.services.export.own_model import LABELS, catalog_file, local_file
 
 
@@ -20,7 +20,6 @@ def test_labels_come_from_the_entrys_file_or_are_imagenets(tmp_path: Path, weigh
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        pytest.param([*LABELS[:3], "ant"], "the label 'ant' occurs twice", id="duplicate"),
         pytest.param(["ant", "", "cat", "dog"], "line 2 is empty", id="empty-line"),
         pytest.param(["ant", "\udcff"], "cannot be read as UTF-8", id="not-utf-8"),
     ],
@@ -30,3 +29,36 @@ def test_unusable_labels_are_refused(tmp_path: Path, weights: Path, names: list[
     (tmp_path / "labels.txt").write_bytes("\n".join(names).encode("utf-8", "surrogateescape"))
     with pytest.raises(NetworkError, match=message):
         labels(catalog, catalog["own"])
+
+
+def test_labels_may_be_in_the_entry(tmp_path: Path, weights: Path) -> None:
+    path = catalog_file(tmp_path, local_file(weights))
+    path.write_text(path.read_text().replace("labels: labels.txt", "labels: [ripe, unripe, füße]"))
+    catalog = load_catalog(path)
+    assert labels(catalog, catalog["own"]) == ("ripe", "unripe", "füße")
+
+
+def test_labels_that_occur_twice_are_numbered_with_a_warning(
+    tmp_path: Path, weights: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog = load_catalog(catalog_file(tmp_path, local_file(weights), ["crane", "bee", "crane", "dog"]))
+    assert labels(catalog, catalog["own"]) == ("crane", "bee", "crane (2)", "dog")
+    (warning,) = caplog.messages
+    assert warning.startswith("own: ")
+    assert "'crane (2)'" in warning
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param("a b c", "a b c", id="different"),
+        pytest.param("a a b a", "a a(2) b a(3)", id="three-times"),
+        pytest.param("a a(2) a a", "a a(2) a(3) a(4)", id="number-taken"),
+        pytest.param("a a(2) a(2)", "a a(2) a(2)(2)", id="numbered-twice"),
+    ],
+)
+def test_numbered_labels_are_all_different(given: str, expected: str) -> None:
+    words = [word.replace("(", " (") for word in given.split()]
+    result = numbered(words)
+    assert [word.replace(" (", "(") for word in result] == expected.split()
+    assert len(set(result)) == len(words)

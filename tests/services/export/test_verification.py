@@ -3,9 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from services.artifact import ScoreFunction
+from services.classifier.engine import Engine
+from services.classifier.predictions import SCORES
 from services.export.convert import openvino_model, save, torch_logits
 from services.export.errors import Disagreement
 from services.export.network import Network
@@ -31,3 +35,30 @@ def test_labelled_photos_bound_the_loss_of_accuracy(tmp_path: Path, network: Net
     require_agreement("own", "int8", exact)
     with pytest.raises(Disagreement, match=r"its accuracy is 95.0% on 24 photos, torch's 100.0%; at most 0.5%"):
         require_agreement("own", "int8", replace(exact, accuracy=0.95, top1=0.95))
+
+
+@pytest.mark.parametrize("scores", ["softmax", "sigmoid", "none"])
+def test_networks_are_compared_by_their_own_function(tmp_path: Path, network: Network, scores: ScoreFunction) -> None:
+    network = replace(network, scores=scores)
+    images = generated_images(network.preprocess)
+    save(openvino_model(network, "own"), tmp_path)
+    agreement = measured_agreement(network, tmp_path / "model.xml", images)
+    require_agreement("own", "fp16", agreement)
+    assert (agreement.same_labels is not None) == (scores == "sigmoid")
+    outputs = [SCORES[scores](torch_logits(network, pixels)) for pixels in images.pixels]
+    served = [SCORES[scores](Engine(tmp_path / "model.xml", streams=1).logits(pixels)) for pixels in images.pixels]
+    assert agreement.largest_score_difference == round(float(np.abs(np.subtract(outputs, served)).max()), 3)
+
+
+def test_a_single_label_with_other_scores_is_refused(tmp_path: Path, network: Network) -> None:
+    ripe = torch.nn.Linear(len(network.labels), 1)
+    torch.nn.init.constant_(ripe.weight, 1)
+    module = torch.nn.Sequential(network.module, ripe).eval()
+    single = replace(network, module=module, labels=("ripe",), scores="sigmoid")
+    save(openvino_model(single, "own"), tmp_path)
+    images = generated_images(network.preprocess)
+    require_agreement("own", "fp16", measured_agreement(single, tmp_path / "model.xml", images))
+    with torch.no_grad():
+        ripe.weight.neg_()
+    with pytest.raises(Disagreement, match=r"on which labels score above 0\.5 in"):
+        require_agreement("own", "fp16", measured_agreement(single, tmp_path / "model.xml", images))
