@@ -136,7 +136,7 @@ async def soak(system: System, photos: list[bytes], seconds: float, times: float
     console.print(f"capacity of {system.model}: {capacity:.0f}/s; sending {rate:.0f}/s for {seconds:.0f} s")
     planned = faults()
     load = asyncio.create_task(client.open_loop(rate, seconds))
-    await asyncio.gather(load, _cause(planned, system, seconds), _sample_memory(system, load))
+    await asyncio.gather(load, _cause(planned, system, seconds), _watch(system, load))
     await client.close()
     for fault in planned:
         fault.recovered = min((one.ended for one in client.sent if one.ok and one.began >= fault.began), default=None)
@@ -153,9 +153,10 @@ async def _cause(planned: list[Fault], system: System, seconds: float) -> None:
         console.print(f"{fault.began - began:6.1f} s  {fault.name}")
 
 
-async def _sample_memory(system: System, load: asyncio.Task[None]) -> None:
+async def _watch(system: System, load: asyncio.Task[None]) -> None:
     while not load.done():
         await asyncio.to_thread(system.sample_memory)
+        await asyncio.to_thread(system.separate)
         await asyncio.wait([load], timeout=SAMPLE_SECONDS)
 
 

@@ -39,6 +39,8 @@ class System:
     model: str
     port: int
     supervisor: psutil.Process
+    service_cpus: set[int]
+    other_cpus: set[int]
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -77,13 +79,16 @@ class System:
         with contextlib.suppress(psutil.Error, StopIteration):
             self.samples.append(Sample(time.monotonic(), memory(self.service), self.http_process.pid))
 
-    def confine(self, cpus: set[int]) -> None:
-        """From now on everything but the model's service runs on these CPUs only."""
-        service = {one.pid for one in self.service}
-        for process in [self.supervisor, *self.supervisor.children(recursive=True)]:
-            if process.pid not in service:
-                for thread in process.threads():
-                    os.sched_setaffinity(thread.id, cpus)
+    def separate(self) -> None:
+        """Run the service on its CPUs, and everything else on the others. A restarted process inherits neither."""
+        with contextlib.suppress(psutil.Error, StopIteration):
+            service = {one.pid for one in self.service}
+            for process in [self.supervisor, *self.supervisor.children(recursive=True)]:
+                cpus = self.service_cpus if process.pid in service else self.other_cpus
+                # Some processes and threads end meanwhile.
+                with contextlib.suppress(psutil.Error, ProcessLookupError):
+                    for thread in process.threads():
+                        os.sched_setaffinity(thread.id, cpus)
 
     def _limit_files(self, most: int) -> None:
         # Only the service: Envoy exits when it cannot write.
@@ -125,10 +130,9 @@ def running_system(model: str, folder: Path) -> Iterator[System]:
         wait_for(lambda: process.poll() is not None or b"curl " in log.read_bytes(), START_SECONDS, "the system")
         if process.poll() is not None:
             raise ProcessFailed(log.read_text(errors="replace"))
-        system = System(model, port, psutil.Process(process.pid))
-        if others := cpus - service_cpus:
-            system.confine(others)
-            os.sched_setaffinity(0, others)
+        system = System(model, port, psutil.Process(process.pid), service_cpus, cpus - service_cpus or cpus)
+        system.separate()
+        os.sched_setaffinity(0, system.other_cpus)
         yield system
     finally:
         os.sched_setaffinity(0, cpus)
