@@ -23,6 +23,7 @@ class Settings:
     concurrency: int
     deadline: float
     processes: int
+    sandbox_required: bool
     max_body: int
     body_seconds: float
     url_fetch: bool
@@ -56,6 +57,8 @@ class Settings:
             processes=env.integer(
                 "GUICHET_PROCESSES", cpus + 1 if hasattr(os, "memfd_create") else 0, least=0, most=256
             ),
+            sandbox_required=env.text("GUICHET_SANDBOX", "auto", pattern="auto|required", meaning="auto or required")
+            == "required",
             max_body=env.integer("GUICHET_MAX_BODY", 10 * 2**20, least=1, most=32 * 2**20),
             body_seconds=env.number("GUICHET_BODY_SECONDS", 30, least=0.1, most=600),
             url_fetch=env.switch("GUICHET_URL_FETCH", True),
