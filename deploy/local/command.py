@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -80,6 +81,8 @@ def _run(
         for name, port in (("GATEWAY_PORT", gateway_port), ("FRONTEND_PORT", frontend_port)):
             _require_free(console, name, port)
         models = _exported(console, catalog, wanted, artifacts)
+        # Logs, keys and documents are this user's only; the processes inherit this.
+        os.umask(0o077)
         folder = RunFolder((state / str(gateway_port)).resolve())
         ports = free_ports(len(models) + 1)
         started = _prepared(catalog, models, ports, folder, artifacts.resolve(), gateway_port, frontend_port, api_key)
@@ -125,9 +128,7 @@ def _prepared(
     """Writes the files that the processes read, and lists the processes."""
     addresses = {model.name: loopback_url(port) for model, port in zip(models, ports, strict=False)}
     document = openapi_document(models, addresses, loopback_url(ports[-1]))
-    folder.path.mkdir(parents=True, exist_ok=True)
-    for log in folder.path.glob("*.log"):
-        log.unlink()
+    folder.create()
     folder.document.write_text(json.dumps(document, indent=2), encoding="utf-8")
     published = published_text(public_document(document), listing(catalog, models))
     folder.published_document.write_text(published, encoding="utf-8")

@@ -30,6 +30,14 @@ class RunFolder:
 
     path: Path
 
+    def create(self) -> None:
+        """Make the folder, for this user only, and remove what an earlier run left in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        for file in self.path.iterdir():
+            if file.is_file():
+                file.unlink()
+
     @property
     def document(self) -> Path:
         """The gateway's document."""
