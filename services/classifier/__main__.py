@@ -61,11 +61,13 @@ def _can_restrict(settings: Settings) -> bool:
 
 def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> None:
     # Import these while the fork server loads the network on another CPU.
+    import uvloop
+
     from services.classifier.app import create_app
     from services.classifier.served_model import ServedModel
     from services.classifier.workers.pool import Pool
     from services.http.limits import Limits
-    from services.http.server import Server, listening_socket, run
+    from services.http.server import Server, listening_socket
 
     listener = listening_socket(settings.host, settings.port)
     limits = Limits(body=settings.max_body, body_seconds=settings.body_seconds)
@@ -79,7 +81,7 @@ def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None)
             pool.start()
         await server.serve([listener])
 
-    run(serve())
+    uvloop.run(serve())
 
 
 def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
 from services.classifier.problems import QueueTimeout
-from services.http.problems import CallerGone, Overloaded
+from services.problems import CallerGone, Overloaded
 
 BUSY: Final = "The service is overloaded; try again in a moment."
+NO_WORKER: Final = "No worker was free before the deadline of this request; try again in a moment."
 # Weight of the latest prediction in the moving average of their durations.
 WEIGHT: Final = 0.1
 
@@ -25,8 +25,10 @@ class Admission:
     def __init__(self, concurrency: int, workers: int) -> None:
         self._requests = _Slots(concurrency)
         self._fetches = _Slots(max(1, concurrency // 2))
-        self._free = self._workers = workers
-        self._queue: deque[asyncio.Future[bool]] = deque()
+        self._workers = workers
+        # Wakes those who wait in the order of their arrival.
+        self._free = asyncio.Semaphore(workers)
+        self._waiting = 0
         self._work_seconds = 0.0
 
     def request(self) -> AbstractContextManager[None]:
@@ -46,11 +48,11 @@ class Admission:
         """
         loop = asyncio.get_running_loop()
         queued_at = loop.time()
-        queued = not self._free
+        queued = self._free.locked()
         if queued:
             await self._wait(queued_at, until)
         else:
-            self._free -= 1
+            await self._free.acquire()
         began = loop.time()
         try:
             # `gone` is also true of a caller that only closed its sending side, so check it after a wait only.
@@ -60,38 +62,20 @@ class Admission:
         finally:
             worked = loop.time() - began
             self._work_seconds += (WEIGHT if self._work_seconds else 1) * (worked - self._work_seconds)
-            self._release()
+            self._free.release()
 
     async def _wait(self, now: float, until: float) -> None:
-        rounds = len(self._queue) // self._workers + 2
+        rounds = self._waiting // self._workers + 2
         if now + rounds * self._work_seconds > until:
             raise Overloaded(BUSY)
-        loop = asyncio.get_running_loop()
-        # True: a worker is free; False: `until` has passed.
-        turn: asyncio.Future[bool] = loop.create_future()
-        timeout = loop.call_at(until, _settle, turn, False)
-        self._queue.append(turn)
+        self._waiting += 1
         try:
-            if not await turn:
-                self._queue.remove(turn)
-                raise QueueTimeout("No worker was free before the deadline of this request; try again in a moment.")
-        except asyncio.CancelledError:
-            if turn in self._queue:
-                self._queue.remove(turn)
-            else:
-                self._release()
-            raise
+            async with asyncio.timeout_at(until):
+                await self._free.acquire()
+        except TimeoutError as err:
+            raise QueueTimeout(NO_WORKER) from err
         finally:
-            timeout.cancel()
-
-    def _release(self) -> None:
-        """Give the worker to the next request in the queue."""
-        # Requests that timed out remove themselves from the queue.
-        if turn := next((turn for turn in self._queue if not turn.done()), None):
-            self._queue.remove(turn)
-            turn.set_result(True)
-        else:
-            self._free += 1
+            self._waiting -= 1
 
 
 class _Slots:
@@ -110,8 +94,3 @@ class _Slots:
             yield
         finally:
             self._free += 1
-
-
-def _settle(turn: asyncio.Future[bool], result: bool) -> None:
-    if not turn.done():
-        turn.set_result(result)

@@ -23,8 +23,8 @@ from services.classifier.request_body import (
 from services.classifier.served_model import ServedModel
 from services.classifier.settings import Settings
 from services.http.application import Response
-from services.http.problems import CallerGone
 from services.http.request import Request
+from services.problems import CallerGone
 
 if TYPE_CHECKING:
     from services.classifier.fetch.transport import PublicNetwork

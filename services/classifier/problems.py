@@ -1,13 +1,13 @@
 """The problems of prediction requests, grouped by cause.
 
-With `services.http.problems`, which has those of any request, this is the list of the services' error codes.
+With `services.problems`, which has those of any request, this is the list of the services' error codes.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from services.http.problems import Problem
+from services.problems import Problem
 
 # The request cannot be understood.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+import uvloop
+
 from services.directory.app import create_app
 from services.directory.document_file import DocumentFile
 from services.directory.settings import Settings
 from services.environment import SettingsError
 from services.http.limits import Limits
-from services.http.server import Server, listening_socket, run
+from services.http.server import Server, listening_socket
 from services.logs import log_fatal, open_standard_streams
 from services.published_document import DocumentError
 
@@ -30,7 +32,7 @@ def main() -> int:
     except DocumentError as err:
         log_fatal(f"GUICHET_DOCUMENT: {err}")
         return 1
-    run(Server(app, limits).serve([listener]))
+    uvloop.run(Server(app, limits).serve([listener]))
     return 0
 
 

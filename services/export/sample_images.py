@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from services.artifact import Preprocess
 from services.classifier.decoding.pixels import Pixels, decoded_pixels
-from services.http.problems import Problem
+from services.problems import Problem
 
 GENERATED = 24
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}

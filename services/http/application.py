@@ -17,9 +17,9 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from services.http.limits import Limits
-from services.http.problems import Problem, Stopping, problem_document, problem_of
 from services.http.request import BodyReader, Message, Receive, Request, Scope, Send, checked_headers
 from services.http.request_log import Header, RequestRecord, common_headers
+from services.problems import Problem, Stopping, problem_document, problem_headers, problem_of
 
 # Closing a connection with unread bytes resets it, and the response is lost. So after refusing a request early, drop
 # what the caller still sends until it pauses.
@@ -89,17 +89,10 @@ class Application:
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        start: list[Message] = []
-
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
                 message["headers"] = [*message["headers"], *self._headers, _request_id(record)]
-                # Send it with the body, in one packet.
-                start.append(message)
-                return
-            while start:
-                await send(start.pop())
             await send(message)
 
         scope["state"]["record"] = record
@@ -127,13 +120,8 @@ class Application:
             # The response has begun, so the server can only close the connection.
             return
         record.code = problem.code
-        headers = [*problem.headers]
-        if problem.retry_after is not None:
-            headers.append((b"retry-after", str(problem.retry_after).encode()))
-        if problem.closes:
-            headers.append((b"connection", b"close"))
         body = problem_document(problem, record.request_id)
-        response = Response(problem.status, b"application/problem+json", body, headers)
+        response = Response(problem.status, b"application/problem+json", body, problem_headers(problem))
         await self._respond(response, record, send, more=problem.closes)
         record.end()
         if problem.closes:

@@ -7,7 +7,6 @@ application as `scope["state"]["problem"]` instead, so that every error is probl
 from __future__ import annotations
 
 import asyncio
-import math
 import socket
 import sys
 from typing import Any
@@ -17,7 +16,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.http.limits import Limits
-from services.http.problems import (
+from services.problems import (
     BodyMalformed,
     ConnectionRefused,
     HeadersTooLarge,
@@ -46,7 +45,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         self._since = self.loop.time()
-        self._unsent_since = math.inf
+        self._all_sent = self._since
         self._problem: Problem | None = None
         self._ended = False
         self._stopping = False
@@ -66,7 +65,7 @@ class Connection(HttpToolsProtocol):
         return self._ended or bool(self.transport.is_closing())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # it has all that is used
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn annotates a narrower type
         if len(self.connections) > self._limits.connections and not self._make_room():
             self._refuse(ConnectionRefused("The service holds as many connections as it can; try again in a moment."))
 
@@ -153,7 +152,9 @@ class Connection(HttpToolsProtocol):
 
     def enforce_time_limits(self, now: float) -> None:
         """Called several times a second; `now` is by the loop's clock."""
-        if self._unsent(now) > self._limits.send_seconds:
+        if not self.transport.get_write_buffer_size():
+            self._all_sent = now
+        elif now - self._all_sent > self._limits.send_seconds:
             self.transport.abort()
         if self._problem or self.transport.is_closing():
             return
@@ -162,12 +163,6 @@ class Connection(HttpToolsProtocol):
             self._refuse(RequestTimeout("The request did not arrive in time."))
         elif self.idle and quiet > (self._limits.idle_seconds if self.cycle else self._limits.head_seconds):
             self.transport.close()
-
-    def _unsent(self, now: float) -> float:
-        """For how many seconds the caller has not read all of the sent responses."""
-        unsent = self.transport.get_write_buffer_size() > 0
-        self._unsent_since = min(self._unsent_since, now) if unsent else math.inf
-        return now - self._unsent_since
 
     def _make_room(self) -> bool:
         """Close the connection that has been idle longest, else the one whose head takes longest, if there is one."""
@@ -192,31 +187,3 @@ class Connection(HttpToolsProtocol):
             return
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(REFUSED)
-
-
-class _JoinedWrites:
-    """A transport that joins the writes made in one iteration of the loop.
-
-    uvicorn writes the head and the body of a response separately; this sends them in one packet.
-    """
-
-    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
-        self._written: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if not self._written:
-            self._loop.call_soon(self._send)
-        self._written.append(data)
-
-    def close(self) -> None:
-        self._send()
-        self._transport.close()
-
-    def _send(self) -> None:
-        if self._written:
-            self._transport.write(b"".join(self._written))
-            self._written.clear()

@@ -6,22 +6,10 @@ from http import HTTPStatus
 from typing import NoReturn
 
 from flask import Flask, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from services.http.metrics import metrics_page
-from services.http.problems import Problem
-
-
-class FlaskProblem(Problem):
-    """One of Werkzeug's HTTP errors."""
-
-    def __init__(self, error: HTTPException) -> None:
-        self.status = HTTPStatus(error.code or 500)  # type: ignore[misc]  # a class attribute elsewhere
-        self.code = self.status.name.lower()  # type: ignore[misc]
-        details = {NotFound: "No such path.", MethodNotAllowed: "This path does not support this method."}
-        super().__init__(details.get(type(error), self.status.description or self.status.phrase))
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            self.headers = ((b"allow", ", ".join(sorted(error.valid_methods)).encode()),)  # type: ignore[misc]
+from services.problems import Problem
 
 
 def new_flask_app(name: str) -> Flask:
@@ -49,9 +37,18 @@ def new_flask_app(name: str) -> Flask:
 
     @app.errorhandler(HTTPException)
     def _raise(error: HTTPException) -> NoReturn:
-        raise FlaskProblem(error)
+        details = {NotFound: "No such path.", MethodNotAllowed: "This path does not support this method."}
+        status = HTTPStatus(error.code or 500)
+        problem = Problem(details.get(type(error), status.description or status.phrase))
+        problem.status, problem.code = status, status.name.lower()
+        if isinstance(error, MethodNotAllowed):
+            problem.headers = ((b"allow", ", ".join(sorted(error.valid_methods or [])).encode()),)
+        raise problem
 
-    app.add_url_rule("/metrics", "metrics", metrics_page)
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
     return app
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.http.limits import Limits
-from services.http.problems import (
+from services.problems import (
     BodyTimeout,
     BodyTooLarge,
     CallerGone,

@@ -9,10 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.http.metrics import REQUESTS
+from prometheus_client import Counter
+
 from services.http.request import Scope
 
 log = logging.getLogger("services.request")
+
+REQUESTS: Final = Counter("guichet_requests_total", "Requests that got a response.", ["route", "status"])
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 TRACE: Final = re.compile(rb"[0-9a-f]{32}")
@@ -75,10 +78,6 @@ class RequestRecord:
             "status": self.status,
             "milliseconds": round((time.perf_counter() - self.started) * 1000, 2),
         }
-        if self.code:
-            fields["code"] = self.code
-        if self.timing:
-            fields["timing"] = self.timing
-        if self.trace:
-            fields["logging.googleapis.com/trace"] = self.trace
+        details = {"code": self.code, "timing": self.timing, "logging.googleapis.com/trace": self.trace}
+        fields |= {name: value for name, value in details.items() if value}
         log.info("%s %s %s", self.method, self.route, self.status, extra=fields)

@@ -12,11 +12,9 @@ import signal
 import socket
 import sys
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
-import uvloop
 
 from services.environment import SettingsError
 from services.http.application import Application
@@ -25,32 +23,30 @@ from services.http.limits import Limits
 from services.logs import logging_to_stdout
 
 # File descriptors reserved for everything but connections.
-SPARE_FILES: Final = 16
+SPARE_FILES: Final = 64
 # Cloud Run kills a container 10 s after SIGTERM.
 DRAIN_SECONDS: Final = 6.5
 LIMITS_EVERY_SECONDS: Final = 0.25
 
 
-class PortTaken(SettingsError):
-    """The service cannot listen on this address; the message says why."""
-
-
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A listening socket; raises PortTaken."""
+    """A listening socket; raises SettingsError if it cannot listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as err:
-        raise PortTaken(f"PORT: cannot listen on {host}:{port}: {os.strerror(err.errno or 0)}") from err
+        raise SettingsError(f"PORT: cannot listen on {host}:{port}: {os.strerror(err.errno or 0)}") from err
 
 
 class Server(uvicorn.Server):
     """Enforces time limits; DRAIN_SECONDS after a stop, cancels the requests that have no response yet."""
 
     def __init__(self, app: Application, limits: Limits) -> None:
+        affordable = max(8, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES)
+        limits = dataclasses.replace(limits, connections=min(limits.connections, affordable))
         config = uvicorn.Config(
             app,
-            http=partial(Connection, limits=_affordable(limits)),  # type: ignore[arg-type]  # a factory is what is needed
+            http=partial(Connection, limits=limits),  # type: ignore[arg-type]  # a factory is what is needed
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -96,18 +92,3 @@ class Server(uvicorn.Server):
             if isinstance(connection, Connection):
                 connection.enforce_time_limits(loop.time())
         loop.call_later(LIMITS_EVERY_SECONDS, self._enforce_time_limits)
-
-
-def run(main: Any) -> None:
-    """Run the coroutine `main` on uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
-
-
-def _affordable(limits: Limits) -> Limits:
-    """The limits, with no more connections than there are file descriptors."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if files == resource.RLIM_INFINITY:
-        return limits
-    free = files - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES
-    return dataclasses.replace(limits, connections=min(limits.connections, max(8, free)))

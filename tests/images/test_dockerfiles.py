@@ -161,3 +161,19 @@ def test_all_that_an_image_is_made_from_decides_its_content(image: ContainerImag
         assert any(fnmatch(path, pattern.replace("**/", "")) for pattern in (*SHARED_INPUTS, *image.inputs)), (
             f"{image.name}: {source}"
         )
+
+
+@pytest.mark.parametrize(
+    ("path", "package"), [("services/Dockerfile", "classifier"), ("services/directory/Dockerfile", "directory")]
+)
+def test_an_image_contains_every_module_that_its_service_imports(path: str, package: str) -> None:
+    copied = {source for source in stage_sources(path) if source != "services/"}
+    queue, seen = [*(ROOT / "services" / package).rglob("*.py")], set[Path]()
+    while queue:
+        module = queue.pop()
+        source = module.relative_to(ROOT).as_posix()
+        assert any(source.startswith(one) if one.endswith("/") else source == one for one in copied), source
+        seen.add(module)
+        names = re.findall(r"(?m)^\s*(?:from|import) (services[\w.]*)", module.read_text(encoding="utf-8"))
+        files = [ROOT / f"{name.replace('.', '/')}.py" for name in names]
+        queue += [file for file in files if file.exists() and file not in seen]

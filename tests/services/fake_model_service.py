@@ -17,12 +17,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import uvloop
+
 from services.classifier.app import create_app
 from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
 from services.http.limits import Limits
-from services.http.server import Server, listening_socket, run
+from services.http.server import Server, listening_socket
 from services.logs import open_standard_streams
 
 
@@ -69,7 +71,7 @@ def main() -> None:
     limits = dataclasses.replace(limits, body=settings.max_body)
     listener = listening_socket(settings.host, settings.port)
     app = create_app(settings, FakeModel(folder), limits)  # type: ignore[arg-type]  # has all that is used
-    run(Server(app, limits).serve([listener]))
+    uvloop.run(Server(app, limits).serve([listener]))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,10 @@ class RawResponse:
         return json.loads(self.body)
 
     @property
+    def complete(self) -> bool:
+        return len(self.body) == int(self.headers.get("content-length", 0))
+
+    @property
     def code(self) -> str:
         """The problem's."""
         assert self.headers["content-type"] == "application/problem+json", self
@@ -89,6 +93,16 @@ def received_until_close(sock: socket.socket) -> tuple[bytes, bool]:
     return received, True
 
 
+def next_response(sock: socket.socket) -> RawResponse:
+    """Read one complete response, which must have a length; the head and the body may arrive separately."""
+    received = sock.recv(1 << 16)
+    while b"\r\n\r\n" not in received or not (response := responses(received)[0]).complete:
+        piece = sock.recv(1 << 16)
+        assert piece, received
+        received += piece
+    return response
+
+
 def responses(received: bytes) -> list[RawResponse]:
     """The responses in the received bytes, including 100 Continue; all bodies must have a length."""
     found: list[RawResponse] = []
@@ -112,6 +126,11 @@ def head(method: str = "POST", target: str = "/predict", **headers: str) -> byte
 def http_process(service: Service) -> psutil.Process:
     """The process that handles HTTP."""
     return psutil.Process(service.process.pid)
+
+
+def established(service: Service) -> list[object]:
+    """The open connections of the process that handles HTTP."""
+    return [found for found in http_process(service).net_connections() if found.status == psutil.CONN_ESTABLISHED]
 
 
 def require_no_internals(*texts: bytes | str) -> None:

@@ -23,7 +23,10 @@ from tests.services.classifier.test_main import failed_start
 
 NAME = "efficientnet-lite0"
 SERVING = sorted(
-    [ROOT / "services/artifact.py", ROOT / "services/environment.py", ROOT / "services/logs.py"]
+    [
+        ROOT / "services" / name
+        for name in ("artifact.py", "environment.py", "logs.py", "problems.py", "published_document.py")
+    ]
     + [path for folder in ("http", "classifier", "directory") for path in (ROOT / "services" / folder).rglob("*.py")]
 )
 # Modules that can open a connection, and the files that may import them.

@@ -16,7 +16,7 @@ import httpcore
 
 from services.classifier.fetch.ip_policy import NOT_PUBLIC, is_public
 from services.classifier.problems import FetchFailed, FetchTooLarge, UrlBlocked
-from services.http.problems import Overloaded
+from services.problems import Overloaded
 
 # The same message for refused, closed and malformed, so that callers cannot scan ports.
 UNREACHABLE: Final = "The URL could not be fetched."

@@ -26,7 +26,7 @@ from services.classifier.workers.protocol import (
     checked_prediction,
     parsed_reply,
 )
-from services.http.problems import internal_error
+from services.problems import internal_error
 
 log = logging.getLogger(__name__)
 

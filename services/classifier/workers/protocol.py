@@ -14,7 +14,7 @@ from services.classifier.problems import (
     ImageUnsupported,
     ModelOutputInvalid,
 )
-from services.http.problems import Problem
+from services.problems import Problem
 
 # Size of the image in bytes, top_k, index in FUNCTIONS.
 REQUEST: Final = struct.Struct("IIB")

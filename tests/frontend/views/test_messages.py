@@ -80,8 +80,8 @@ def assert_translated(code: str) -> None:
 
 def test_every_code_of_the_services_has_a_text_in_both_languages() -> None:
     import services.classifier.problems
-    import services.http.problems  # noqa: F401  # defines subclasses of Problem
-    from services.http.problems import Problem
+    import services.problems  # noqa: F401  # defines subclasses of Problem
+    from services.problems import Problem
 
     found = codes(Problem) - {"", "caller_gone"}  # nobody is left to read the latter
     assert {"image_unsupported", "queue_timeout", "stopping", "out_of_memory", "request_malformed"} <= found

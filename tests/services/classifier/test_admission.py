@@ -20,10 +20,10 @@ import pytest
 
 from services.classifier.admission import Admission
 from services.classifier.problems import QueueTimeout
-from services.http.problems import CallerGone, Overloaded
+from services.problems import CallerGone, Overloaded
 from tests.running import Service, wait_for
 from tests.services.fake_model import StartFake
-from tests.services.raw_http import connection, head, require_log_lines, responses
+from tests.services.raw_http import connection, head, next_response, require_log_lines
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def test_a_request_is_not_predicted_if_its_caller_has_disconnected(
         assert probe.send(path="/live").status == 200
     fake.release("working", "patient")
     with sockets["patient"] as patient:
-        assert responses(patient.recv(4096))[0].status == 200
+        assert next_response(patient).status == 200
     assert fake.predicted() == ["working", "patient"]
     # All slots are free again.
     with callers(fake.service, 3) as three, ThreadPoolExecutor(3) as pool:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from services.classifier.parameters import Parameters
 from services.classifier.problems import ImageUnsupported
 from services.classifier.request_body import PredictRequest, predict_request, refuse_media_type
-from services.http.problems import Problem
+from services.problems import Problem
 
 IMAGE = b"\x89PNG\r\n\x1a\n an image"
 BASE64 = base64.b64encode(IMAGE).decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 
 import pytest
 import requests
@@ -18,6 +19,7 @@ from tests.services.raw_http import (
     Reference,
     connection,
     head,
+    next_response,
     received_until_close,
     require_log_lines,
     require_no_internals,
@@ -158,6 +160,21 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(lite0: Service, phot
 def test_a_body_over_the_limit_that_is_sent_anyway_still_gets_the_response(lite0: Service) -> None:
     received = send_raw(lite0, head(*PREDICT, content_length=str(CAP + 1)), b"x" * (CAP + 1))
     assert received.statuses == [413]
+
+
+def send_slowly(sock: socket.socket) -> None:
+    """Send a byte now and then, for eight seconds."""
+    for _ in range(40):
+        threading.Event().wait(0.2)
+        sock.sendall(b"x")
+
+
+def test_a_refused_caller_that_never_stops_sending_is_disconnected(lite0: Service) -> None:
+    with connection(lite0) as sock:
+        sock.sendall(head(*PREDICT, content_length=str(CAP + 1)))
+        assert next_response(sock).status == 413
+        with pytest.raises(ConnectionError):
+            send_slowly(sock)
 
 
 @pytest.mark.parametrize(

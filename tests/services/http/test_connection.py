@@ -19,10 +19,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import Service, StartService
+from tests.running import Service, StartService, wait_for
 from tests.services.raw_http import (
     connection,
+    established,
     head,
+    next_response,
     received_until_close,
     require_log_lines,
     responses,
@@ -122,7 +124,7 @@ def test_idle_connections_are_closed_when_there_are_too_many(start_service: Star
             sock = stack.enter_context(connection(service))
             # The connection is idle once its response is here; with Flask's threads, a moment later.
             sock.sendall(head("POST", content_length="4") + b"good")
-            assert responses(sock.recv(4096))[0].status == 200
+            assert next_response(sock).status == 200
         busy = [stack.enter_context(connection(service)) for _ in range(10)]
         for sock in busy:
             sock.sendall(head("POST", expect="100-continue", content_length="4"))
@@ -132,7 +134,7 @@ def test_idle_connections_are_closed_when_there_are_too_many(start_service: Star
         assert received.responses[0].code == "overloaded"
         for sock in busy:
             sock.sendall(b"good")
-            assert responses(sock.recv(4096))[0].status == 200
+            assert next_response(sock).status == 200
     require_log_lines(service)
 
 
@@ -153,11 +155,11 @@ def test_a_body_is_refused_when_all_incomplete_bodies_exceed_their_limit(
         assert (response.status, response.code) == (429, "overloaded")
         accepted = second if refused is first else first
         accepted.sendall(b"?" * 100_000)
-        assert responses(accepted.recv(4096))[0].status == 415
+        assert next_response(accepted).status == 415
     # The bytes of finished requests no longer count.
     with connection(service) as third:
         third.sendall(head("POST", content_length="900000") + b"?" * 900_000)
-        assert responses(third.recv(4096))[0].status == 415
+        assert next_response(third).status == 415
 
 
 def test_no_response_is_lost_or_repeated_however_requests_arrive(impatient: Service) -> None:
@@ -193,3 +195,22 @@ def test_no_response_is_lost_or_repeated_however_requests_arrive(impatient: Serv
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(caller, range(120)))
+
+
+def test_a_caller_that_does_not_read_its_response_is_disconnected(start_service: StartService, tmp_path: Path) -> None:
+    service = start_service(
+        "tests.services.fake_model_service",
+        MODEL_NAME="fake",
+        FAKE_MODEL=str(tmp_path),
+        FAKE_LIMITS=json.dumps({"send_seconds": 0.5}),
+        GUICHET_MAX_BODY="16777216",
+    )
+    # The response contains the name, so it does not fit into the buffers of the sockets.
+    name = b"n" * 10_000_000
+    with connection(service) as sock:
+        sock.sendall(head("POST", content_length=str(len(name))) + name)
+        wait_for(lambda: not established(service), 10, "the service to disconnect the caller")
+        received, closed = received_until_close(sock)
+    assert closed
+    assert len(received) < len(name)
+    assert requests.get(f"{service.url}/live", timeout=5).status_code == 200

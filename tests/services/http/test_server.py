@@ -15,7 +15,15 @@ import requests
 
 from tests.running import Service, StartService, wait_for
 from tests.services.fake_model import FakeService, StartFake
-from tests.services.raw_http import connection, head, http_process, received_until_close, require_log_lines, responses
+from tests.services.raw_http import (
+    connection,
+    established,
+    head,
+    next_response,
+    received_until_close,
+    require_log_lines,
+    responses,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -40,12 +48,12 @@ def test_a_stopping_service_responds_to_all_accepted_requests(start_fake: StartF
     fake = start_fake(GUICHET_CONCURRENCY="12", GUICHET_PROCESSES="2")
     with ThreadPoolExecutor(10) as pool, connection(fake.service) as half, connection(fake.service) as idle:
         idle.sendall(head("GET", "/live"))
-        assert responses(idle.recv(4096))[0].status == 200
+        assert next_response(idle).status == 200
         half.sendall(head("POST", expect="100-continue", content_length="4"))
         assert half.recv(100).startswith(b"HTTP/1.1 100")
         sent = [pool.submit(post, fake.service, f"n{number} sleep 0.2") for number in range(10)]
         fake.wait_until_predicting("n0")
-        wait_for(lambda: len(connections(fake.service)) >= 12, 5, "all callers to be connected")
+        wait_for(lambda: len(established(fake.service)) >= 12, 5, "all callers to be connected")
         began = time.monotonic()
         fake.service.process.terminate()
         wait_for(lambda: refuses_connections(fake.service), 5, "the service to listen no more")
@@ -55,10 +63,6 @@ def test_a_stopping_service_responds_to_all_accepted_requests(start_fake: StartF
         assert (response.status, response.headers["connection"]) == (200, "close")
         assert received_until_close(idle) == (b"", True)
         require_end(fake, began)
-
-
-def connections(service: Service) -> list[object]:
-    return [found for found in http_process(service).net_connections() if found.status == psutil.CONN_ESTABLISHED]
 
 
 def refuses_connections(service: Service) -> bool:
@@ -75,7 +79,7 @@ def test_a_stopping_service_refuses_requests_that_take_too_long(start_fake: Star
     fake = start_fake(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
     with ThreadPoolExecutor(4) as pool:
         sent: list[Future[requests.Response]] = [pool.submit(post, fake.service, f"n{n} hold") for n in range(4)]
-        wait_for(lambda: len(connections(fake.service)) == 4, 5, "all callers to be connected")
+        wait_for(lambda: len(established(fake.service)) == 4, 5, "all callers to be connected")
         began = time.monotonic()
         fake.service.process.terminate()
         refused = [each.result() for each in sent]

@@ -17,7 +17,7 @@ from services.classifier.problems import (
     FetchTruncated,
     FetchType,
 )
-from services.http.problems import Problem
+from services.problems import Problem
 from tests.services.classifier.fetch.authority import Authority
 from tests.services.classifier.fetch.fetching import IMAGE, MAX_BYTES, NAME, PUBLIC, Recorder, fetched, public_site
 from tests.services.classifier.fetch.sites import Script, drips, floods, is_silent, resets, response, says, site

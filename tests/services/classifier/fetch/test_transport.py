@@ -15,7 +15,7 @@ from services.classifier.fetch.fetch import fetch_image
 from services.classifier.fetch.ip_policy import DENIED
 from services.classifier.fetch.transport import MAX_LOOKUPS, PublicNetwork, system_resolve
 from services.classifier.problems import FetchFailed, FetchTimeout, UrlBlocked
-from services.http.problems import Overloaded
+from services.problems import Overloaded
 from tests.services.classifier.fetch.authority import Authority
 from tests.services.classifier.fetch.fetching import IMAGE, MAX_BYTES, NAME, PUBLIC, Recorder, fetched, public_site
 from tests.services.classifier.fetch.sites import response, says

@@ -32,7 +32,7 @@ from services.classifier.workers.fork_server import ForkServer
 from services.classifier.workers.pool import MAX_IMAGES, Pool
 from services.classifier.workers.protocol import DONE, FIRST_PROBLEM, PREDICTION
 from services.classifier.workers.sandbox import limited
-from services.http.problems import InternalError, Problem
+from services.problems import InternalError, Problem
 from tests.running import Photo, Service, wait_for
 from tests.services.classifier.workers.attempts import ATTEMPTS, outcome
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import ClassVar
 
 from services.logs import place_of
 
@@ -15,12 +14,12 @@ log = logging.getLogger(__name__)
 class Problem(Exception):
     """An error response. `detail` is a sentence for callers, never the text of another exception."""
 
-    status: ClassVar[HTTPStatus]
-    code: ClassVar[str]
-    retry_after: ClassVar[int | None] = None
+    status: HTTPStatus
+    code: str
+    retry_after: int | None = None
     # Close the connection after the response, because the rest of the request was not read.
-    closes: ClassVar[bool] = False
-    headers: ClassVar[tuple[tuple[bytes, bytes], ...]] = ()
+    closes: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -123,3 +122,13 @@ def problem_document(problem: Problem, request_id: str) -> bytes:
             "error": problem.detail,
         }
     ).encode()
+
+
+def problem_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
+    """The response's headers: the problem's own, Retry-After and Connection."""
+    headers = [*problem.headers]
+    if problem.retry_after is not None:
+        headers.append((b"retry-after", str(problem.retry_after).encode()))
+    if problem.closes:
+        headers.append((b"connection", b"close"))
+    return headers
