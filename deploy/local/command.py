@@ -126,8 +126,9 @@ def _prepared(
     api_key: str,
 ) -> list[LocalProcess]:
     """Writes the files that the processes read, and lists the processes."""
-    addresses = {model.name: loopback_url(port) for model, port in zip(models, ports, strict=False)}
-    document = openapi_document(models, addresses, loopback_url(ports[-1]))
+    host = processes.secret_host()
+    addresses = {model.name: loopback_url(port, host) for model, port in zip(models, ports, strict=False)}
+    document = openapi_document(models, addresses, loopback_url(ports[-1], host))
     folder.create()
     folder.document.write_text(json.dumps(document, indent=2), encoding="utf-8")
     published = published_text(public_document(document), listing(catalog, models))
@@ -136,8 +137,8 @@ def _prepared(
     folder.keys.write_text(json.dumps([{"key": api_key, "consumer": CONSUMER}]), encoding="utf-8")
     folder.api_key.write_text(api_key + "\n", encoding="utf-8")
     return [
-        *(processes.model_service(model, port, artifacts) for model, port in zip(models, ports, strict=False)),
-        processes.directory_service(ports[-1], folder),
+        *(processes.model_service(model, port, host, artifacts) for model, port in zip(models, ports, strict=False)),
+        processes.directory_service(ports[-1], host, folder),
         processes.gateway(gateway_port, folder),
         processes.page(frontend_port, gateway_port, folder, api_key),
     ]

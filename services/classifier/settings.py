@@ -29,6 +29,7 @@ class Settings:
     url_fetch: bool
     url_seconds: float
     url_loopback: bool
+    only_host: str
     origins: str
 
     @property
@@ -64,6 +65,8 @@ class Settings:
             url_fetch=env.switch("GUICHET_URL_FETCH", True),
             url_seconds=env.number("GUICHET_URL_SECONDS", 10, least=0.1, most=600),
             url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),
+            # On a shared machine, the gateway's secret name for this service, so that nothing else can call it.
+            only_host=env.text("GUICHET_ONLY_HOST", "", pattern=r"[a-z0-9.-]*", meaning="a host name"),
             origins=env.text("GUICHET_ORIGINS", "*", pattern=r"\*|https?://[^\s,]+", meaning="* or one origin"),
         )
         env.finish()
