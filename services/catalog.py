@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import reprlib
-import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from services.artifact import Preprocess
+from services.catalog_fields import NotOfPython, RelativePath, Text, short
 from services.yaml_file import YamlFileError, read_yaml
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
@@ -24,7 +23,9 @@ class CatalogError(Exception):
     """The catalog is invalid; the message names the file, the model and the field, and can be printed."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(character if character.isprintable() else "?" for character in message))
+        super().__init__(
+            "".join(character if character.isprintable() or character == "\n" else "?" for character in message)
+        )
 
 
 class Entry(BaseModel):
@@ -38,34 +39,12 @@ def _text(pattern: str, meaning: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"should be {meaning}, not {_short(value)}")
+            raise ValueError(f"should be {meaning}, not {short(value)}")
         return value
 
     return AfterValidator(check)
 
 
-def _not_of_python(value: str) -> str:
-    if re.split("[.:]", value)[0] in sys.stdlib_module_names:
-        raise ValueError(f"should be in a package or beside the catalog, not in Python's library: {_short(value)}")
-    return value
-
-
-def _path(value: str) -> str:
-    path = PurePosixPath(value)
-    if not value.isprintable() or "\\" in value or path.is_absolute() or ".." in path.parts or path == PurePosixPath():
-        raise ValueError(f"should be a relative path without `..`, not {_short(value)}")
-    return value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable() or value != value.strip():
-        raise ValueError(f"should be one line of printable text, not {_short(value)}")
-    return value
-
-
-Text = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_printable)]
-# Of a file inside a folder; `Catalog.file` gives the file, and follows no link out of the folder.
-RelativePath = Annotated[str, AfterValidator(_path)]
 Sha256 = Annotated[str, _text(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 
 
@@ -75,7 +54,7 @@ class DottedCallable(Entry):
     callable: Annotated[
         str,
         _text(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method"),
-        AfterValidator(_not_of_python),
+        NotOfPython,
     ]
     arguments: dict[str, str | int | float | bool] = {}
 
@@ -241,9 +220,9 @@ def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
     for key in document.keys() - {"defaults", "models"}:
         raise CatalogError(f"{path}: {key}: is not a field; the top-level fields are `defaults` and `models`")
     if not isinstance(defaults, dict):
-        raise CatalogError(f"{path}: defaults: should be a mapping of fields, not {_short(defaults)}")
+        raise CatalogError(f"{path}: defaults: should be a mapping of fields, not {short(defaults)}")
     if not isinstance(entries, dict) or not entries:
-        raise CatalogError(f"{path}: models: should be a mapping with at least one model, not {_short(entries)}")
+        raise CatalogError(f"{path}: models: should be a mapping with at least one model, not {short(entries)}")
     if unknown := defaults.keys() - (Model.model_fields.keys() - {"name"}):
         raise CatalogError(f"{path}: defaults/{min(map(str, unknown))}: is not a field of a model")
     return Catalog(path, [_model(path, name, entry, defaults) for name, entry in entries.items()])
@@ -255,7 +234,7 @@ def _read(path: Path) -> dict[str, Any]:
     except YamlFileError as err:
         raise CatalogError(str(err)) from err
     if not isinstance(document, dict):
-        raise CatalogError(f"{path}: should be a mapping with `models`, not {_short(document)}")
+        raise CatalogError(f"{path}: should be a mapping with `models`, not {short(document)}")
     return document
 
 
@@ -266,7 +245,7 @@ def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model
             " dashes; at most 40 characters"
         )
     if not isinstance(entry, dict):
-        raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {_short(entry)}")
+        raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {short(entry)}")
     if "name" in entry:
         raise CatalogError(f"{path}: {name}/name: is not a field; the key of the entry is its name")
     try:
@@ -291,11 +270,4 @@ def _sentence(error: ValidationError) -> str:
         return f"{where}: is missing"
     if mistake["type"] == "value_error":
         return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {_short(mistake['input'])}"
-
-
-def _short(value: Any) -> str:
-    """The value as Python writes it, without the middle of one that is long."""
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = 100
-    return short.repr(value)
+    return f"{where}: {mistake['msg'].removeprefix('Input ')}, not {short(mistake['input'])}"

@@ -1,4 +1,7 @@
-"""YAML documents that would crash, stop or exhaust a careless reader; every reader of YAML is tested with them."""
+"""What others may write: YAML that crashes, stops or exhausts a careless reader, and titles that look like code.
+
+Every reader of YAML is tested with the documents, and all that shows titles with the titles.
+"""
 
 from __future__ import annotations
 
@@ -54,3 +57,14 @@ HOSTILE_DOCUMENTS: Final[dict[str, bytes]] = {
     "two-megabytes": b"a: '" + b"x" * (2 << 20) + b"'",
     "many-values": b"a: [" + b"0," * 200_000 + b"]",
 }
+
+# Titles that a template, a shell, a terminal or a page could take for more than text.
+HOSTILE_TITLES: Final = [
+    "${HOME} $(id) `id`",
+    "{service} {directory} {deadline}",
+    "[bold red]x[/] [/]",
+    "'; exit; '",
+    '<b onload="x">&amp;',
+    "$latex$ **x** [a](b)",
+    "%ENVIRONMENT(HOME)%",
+]

@@ -60,9 +60,7 @@ def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
     origin = catalog.path.parent.resolve()
     for field, name in _named_files(model):
         place = f"{catalog.path}: {model.name}/{field}"
-        source = (origin / name).resolve()
-        if not source.is_relative_to(origin):
-            raise CatalogError(f"{place}: {name} should be in {origin}: a build sees only that folder")
+        source = catalog.file(model, field, name).resolve()
         if not source.is_file():
             raise CatalogError(f"{place}: {source} does not exist")
         _copy([source], origin, path.parent)

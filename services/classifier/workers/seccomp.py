@@ -48,6 +48,7 @@ CALLS: Final = (
     ("rt_sigaction", 13, 134),
     ("rt_sigprocmask", 14, 135),
     ("rt_sigreturn", 15, 139),
+    ("sched_getaffinity", 204, 123),
     ("sched_yield", 24, 124),
     ("setitimer", 38, 103),
     # The process itself.
