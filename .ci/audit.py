@@ -16,6 +16,7 @@ OUTPUT = Path(".audit")
 LOCKS = (
     Path("services/classifier.lock"),
     Path("services/directory.lock"),
+    Path("services/catalog.lock"),
     Path("services/export.lock"),
     Path("frontend/frontend.lock"),
 )

@@ -28,9 +28,10 @@ def sha256(path: Path) -> str:
 
 def catalog_file(folder: Path, weights: str, labels: list[str] = LABELS) -> Path:
     """The catalog's path; `weights` is the field as YAML. A local file is copied beside the catalog."""
-    if (named := re.search(r"file: (/[^,]+)", weights)) and Path(named[1]).is_file():
-        shutil.copyfile(named[1], folder / Path(named[1]).name)
-        weights = weights.replace(named[1], Path(named[1]).name)
+    if (named := re.search(r"file: (/[^,]+)", weights)) and (file := Path(named[1])).is_file():
+        if file.parent != folder:
+            shutil.copyfile(file, folder / file.name)
+        weights = weights.replace(named[1], file.name)
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
     path = folder / "models.yaml"
     path.write_text(CATALOG.replace("WEIGHTS", weights))
