@@ -30,39 +30,39 @@ NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
 
 # AUDIT_ARCH_…, and the column of the tables below.
 MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-# The allowed system calls: name, number on x86-64, number on aarch64.
-CALLS: Final = (
+# The allowed system calls, with their numbers on x86-64 and aarch64.
+CALLS: Final = {
     # The channel to the service.
-    ("recvfrom", 45, 207),
-    ("sendto", 44, 206),
+    "recvfrom": (45, 207),
+    "sendto": (44, 206),
     # Memory.
-    ("brk", 12, 214),
-    ("madvise", 28, 233),
-    ("mremap", 25, 216),
-    ("munmap", 11, 215),
+    "brk": (12, 214),
+    "madvise": (28, 233),
+    "mremap": (25, 216),
+    "munmap": (11, 215),
     # Locks, clocks and signals. A process that was stopped and continued calls restart_syscall.
-    ("clock_gettime", 228, 113),
-    ("futex", 202, 98),
-    ("gettimeofday", 96, 169),
-    ("restart_syscall", 219, 128),
-    ("rt_sigaction", 13, 134),
-    ("rt_sigprocmask", 14, 135),
-    ("rt_sigreturn", 15, 139),
-    ("sched_getaffinity", 204, 123),
-    ("sched_yield", 24, 124),
-    ("setitimer", 38, 103),
+    "clock_gettime": (228, 113),
+    "futex": (202, 98),
+    "gettimeofday": (96, 169),
+    "restart_syscall": (219, 128),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "sched_getaffinity": (204, 123),
+    "sched_yield": (24, 124),
+    "setitimer": (38, 103),
     # The process itself.
-    ("close", 3, 57),
-    ("exit", 60, 93),
-    ("exit_group", 231, 94),
-    ("getpid", 39, 172),
-    ("getrandom", 318, 278),
-    ("gettid", 186, 178),
-)
+    "close": (3, 57),
+    "exit": (60, 93),
+    "exit_group": (231, 94),
+    "getpid": (39, 172),
+    "getrandom": (318, 278),
+    "gettid": (186, 178),
+}
 # Allowed, but not for memory that can be executed.
-MAPPINGS: Final = (("mmap", 9, 222), ("mprotect", 10, 226))
+MAPPINGS: Final = {"mmap": (9, 222), "mprotect": (10, 226)}
 # Allowed for locks only: F_SETOWN could send signals to other processes.
-FCNTL: Final = ("fcntl", 72, 25)
+FCNTL: Final = (72, 25)
 LOCKS: Final = (fcntl.F_SETLK, fcntl.F_SETLKW)
 
 
@@ -117,16 +117,16 @@ def _instructions(architecture: int, column: int) -> Iterator[tuple[int, int, in
     yield EQUAL, 1, 0, architecture
     yield RETURN, 0, 0, REFUSE
     yield LOAD, 0, 0, NUMBER
-    for call in CALLS:
-        yield EQUAL, 0, 1, call[1 + column]
+    for numbers in CALLS.values():
+        yield EQUAL, 0, 1, numbers[column]
         yield RETURN, 0, 0, ALLOW
-    for call in MAPPINGS:
-        yield EQUAL, 0, 4, call[1 + column]
+    for numbers in MAPPINGS.values():
+        yield EQUAL, 0, 4, numbers[column]
         yield LOAD, 0, 0, ARGUMENTS + 8 * 2
         yield ANY_BIT, 1, 0, mmap.PROT_EXEC
         yield RETURN, 0, 0, ALLOW
         yield RETURN, 0, 0, REFUSE
-    yield EQUAL, 0, 1 + 2 * len(LOCKS), FCNTL[1 + column]
+    yield EQUAL, 0, 1 + 2 * len(LOCKS), FCNTL[column]
     yield LOAD, 0, 0, ARGUMENTS + 8 * 1
     for command in LOCKS:
         yield EQUAL, 0, 1, command

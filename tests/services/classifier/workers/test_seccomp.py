@@ -55,26 +55,26 @@ def result(machine: str, number: int, *arguments: int, architecture: int | None 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_only_the_listed_calls_are_allowed(machine: str) -> None:
-    column = 1 + MACHINES[machine][1]
-    listed = {call[column] for call in CALLS}
-    special = {call[column] for call in (*MAPPINGS, FCNTL)}
+    column = MACHINES[machine][1]
+    listed = {numbers[column] for numbers in CALLS.values()}
+    special = {numbers[column] for numbers in (*MAPPINGS.values(), FCNTL)}
     for number in range(1000):
         if number not in special:
             assert result(machine, number) == (ALLOW if number in listed else REFUSE)
-    assert not {call[column - 1] for call in OTHERS.values()} & (listed | special)
+    assert not {numbers[column] for numbers in OTHERS.values()} & (listed | special)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_memory_can_be_mapped_but_not_executed(machine: str) -> None:
-    for call in MAPPINGS:
-        number = call[1 + MACHINES[machine][1]]
+    for numbers in MAPPINGS.values():
+        number = numbers[MACHINES[machine][1]]
         assert result(machine, number, 0, 4096, mmap.PROT_READ | mmap.PROT_WRITE) == ALLOW
         assert result(machine, number, 0, 4096, mmap.PROT_READ | mmap.PROT_EXEC) == REFUSE
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_fcntl_only_locks(machine: str) -> None:
-    number = FCNTL[1 + MACHINES[machine][1]]
+    number = FCNTL[MACHINES[machine][1]]
     assert result(machine, number, 3, fcntl.F_SETLKW) == ALLOW
     assert result(machine, number, 3, fcntl.F_SETLK) == ALLOW
     assert result(machine, number, 3, fcntl.F_SETOWN) == REFUSE
@@ -83,7 +83,7 @@ def test_fcntl_only_locks(machine: str) -> None:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_numbers_of_another_architecture_are_refused(machine: str) -> None:
-    exit_group = next(call for call in CALLS if call[0] == "exit_group")[1 + MACHINES[machine][1]]
+    exit_group = CALLS["exit_group"][MACHINES[machine][1]]
     assert result(machine, exit_group) == ALLOW
     assert result(machine, exit_group, architecture=0x40000003) == REFUSE
     # x32 on x86-64.
