@@ -70,7 +70,7 @@ def _explained(name: str, revision: str) -> Iterator[None]:
     from huggingface_hub import errors, logging
 
     # It warns about every attempt to connect.
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     except errors.GatedRepoError as err:
