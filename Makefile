@@ -9,6 +9,9 @@ UV := $(shell command -v uv)
 QUIET = $(if $(and $(MAKE_TERMOUT),$(if $(wildcard $@),,first)),,--quiet)
 INSTALL = $(if $(UV),$(UV) pip install --python $(@D)/bin/python,$(@D)/bin/python -m pip install --disable-pip-version-check) $(QUIET)
 
+# Nothing that is built from source, and nothing that is not named.
+WHEELS := --no-deps --only-binary :all:
+
 .DEFAULT_GOAL := help
 .PHONY: help install add models run test test-fast test-images test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy status logs rollback destroy cost
@@ -26,14 +29,14 @@ define install_into
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo "Installing $(1) into $(@D) (the first time takes a few minutes) …"
 $(if $(UV),,@$(INSTALL) --quiet pip==26.3)
-$(if $(TORCH_INDEX),@$(INSTALL) $(if $(UV),,--retries 0) --index-url "$(TORCH_INDEX)" -r services/torch.txt 2>/dev/null || \
-  echo "No torch at $(TORCH_INDEX). Installing PyPI's larger build.")
-@$(INSTALL) -r services/torch.txt
+@$(if $(TORCH_INDEX),$(INSTALL) $(if $(UV),,--retries 0) $(WHEELS) --index-url "$(TORCH_INDEX)" -r services/torch.txt \
+  2>/dev/null || { echo "No torch at $(TORCH_INDEX). Installing PyPI's larger build."; \
+  $(INSTALL) $(WHEELS) --require-hashes -r services/torch.lock; },$(INSTALL) $(WHEELS) --require-hashes -r services/torch.lock)
 @$(INSTALL) $(2)
 @touch $@
 endef
 
-.venv/.installed: requirements-dev.lock services/torch.txt
+.venv/.installed: requirements-dev.lock services/torch.txt services/torch.lock
 	$(call install_into,the dependencies,--no-deps --require-hashes -r requirements-dev.lock)
 
 # Terminate the program when make is killed.
@@ -84,9 +87,11 @@ format: install ## format the code and apply safe lint fixes
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --no-annotate --no-emit-index-url --generate-hashes \
 	--custom-compile-command "make lock" --python-version 3.11
 IMAGE := --python-platform linux
-# Torch has other files on every index, so it is pinned in torch.txt without hashes, and left out of the lock files.
+# Torch has other files on every index. torch.txt pins its versions for any index; torch.lock has the hashes of PyPI's
+# files, and of all that only they need.
 FROM_TORCH := torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z-]+
 DROP_TORCH := awk 'BEGIN {kept = 1} /^[a-z]/ {kept = !/^($(FROM_TORCH))==/} kept'
+KEEP_TORCH := awk '/^\#/; /^[a-z]/ {kept = /^($(FROM_TORCH))==/} kept'
 # Replace a file only if it changed: .venv is installed anew whenever one of its files is newer.
 define replace
 	@cmp -s $(1).new $(1) && rm $(1).new || mv $(1).new $(1)
@@ -103,8 +108,10 @@ lock: $(BIN)/uv ## write the hash-locked requirements of the images and of .venv
 	$(call replace,services/export.lock)
 	@test ! -e requirements-dev.lock || cp requirements-dev.lock requirements-dev.lock.all
 	@$(COMPILE) --universal $(DEV_GROUPS:%=--group %) --output-file requirements-dev.lock.all >/dev/null
-	@$(DROP_TORCH) requirements-dev.lock.all >requirements-dev.lock.new; rm requirements-dev.lock.all
+	@$(DROP_TORCH) requirements-dev.lock.all >requirements-dev.lock.new
+	@$(KEEP_TORCH) requirements-dev.lock.all >services/torch.lock.new; rm requirements-dev.lock.all
 	$(call replace,requirements-dev.lock)
+	$(call replace,services/torch.lock)
 	@sed -nE 's/^ *"(torch(vision)?==[^"]+)".*/\1/p' pyproject.toml | sort -u >services/torch.txt.new
 	$(call replace,services/torch.txt)
 

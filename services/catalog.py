@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
 from services.artifact import ScoreFunction
+from services.catalog_fields import LongText, RelativePath, Text, short
 from services.catalog_mistakes import sentences
 from services.entry import (
     Architecture,
@@ -32,6 +31,7 @@ from services.hub import HubError, hub_config
 from services.imported_files import imported_files
 from services.model_folder import CONFIG, FolderConfig, FolderError, folder_files, read_config
 from services.preprocess import Preprocess
+from services.yaml_file import YamlFileError, read_yaml
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
@@ -48,10 +48,14 @@ def catalog_path(environment: Mapping[str, str]) -> Path:
 
 
 class CatalogError(Exception):
-    """The catalog is invalid; the message names the file, the model and the field, one mistake per line."""
+    """The catalog is invalid; the message names the file, the model and the field, one mistake per line, printable."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            "".join(character if character.isprintable() or character == "\n" else "?" for character in message)
+        )
 
 
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
 # What an entry may tell people about its model; the export puts it into the receipt, and the service into the card.
 CARD_FIELDS = ("description", "license", "source", "intended_use")
 
@@ -62,7 +66,7 @@ Preprocessing = Annotated[
 ]
 Label = Annotated[str, text_like(r"[^\n\r]*[^\s][^\n\r]*", "one line of text")]
 Labels = Annotated[
-    Annotated[str, Field(min_length=1), Tag("name")] | Annotated[tuple[Label, ...], Field(min_length=1), Tag("inline")],
+    Annotated[RelativePath, Tag("name")] | Annotated[tuple[Label, ...], Field(min_length=1), Tag("inline")],
     Discriminator(lambda value: "name" if isinstance(value, str) else "inline"),
 ]
 
@@ -71,18 +75,18 @@ class Model(Entry):
     """One entry of the catalog. The route and the service's name derive from `name`."""
 
     name: str
-    title: Annotated[str, Field(min_length=1, max_length=80)]
+    title: Text
     architecture: Architecture | None = None
     weights: Weights
     requires: tuple[Requirement, ...] = ()
     preprocess: Preprocessing = "weights"
     labels: Labels = "imagenet"
     scores: ScoreFunction | None = None
-    samples: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    description: Text | None = None
-    license: Text | None = None
-    source: Text | None = None
-    intended_use: Text | None = None
+    samples: tuple[RelativePath, ...] = ()
+    description: LongText | None = None
+    license: LongText | None = None
+    source: LongText | None = None
+    intended_use: LongText | None = None
     precision: Literal["fp16", "int8"] = "fp16"
     cpu: Literal[1, 2, 4, 8] = 1
     # 100 MB plus the weights, 64 MiB of request bodies, and 320 MiB to decode one WebP of 25 megapixels.
@@ -171,7 +175,7 @@ class Catalog:
         """Every local file that the model's artifact is made from, with the field that names it.
 
         That includes the module of its `callable`, if it lies beside the catalog, and what that imports from there.
-        Raises CatalogError if the weights are a folder without them.
+        Raises CatalogError if the weights are a folder without them, or if one is a link out of the catalog's folder.
         """
         labels = self.labels_file(model)
         found = [("labels", labels)] if labels else []
@@ -188,13 +192,22 @@ class Catalog:
         if isinstance(model.architecture, DottedCallable):
             module = model.architecture.callable.partition(":")[0]
             found += [("architecture", path) for path in imported_files(self.folder, module)]
-        return found
+        return [(field, self.inside(model, field, path)) for field, path in found]
+
+    def inside(self, model: Model, field: str, path: Path) -> Path:
+        """The path, unless it is a link out of the catalog's folder; then raises CatalogError."""
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise CatalogError(f"{self.path}: {model.name}/{field}: {path.name} is a link out of the catalog's folder")
+        return path
 
     def labels_file(self, model: Model) -> Path | None:
-        """The file with the model's labels; None for ImageNet's, and if the entry or the weights contain them."""
+        """The file with the model's labels; None for ImageNet's, and if the entry or the weights contain them.
+
+        Raises CatalogError if it is a link out of the catalog's folder.
+        """
         if model.labels in ("imagenet", "weights") or not isinstance(model.labels, str):
             return None
-        return self.folder / model.labels
+        return self.inside(model, "labels", self.folder / model.labels)
 
     @property
     def calibration(self) -> Path:
@@ -241,7 +254,7 @@ class Catalog:
 
     def samples(self, model: Model) -> list[Path]:
         """The entry's sample images; raises CatalogError if one does not exist."""
-        files = [self.folder / name for name in model.samples]
+        files = [self.inside(model, "samples", self.folder / name) for name in model.samples]
         if missing := [file for file in files if not file.is_file()]:
             raise CatalogError(f"{self.path}: {model.name}/samples: {missing[0]} does not exist")
         return files
@@ -260,7 +273,7 @@ def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
         if key not in ("defaults", "models")
     ]
     if not isinstance(defaults, dict):
-        mistakes.append(f"defaults: should be a mapping of fields, not {defaults!r}")
+        mistakes.append(f"defaults: should be a mapping of fields, not {short(defaults)}")
         defaults = {}
     mistakes += [
         f"defaults/{field}: is not a field of a model"
@@ -268,7 +281,7 @@ def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
         if field not in Model.model_fields or field == "name"
     ]
     if not isinstance(entries, dict) or not entries:
-        mistakes.append(f"models: should be a mapping with at least one model, not {entries!r}")
+        mistakes.append(f"models: should be a mapping with at least one model, not {short(entries)}")
         entries = {}
     known = {field: value for field, value in defaults.items() if field in Model.model_fields}
     models = []
@@ -284,16 +297,11 @@ def load_catalog(path: Path = DEFAULT_PATH) -> Catalog:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = YAML(typ="safe", pure=True).load(path)
-    except OSError as err:
-        raise CatalogError(f"{path}: cannot be read: {err.strerror}") from err
-    except UnicodeDecodeError as err:
-        raise CatalogError(f"{path}: is not UTF-8 text") from err
-    except MarkedYAMLError as err:
-        line = f" line {err.problem_mark.line + 1}:" if err.problem_mark else ""
-        raise CatalogError(f"{path}:{line} {str(err.problem).splitlines()[0]}") from err
+        document = read_yaml(path)
+    except YamlFileError as err:
+        raise CatalogError(str(err)) from err
     if not isinstance(document, dict):
-        raise CatalogError(f"{path}: should be a mapping with `models`, not {document!r}")
+        raise CatalogError(f"{path}: should be a mapping with `models`, not {short(document)}")
     return document
 
 
@@ -309,11 +317,11 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
     """The entry as a model; raises EntryError."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise EntryError(
-            f"{name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
+            f"{str(name)[:80]}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
             " at most 40 characters"
         )
     if not isinstance(entry, dict):
-        raise EntryError(f"{name}: should be a mapping of fields, not {entry!r}")
+        raise EntryError(f"{name}: should be a mapping of fields, not {short(entry)}")
     if "name" in entry:
         raise EntryError(f"{name}/name: is not a field; the key of the entry is its name")
     try:
@@ -326,6 +334,8 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
             for field, sentence in sentences(err)
         ]
         raise EntryError(*mistakes) from err
+    except (TypeError, ValueError) as err:
+        raise EntryError(f"{name}: contains a value that is neither text nor a number") from err
 
 
 def _labels_default(entry: dict[str, Any]) -> dict[str, str]:

@@ -8,6 +8,8 @@ from itertools import takewhile
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from services.catalog_fields import short
+
 # The names of the variants of a field, which pydantic puts after the field's own name.
 VARIANTS = {
     "callable",
@@ -44,7 +46,7 @@ def _sentence(mistake: ErrorDetails, expected: str) -> str:
         return f"{where}: is missing"
     if mistake["type"] == "value_error":
         return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {expected}, not {mistake['input']!r}"
+    return f"{where}: {expected}, not {short(mistake['input'])}"
 
 
 def _nearest(mistakes: list[ErrorDetails]) -> tuple[ErrorDetails, str]:

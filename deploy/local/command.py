@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -81,6 +82,8 @@ def _run(
         for name, port in (("GATEWAY_PORT", gateway_port), ("FRONTEND_PORT", frontend_port)):
             _require_free(console, name, port)
         models = _exported(console, catalog, wanted, artifacts)
+        # Logs, keys and documents are this user's only; the processes inherit this.
+        os.umask(0o077)
         folder = RunFolder((state / str(gateway_port)).resolve())
         ports = free_ports(len(models) + 1)
         started = _prepared(catalog, models, ports, folder, artifacts.resolve(), gateway_port, frontend_port, api_key)
@@ -124,11 +127,10 @@ def _prepared(
     api_key: str,
 ) -> list[LocalProcess]:
     """Writes the files that the processes read, and lists the processes."""
-    addresses = {model.name: loopback_url(port) for model, port in zip(models, ports, strict=False)}
-    document = openapi_document(models, addresses, loopback_url(ports[-1]))
-    folder.path.mkdir(parents=True, exist_ok=True)
-    for log in folder.path.glob("*.log"):
-        log.unlink()
+    host = processes.secret_host()
+    addresses = {model.name: loopback_url(port, host) for model, port in zip(models, ports, strict=False)}
+    document = openapi_document(models, addresses, loopback_url(ports[-1], host))
+    folder.create()
     folder.document.write_text(json.dumps(document, indent=2), encoding="utf-8")
     published = published_text(public_document(document), listing(catalog, models))
     folder.published_document.write_text(published, encoding="utf-8")
@@ -136,8 +138,8 @@ def _prepared(
     folder.keys.write_text(json.dumps([{"key": api_key, "consumer": CONSUMER}]), encoding="utf-8")
     folder.api_key.write_text(api_key + "\n", encoding="utf-8")
     return [
-        *(processes.model_service(model, port, artifacts) for model, port in zip(models, ports, strict=False)),
-        processes.directory_service(ports[-1], folder),
+        *(processes.model_service(model, port, host, artifacts) for model, port in zip(models, ports, strict=False)),
+        processes.directory_service(ports[-1], host, folder),
         processes.gateway(gateway_port, folder),
         processes.page(frontend_port, gateway_port, folder, api_key),
     ]

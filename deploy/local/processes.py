@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,14 @@ class RunFolder:
 
     path: Path
 
+    def create(self) -> None:
+        """Make the folder, for this user only, and remove what an earlier run left in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        for file in self.path.iterdir():
+            if file.is_file():
+                file.unlink()
+
     @property
     def document(self) -> Path:
         """The gateway's document."""
@@ -55,28 +64,44 @@ class RunFolder:
         return self.path / f"{process}.log"
 
 
-def loopback_url(port: int) -> str:
-    """The base URL of a port."""
-    return f"http://{HOST}:{port}"
+def loopback_url(port: int, host: str = HOST) -> str:
+    """The base URL of a port, by a name of this machine."""
+    return f"http://{host}:{port}"
 
 
-def model_service(model: Model, port: int, artifacts: Path) -> LocalProcess:
-    """The service of one model."""
+def secret_host() -> str:
+    """A name of this machine that only one run's gateway and services know."""
+    return f"{secrets.token_hex(16)}.localhost"
+
+
+def model_service(model: Model, port: int, host: str, artifacts: Path) -> LocalProcess:
+    """The service of one model, which answers requests to `host` only."""
     return LocalProcess(
         model.name,
         (sys.executable, "-m", "services.classifier"),
         f"{loopback_url(port)}/ready",
-        {**model.environment, "MODEL_DIR": str(artifacts), "HOST": HOST, "PORT": str(port)},
+        {
+            **model.environment,
+            "MODEL_DIR": str(artifacts),
+            "HOST": HOST,
+            "PORT": str(port),
+            "GUICHET_ONLY_HOST": host,
+        },
     )
 
 
-def directory_service(port: int, folder: RunFolder) -> LocalProcess:
-    """The service that lists the models."""
+def directory_service(port: int, host: str, folder: RunFolder) -> LocalProcess:
+    """The service that lists the models, which answers requests to `host` only."""
     return LocalProcess(
         "directory",
         (sys.executable, "-m", "services.directory"),
         f"{loopback_url(port)}/ready",
-        {"GUICHET_DOCUMENT": str(folder.published_document), "HOST": HOST, "PORT": str(port)},
+        {
+            "GUICHET_DOCUMENT": str(folder.published_document),
+            "HOST": HOST,
+            "PORT": str(port),
+            "GUICHET_ONLY_HOST": host,
+        },
     )
 
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
 
@@ -65,7 +66,7 @@ class ProgressDisplay:
             Panel(
                 f"Page      [bold]{loopback_url(page_port)}[/]\n"
                 f"Gateway   [bold]{gateway}[/]   (its API: {gateway}/docs)\n"
-                f"API key   [bold]{api_key}[/]\n"
+                f"API key   [bold]{escape(api_key)}[/]\n"
                 f"Models    {', '.join(model.name for model in models)}",
                 title="Guichet is ready",
                 expand=False,

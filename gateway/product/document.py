@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
@@ -121,11 +122,10 @@ def _filled(node: Any, values: Mapping[str, Any]) -> Any:
         return [_filled(item, values) for item in node]
     if not isinstance(node, str):
         return node
-    for name, value in values.items():
-        if node == f"{{{name}}}":
-            return value
-        node = node.replace(f"{{{name}}}", str(value))
-    return node
+    if (name := node[1:-1]) in values and node == f"{{{name}}}":
+        return values[name]
+    # In one pass, so that a value which looks like a placeholder stays as it is.
+    return re.sub(r"\{(\w+)\}", lambda found: str(values.get(found[1], found[0])), node)
 
 
 def _without_quota(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -16,8 +17,9 @@ from services.artifact import ArtifactError, Receipt, verified_receipt
 from services.classifier.settings import Settings, available_cpus
 from services.classifier.workers.fork_server import ForkServer
 from services.classifier.workers.memory import limit_heap
+from services.classifier.workers.seccomp import forbid_inspection, is_available
 from services.environment import SettingsError
-from services.logs import log_fatal, open_standard_streams
+from services.logs import log_at_start, log_fatal, open_standard_streams
 
 if TYPE_CHECKING:
     from services.classifier.parameters import Parameters
@@ -36,13 +38,25 @@ def main() -> int:
         receipt = verified_receipt(settings.artifact, settings.model_name)
         # Fork before listening: an inherited socket would keep the port open after this process has ended.
         load = partial(_worker_pipeline, settings.artifact, receipt)
-        fork_server = ForkServer.open(load) if settings.processes else None
+        forbid_inspection()
+        restrict = _can_restrict(settings)
+        fork_server = ForkServer.open(load, restrict=restrict) if settings.processes else None
         _serve(settings, receipt, fork_server)
     except (SettingsError, ArtifactError) as err:
         for line in str(err).splitlines():
             log_fatal(line)
         return 1
     return 0
+
+
+def _can_restrict(settings: Settings) -> bool:
+    """Whether workers will have a seccomp filter; raises SettingsError if they must have one."""
+    restrict = settings.processes > 0 and is_available()
+    if settings.sandbox_required and not restrict:
+        raise SettingsError("GUICHET_SANDBOX: needs worker processes, and a kernel with seccomp filters")
+    if not restrict:
+        log_at_start(logging.WARNING, "images are decoded without a seccomp filter")
+    return restrict
 
 
 def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> None:

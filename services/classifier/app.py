@@ -38,7 +38,14 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
 
     predict = FastRoute("POST", "/predict", PredictRoute(settings, model))
-    return Application(app, limits=limits, origins=settings.origins, threads=THREADS, fast_route=predict)
+    return Application(
+        app,
+        limits=limits,
+        origins=settings.origins,
+        threads=THREADS,
+        fast_route=predict,
+        only_host=settings.only_host,
+    )
 
 
 def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:

@@ -35,6 +35,8 @@ PARAMETERS = {"top_k", "function_to_apply"}
 STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 MAX_PARTS = 20
 MAX_PART_HEADERS = 8192
+# A valid request has seven at most; the commas and brackets in its strings are counted too.
+MAX_JSON_VALUES = 10_000
 # Forms are parsed in pieces of this size, to check the size of a part's header before the decoder has read all of it.
 FORM_PIECE = 1 << 16
 
@@ -233,6 +235,9 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
+    # Building millions of values would hold up every other request.
+    if body.count(b",") > MAX_JSON_VALUES or body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
+        raise JsonInvalid("The JSON has too many values.")
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except _DuplicateKey as err:

@@ -23,11 +23,13 @@ class Settings:
     concurrency: int
     deadline: float
     processes: int
+    sandbox_required: bool
     max_body: int
     body_seconds: float
     url_fetch: bool
     url_seconds: float
     url_loopback: bool
+    only_host: str
     origins: str
 
     @property
@@ -56,11 +58,15 @@ class Settings:
             processes=env.integer(
                 "GUICHET_PROCESSES", cpus + 1 if hasattr(os, "memfd_create") else 0, least=0, most=256
             ),
+            sandbox_required=env.text("GUICHET_SANDBOX", "auto", pattern="auto|required", meaning="auto or required")
+            == "required",
             max_body=env.integer("GUICHET_MAX_BODY", 10 * 2**20, least=1, most=32 * 2**20),
             body_seconds=env.number("GUICHET_BODY_SECONDS", 30, least=0.1, most=600),
             url_fetch=env.switch("GUICHET_URL_FETCH", True),
             url_seconds=env.number("GUICHET_URL_SECONDS", 10, least=0.1, most=600),
             url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),
+            # On a shared machine, the gateway's secret name for this service, so that nothing else can call it.
+            only_host=env.text("GUICHET_ONLY_HOST", "", pattern=r"[a-z0-9.-]*", meaning="a host name"),
             origins=env.text("GUICHET_ORIGINS", "*", pattern=r"\*|https?://[^\s,]+", meaning="* or one origin"),
         )
         env.finish()

@@ -50,4 +50,4 @@ def create_app(settings: Settings, published: Callable[[], PublishedDocument], l
     def ready() -> dict[str, str]:
         return {"status": "ready"}
 
-    return Application(app, limits=limits, origins=settings.origins, threads=THREADS)
+    return Application(app, limits=limits, origins=settings.origins, threads=THREADS, only_host=settings.only_host)

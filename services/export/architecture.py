@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -38,6 +39,11 @@ def architecture(model: Model, outputs: int, folder: Path) -> torch.nn.Module:
     return module
 
 
+def _home(found: Any) -> str:
+    """The top-level package that defines a class or function."""
+    return str(getattr(found, "__module__", "")).partition(".")[0]
+
+
 def _resolved(model: Model, dotted: DottedCallable, folder: Path) -> Callable[..., Any]:
     name, _, path = dotted.callable.partition(":")
     # Last, so that a module beside the catalog cannot hide an installed one.
@@ -62,6 +68,9 @@ def _resolved(model: Model, dotted: DottedCallable, folder: Path) -> Callable[..
         if not hasattr(found, part):
             raise NetworkError(f"{model.name}: {dotted.callable} cannot be imported: {name} has no {path}")
         found = getattr(found, part)
+        # Such as `os` in `torch:os.system`.
+        if isinstance(found, ModuleType) or _home(found) in sys.stdlib_module_names:
+            raise NetworkError(f"{model.name}: {dotted.callable} is imported from another module; name that one")
     if not callable(found):
         raise NetworkError(f"{model.name}: {dotted.callable} is not callable")
     return found  # type: ignore[no-any-return]  # what a user's module holds is only known at run time

@@ -49,9 +49,7 @@ def write_entry(catalog: Catalog, model: Model, path: Path) -> None:
     origin = catalog.folder.resolve()
     for field, named in catalog.files(model):
         place = f"{catalog.path}: {model.name}/{field}"
-        source = named.resolve()
-        if not source.is_relative_to(origin):
-            raise CatalogError(f"{place}: {named} should be in {origin}: a build sees only that folder")
+        source = catalog.inside(model, field, named).resolve()
         if not source.is_file():
             raise CatalogError(f"{place}: {source} does not exist")
         _copy([source], origin, path.parent)

@@ -27,7 +27,7 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     """
     weights = model.weights
     if isinstance(weights, LocalFile):
-        path = catalog.folder / weights.file
+        path = catalog.inside(model, "weights", catalog.folder / weights.file)
         if path.is_dir():
             saved_model = (path / "saved_model.pb").is_file()
             kind = (

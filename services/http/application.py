@@ -17,14 +17,15 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from services.http.limits import Limits
-from services.http.request import BodyReader, Message, Receive, Request, Scope, Send, checked_headers
+from services.http.request import BodyReader, Headers, Message, Receive, Request, Scope, Send, checked_headers
 from services.http.request_log import Header, RequestRecord, common_headers
-from services.problems import Problem, Stopping, problem_document, problem_headers, problem_of
+from services.problems import Problem, RequestMalformed, Stopping, problem_document, problem_headers, problem_of
 
 # Closing a connection with unread bytes resets it, and the response is lost. So after refusing a request early, drop
 # what the caller still sends until it pauses.
 LINGER_SECONDS: Final = 2.0
 LINGER_PAUSE_SECONDS: Final = 0.5
+PROBES: Final = {"/live", "/ready"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,17 @@ class Application:
     """Sends requests to `fast_route` or else to `flask`; browsers may call from `origins`."""
 
     def __init__(
-        self, flask: Flask, *, limits: Limits, origins: str, threads: int, fast_route: FastRoute | None = None
+        self,
+        flask: Flask,
+        *,
+        limits: Limits,
+        origins: str,
+        threads: int,
+        fast_route: FastRoute | None = None,
+        only_host: str = "",
     ) -> None:
-        self._fast_route = fast_route
+        """`only_host`: if set, refuse requests for other hosts, except those for PROBES."""
+        self._fast_route, self._only_host = fast_route, only_host.encode()
         self._headers = common_headers(origins)
         self._bodies = BodyReader(limits)
         self._flask: Any = WSGIMiddleware(flask.wsgi_app, workers=threads)  # type: ignore[arg-type]  # its own types
@@ -72,6 +81,8 @@ class Application:
             headers = checked_headers(scope)
             if state["problem"]:
                 raise state["problem"]
+            if self._only_host and not self._may_call(headers, scope["path"]):
+                raise RequestMalformed("This service answers its gateway only.")
             body = await self._bodies.read(scope, headers, receive)
             if fast:
                 arrived = asyncio.get_running_loop().time()
@@ -84,6 +95,9 @@ class Application:
             await self._refuse(Stopping("The service is stopping; try again in a moment."), record, receive, send)
         except Exception as error:
             await self._refuse(problem_of(error), record, receive, send)
+
+    def _may_call(self, headers: Headers, path: str) -> bool:
+        return path in PROBES or headers.get(b"host", b"").partition(b":")[0] == self._only_host
 
     async def _respond_by_flask(self, scope: Scope, body: bytes, record: RequestRecord, send: Send) -> None:
         async def receive() -> Message:

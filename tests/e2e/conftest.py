@@ -63,12 +63,12 @@ def started_product(folder: Path, *options: str, **variables: str) -> Product:
     gateway, page = free_port(), free_port()
     output = folder / "output"
     command = [sys.executable, "-m", "deploy", "local", f"--gateway-port={gateway}", f"--frontend-port={page}"]
-    command += [f"--state={folder / 'state'}", f"--artifacts={ARTIFACTS}", f"--api-key={KEY}", *options]
+    command += [f"--state={folder / 'state'}", f"--artifacts={ARTIFACTS}", *options]
     with output.open("w") as file:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment(COLUMNS="100", **variables),
+            env=environment(COLUMNS="100", API_KEY=KEY, **variables),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -38,6 +40,40 @@ def test_every_default_model_predicts_through_the_gateway(product: Product, phot
 
 def test_the_page_is_served(product: Product) -> None:
     assert requests.get(f"{product.page}/_stcore/health", timeout=10).text == "ok"
+
+
+def test_other_users_cannot_read_the_files_of_a_run(product: Product) -> None:
+    assert product.state.stat().st_mode & 0o777 == 0o700
+    files = list(product.state.iterdir())
+    assert {"keys.yaml", "api-key", "openapi.json", "gateway.log"} <= {file.name for file in files}
+    assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+
+
+def test_no_argument_list_contains_a_secret(product: Product) -> None:
+    document = json.loads((product.state / "openapi.json").read_text())
+    (host,) = {urlsplit(backend["address"]).hostname for backend in found(document, "x-google-backend")}
+    assert host.endswith(".localhost")
+    for process in product.family():
+        for secret in (product.key, host.partition(".")[0]):
+            assert secret not in " ".join(process.cmdline())
+
+
+def test_the_services_answer_the_gateway_only(product: Product, photos: list[Photo]) -> None:
+    document = json.loads((product.state / "openapi.json").read_text())
+    for backend in found(document, "x-google-backend"):
+        address = f"http://127.0.0.1:{urlsplit(backend['address']).port}"
+        for path in ("/predict", "/model", "/metrics", "/v1/models"):
+            refused = requests.post(address + path, data=photos[0].data, timeout=5)
+            assert refused.status_code == 400
+
+
+def found(node: Any, key: str) -> list[Any]:
+    """Every value of `key` in a document."""
+    if isinstance(node, dict):
+        return [value for name, value in node.items() if name == key] + [
+            value for child in node.values() for value in found(child, key)
+        ]
+    return [value for child in node for value in found(child, key)] if isinstance(node, list) else []
 
 
 def test_ctrl_c_stops_every_process_within_ten_seconds(own_product: Product) -> None:

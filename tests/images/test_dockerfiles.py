@@ -118,6 +118,28 @@ def test_a_lock_holds_the_pins_each_with_its_hashes(group: str, path: str) -> No
     assert (ROOT / "services/torch.txt").read_text() == "".join(f"{name}=={torch[name]}\n" for name in torch)
 
 
+def test_torch_is_locked_by_hash_for_pypi() -> None:
+    found = locked("services/torch.lock")
+    wanted = dict(line.split("==") for line in (ROOT / "services/torch.txt").read_text().split())
+    assert {name: found[name][0] for name in wanted} == wanted, "run `make lock`"
+    assert all(hashes for _, hashes in found.values())
+    assert not found.keys() & locked(LOCKS["export"]).keys()
+
+
+def test_nothing_is_installed_that_is_not_locked() -> None:
+    """Torch from an index other than PyPI is the exception: its hashes are not known."""
+    installs = [
+        words
+        for path in (BASE, *APPLICATIONS)
+        for name, words in instructions(path)
+        if name == "RUN"
+        for words in re.split(r"&&|; ", words)
+        if ("pip" in words or "$install" in words) and "--requirement" in words
+    ]
+    assert len(installs) >= 4
+    assert [words for words in installs if "--require-hashes" not in words and "${TORCH_INDEX}" not in words] == []
+
+
 def test_serving_needs_no_torch() -> None:
     for group in ("classifier", "directory", "frontend"):
         assert not {"torch", "torchvision", "nncf"} & locked(LOCKS[group]).keys()

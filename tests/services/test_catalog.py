@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from services.catalog import DEFAULT_PATH, CatalogError, catalog_path, load_catalog
+from tests.hostile_documents import HOSTILE_TITLES
 
 ENTRY = """
 defaults: {preprocess: weights, labels: imagenet, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
@@ -242,6 +244,18 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
             id="weights-by-name-for-own",
         ),
         pytest.param("{title: Small,", "[", "models.yaml: line", id="not-yaml"),
+        pytest.param("package.module:Net", "os:system", "own/architecture/callable: should be in a package", id="os"),
+        pytest.param(
+            "package.module:Net", "builtins:exec", "own/architecture/callable: should be in a package", id="builtins"
+        ),
+        *(
+            pytest.param("file: own.pth", f"file: '{path}'", "own/weights/file: should be a relative path", id=path)
+            for path in ("../private", "a/../../private", "/etc/shadow", "", ".", "a\\b")
+        ),
+        pytest.param("labels: imagenet", "labels: ../private", "defaults/labels: should be a relative path", id="labels"),
+        pytest.param("title: Own", 'title: "a\\e[31m"', "own/title: should be one line of printable", id="escape"),
+        pytest.param("title: Own", 'title: "a\\nb"', "own/title: should be one line of printable", id="two-lines"),
+        pytest.param("title: Own", 'title: "\\u202Ea"', "own/title: should be one line of printable", id="direction"),
     ],
 )
 def test_a_mistake_is_refused_with_file_model_and_field(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -263,3 +277,23 @@ def test_a_file_that_is_not_a_catalog_is_refused(tmp_path: Path, text: str) -> N
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"absent\.yaml: cannot be read: No such file"):
         load_catalog(tmp_path / "absent.yaml")
+
+
+def test_a_link_out_of_the_catalogs_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("secret\n")
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    (folder / "labels.txt").symlink_to(tmp_path / "private")
+    (folder / "own.pth").symlink_to("/etc/hostname")
+    catalog = load_catalog(loaded(folder, ENTRY.replace("small: {", "small: {labels: labels.txt, ")))
+    for read in (catalog.labels_file, catalog.label_count):
+        with pytest.raises(CatalogError, match=r"small/labels: labels\.txt is a link out of the catalog's folder"):
+            read(catalog["small"])
+    with pytest.raises(CatalogError, match="own/weights"):
+        catalog.files(catalog["own"])
+
+
+@pytest.mark.parametrize("title", HOSTILE_TITLES)
+def test_a_title_stays_as_it_is(tmp_path: Path, title: str) -> None:
+    text = ENTRY.replace("title: Own", f"title: {json.dumps(title)}")
+    assert load_catalog(loaded(tmp_path, text))["own"].title == title

@@ -54,8 +54,8 @@ OTHER_NETWORK = {
     "xmlrpc",
 }
 CODE_FROM_DATA = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess", "torch"}
-# It calls two functions of the C library.
-EXCEPTIONS = {("services/classifier/workers/memory.py", "ctypes")}
+# They call functions of the C library.
+EXCEPTIONS = {(f"services/classifier/workers/{name}.py", "ctypes") for name in ("memory", "seccomp")}
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -21,6 +21,8 @@ from services.problems import Overloaded
 # The same message for refused, closed and malformed, so that callers cannot scan ports.
 UNREACHABLE: Final = "The URL could not be fetched."
 
+# The resolver's errors for a name that does not exist, or has no addresses.
+UNKNOWN_NAME: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 # A lookup in the C library cannot be cancelled: its thread continues after the fetch has timed out.
 MAX_LOOKUPS: Final = 8
 # Limit on a response's bytes outside its body: status line, headers, chunk sizes and trailers.
@@ -37,7 +39,9 @@ Connect = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStre
 
 def system_resolve(host: str, port: int) -> list[str]:
     """All IP addresses of a host name, from the system's resolver."""
-    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    # With a final dot, the resolver does not try the name inside this network's own domains.
+    found = socket.getaddrinfo(f"{host}.", port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 async def open_connection(address: str, port: int, seconds: float | None) -> httpcore.AsyncNetworkStream:
@@ -106,6 +110,9 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         try:
             return await asyncio.get_running_loop().run_in_executor(self._lookups, self._resolve, host, port)
         except (OSError, UnicodeError) as err:
+            # An unknown name and a private one look the same, so that callers cannot list the names of this network.
+            if isinstance(err, socket.gaierror) and err.errno in UNKNOWN_NAME:
+                raise UrlBlocked(NOT_PUBLIC) from err
             raise FetchFailed(UNREACHABLE) from err
         except RuntimeError as err:
             raise Overloaded("The service cannot start a thread to resolve the host; try again in a moment.") from err

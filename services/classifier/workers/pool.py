@@ -1,8 +1,10 @@
-"""The pool of workers: sends images to them, and replaces a worker that an image has killed."""
+"""The pool of workers: sends images to them, and replaces a worker that an image has killed or taken over."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import logging
 import mmap
 import os
@@ -15,14 +17,14 @@ from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageCorrupt, NotReady
 from services.classifier.workers.fork_server import ForkServer, NoWorker
 from services.classifier.workers.protocol import (
-    BUG,
     CPU_SECONDS,
-    DONE,
-    FIRST_PROBLEM,
     MAX_REPLY,
-    PREDICTION,
-    PROBLEMS,
     REQUEST,
+    Bug,
+    Done,
+    InvalidReply,
+    checked_prediction,
+    parsed_reply,
 )
 from services.problems import internal_error
 
@@ -30,68 +32,87 @@ log = logging.getLogger(__name__)
 
 # The kernel ends a worker that uses too much CPU time; this limit is for one that hangs or gets no CPU time.
 REPLY_SECONDS: Final = 15 * CPU_SECONDS
+# A worker is replaced after this many images, so that one that was taken over unnoticed sees no more of them.
+MAX_IMAGES: Final = 250
 
 
 class _Worker:
     """One worker process, and the memory shared with it."""
 
-    def __init__(self, channel: socket.socket, memory: mmap.mmap) -> None:
+    def __init__(self, number: int, channel: socket.socket, memory: mmap.mmap, max_prediction: int) -> None:
+        self.number, self.images = number, 0
         self._loop = asyncio.get_running_loop()
-        self._channel, self._memory = channel, memory
-        self._reply: asyncio.Future[bytes] = self._loop.create_future()
+        self._channel, self._memory, self._max_prediction = channel, memory, max_prediction
+        self._reply: asyncio.Future[bytes] | None = None
+        self._usable = True
         channel.setblocking(False)
         self._loop.add_reader(channel, self._read)
 
-    def send(self, image: bytes, parameters: Parameters) -> bool:
-        """Send the image; returns False if the worker is dead."""
+    async def predict(self, image: bytes, parameters: Parameters, seconds: float) -> Prediction:
+        """The prediction; raises the image's Problem, _NotSent, or InvalidReply, also if there is none in time."""
+        self._send(image, parameters)
         self._reply = self._loop.create_future()
-        try:
-            self._memory[: len(image)] = image
-            self._channel.send(REQUEST.pack(len(image), parameters.top_k, FUNCTIONS.index(parameters.function)))
-        except (OSError, ValueError):
-            return False
-        return True
-
-    async def reply(self, seconds: float) -> bytes:
-        """The worker's reply; empty if it died or did not reply within `seconds`."""
         timeout = self._loop.call_later(seconds, self._set_reply, b"")
         try:
-            return await self._reply
+            return self._prediction(await self._reply)
         finally:
             timeout.cancel()
-
-    def prediction(self, reply: bytes) -> Prediction:
-        """The prediction in the shared memory; raises the problem if the reply is one."""
-        if reply[0] == DONE:
-            length, decode, infer = PREDICTION.unpack(reply[1:])
-            return Prediction(self._memory[:length], decode, infer)
-        text = reply[1:].decode()
-        if reply[0] == BUG:
-            kind, _, place = text.partition(" ")
-            log.error("unforeseen error", extra={"kind": kind, "place": place})
-            raise internal_error()
-        raise PROBLEMS[reply[0] - FIRST_PROBLEM](text)
+            self._reply = None
+            # Keep one request's image from the next.
+            self._clear(len(image))
 
     def close(self) -> None:
         self._loop.remove_reader(self._channel)
         self._channel.close()
         self._memory.close()
 
+    def _send(self, image: bytes, parameters: Parameters) -> None:
+        self.images += 1
+        if not self._usable:
+            raise _NotSent
+        try:
+            self._memory[: len(image)] = image
+            self._channel.send(REQUEST.pack(len(image), parameters.top_k, FUNCTIONS.index(parameters.function)))
+        except OSError as err:
+            raise _NotSent from err
+
+    def _prediction(self, reply: bytes) -> Prediction:
+        if not reply:
+            raise InvalidReply
+        result = parsed_reply(reply, self._max_prediction)
+        if isinstance(result, Done):
+            body = checked_prediction(self._memory[: result.size])
+            self._clear(result.size)
+            return Prediction(body, result.decode, result.infer)
+        if isinstance(result, Bug):
+            log.error("unforeseen error", extra={"kind": result.kind, "place": result.place})
+            raise internal_error()
+        raise result
+
+    def _clear(self, size: int) -> None:
+        """Set the first `size` bytes of the shared memory to zero."""
+        self._memory[:size] = bytes(size)
+
     def _read(self) -> None:
         try:
-            reply = self._channel.recv(MAX_REPLY)
+            reply = self._channel.recv(MAX_REPLY + 1)
         except BlockingIOError:
             return
         except OSError:
             reply = b""
-        if not reply:
-            # The worker is dead; the next `send` will fail.
+        if not reply or self._reply is None:
+            # The worker is dead, or replies without a request.
+            self._usable = False
             self._loop.remove_reader(self._channel)
         self._set_reply(reply)
 
     def _set_reply(self, reply: bytes) -> None:
-        if not self._reply.done():
+        if self._reply and not self._reply.done():
             self._reply.set_result(reply)
+
+
+class _NotSent(Exception):
+    """The worker was dead before it got the image, so the image is not the cause."""
 
 
 class Pool:
@@ -103,34 +124,41 @@ class Pool:
         self._memory = max_image
         # Of large images, each may have to wait for all others.
         self._reply_seconds = REPLY_SECONDS + workers * CPU_SECONDS
+        self._max_prediction = 0
         # A stack: what the last worker used is still in the processor's caches.
         self._idle: list[_Worker] = []
 
     def start(self) -> None:
         """Wait until the network is loaded, and fork the workers; call it in a running loop. Raises ArtifactError."""
-        self._memory = max(self._memory, self._fork_server.wait_until_loaded())
+        self._max_prediction = self._fork_server.wait_until_loaded()
+        self._memory = max(self._memory, self._max_prediction)
         self._idle = [self._new_worker() for _ in range(self._workers)]
 
     async def predict(self, image: bytes, parameters: Parameters) -> Prediction:
         """Predict in a worker; at most as many calls at a time as there are workers.
 
-        Raises the image's Problem, ImageCorrupt if the image killed the worker.
+        Raises the image's Problem, ImageCorrupt if the image killed the worker or took it over.
         """
         worker = self._idle.pop()
         try:
-            if not worker.send(image, parameters):
-                # The worker died while it was idle, so this image is not the cause.
+            try:
+                return await worker.predict(image, parameters, self._reply_seconds)
+            except _NotSent:
                 worker = self._replaced(worker)
-                worker.send(image, parameters)
-            if reply := await worker.reply(self._reply_seconds):
-                return worker.prediction(reply)
+                return await worker.predict(image, parameters, self._reply_seconds)
+        except (InvalidReply, _NotSent) as err:
+            if breach := str(err):
+                log.error("a worker sent an invalid reply", extra={"breach": breach})
             worker = self._replaced(worker)
-            raise ImageCorrupt("The image cannot be decoded.")
+            raise ImageCorrupt("The image cannot be decoded.") from err
         except asyncio.CancelledError:
             # Otherwise the next image would get the reply to this one.
             worker = self._replaced(worker)
             raise
         finally:
+            if worker.images >= MAX_IMAGES:
+                with contextlib.suppress(NotReady):
+                    worker = self._replaced(worker)
             self._idle.append(worker)
 
     def close(self) -> None:
@@ -145,19 +173,22 @@ class Pool:
             self._lost()
             raise NotReady("The service is restarting.") from err
         worker.close()
+        self._fork_server.end_worker(worker.number)
         return new
 
     def _new_worker(self) -> _Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        memory = os.memfd_create("image")
+        memory = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(memory, self._memory)
-            self._fork_server.fork_worker(theirs, memory)
+            # If a worker shortened the file, reading it would kill this process.
+            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+            number = self._fork_server.fork_worker(theirs, memory)
         except NoWorker:
             ours.close()
             raise
         else:
-            return _Worker(ours, mmap.mmap(memory, 0))
+            return _Worker(number, ours, mmap.mmap(memory, 0), self._max_prediction)
         finally:
             theirs.close()
             os.close(memory)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from dataclasses import dataclass
 from typing import Final
 
 from services.classifier.problems import (
@@ -30,3 +32,69 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
 MAX_REPLY: Final = 1024
 # Limit on the CPU time for decoding one image; the largest accepted image takes a third of it.
 CPU_SECONDS: Final = 2.0
+# No step of a prediction takes longer, in seconds.
+MAX_STEP: Final = 3600.0
+# An exception's type, and its location as `services.logs.place_of` gives it.
+BUG_TEXT: Final = re.compile(r"(\w{1,100}) ([\w.]{1,200}:[0-9]{1,9})", re.ASCII)
+
+
+class InvalidReply(Exception):
+    """There is no reply, or it is none that the code of a worker sends, which an image has probably taken over."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """The prediction is in the shared memory: its size in bytes, seconds of decoding and of inference."""
+
+    size: int
+    decode: float
+    infer: float
+
+
+@dataclass(frozen=True)
+class Bug:
+    """An unforeseen exception: its type and location."""
+
+    kind: str
+    place: str
+
+
+def parsed_reply(reply: bytes, max_prediction: int) -> Done | Bug | Problem:
+    """Check everything in a worker's reply; `max_prediction` in bytes. Raises InvalidReply."""
+    code, content = reply[0], reply[1:]
+    if code == DONE:
+        return _done(content, max_prediction)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as err:
+        raise InvalidReply("not UTF-8") from err
+    if len(reply) > MAX_REPLY or not text.isprintable():
+        raise InvalidReply("invalid text")
+    if code == BUG:
+        if not (found := BUG_TEXT.fullmatch(text)):
+            raise InvalidReply("invalid type or location")
+        return Bug(*found.groups())
+    if not text or code - FIRST_PROBLEM >= len(PROBLEMS):
+        raise InvalidReply("unknown code")
+    return PROBLEMS[code - FIRST_PROBLEM](text)
+
+
+def checked_prediction(body: bytes) -> bytes:
+    """The prediction, if it is text in UTF-8 that looks like a JSON list; raises InvalidReply."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as err:
+        raise InvalidReply("not UTF-8") from err
+    if not (text.startswith("[") and text.endswith("]") and text.isprintable()):
+        raise InvalidReply("not a list")
+    return body
+
+
+def _done(content: bytes, max_prediction: int) -> Done:
+    if len(content) != PREDICTION.size:
+        raise InvalidReply("wrong length")
+    size, decode, infer = PREDICTION.unpack(content)
+    # NaN fails these comparisons too.
+    if not (2 <= size <= max_prediction and 0 <= decode <= MAX_STEP and 0 <= infer <= MAX_STEP):
+        raise InvalidReply("size or time out of range")
+    return Done(size, decode, infer)

@@ -1,9 +1,13 @@
-"""The code of a worker: with limits on CPU time and memory, and unable to open files or sockets."""
+"""The code of a worker, which restricts itself before it reads an image.
+
+It has limits on CPU time and memory, no files but its channel and memory, and few system calls (seccomp.py).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import mmap
+import os
 import resource
 import signal
 import socket
@@ -18,6 +22,7 @@ from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode
 from services.classifier.prediction import Predict
 from services.classifier.problems import ImageCorrupt, ImageTooComplex
+from services.classifier.workers import seccomp
 from services.classifier.workers.protocol import BUG, CPU_SECONDS, DONE, FIRST_PROBLEM, PREDICTION, PROBLEMS, REQUEST
 from services.logs import place_of
 from services.problems import Problem
@@ -52,11 +57,17 @@ def limited(decode: Decode) -> Decode:
     return decoded
 
 
-def serve(channel: socket.socket, memory: mmap.mmap, predict: Predict) -> None:
-    """Predict images from `memory`, and write the predictions to it, until `channel` is closed."""
-    _limit()
-    # Pillow's warnings about images would be printed between the lines of the log.
+def serve(channel: socket.socket, memory: mmap.mmap, predict: Predict, *, restrict: bool) -> None:
+    """Predict images from `memory`, and write the predictions to it, until `channel` is closed.
+
+    `restrict`: whether the kernel supports seccomp filters.
+    """
+    # Pillow would print warnings about images.
     warnings.simplefilter("ignore")
+    _close_standard_streams()
+    _limit()
+    if restrict:
+        seccomp.restrict()
     # If the service was killed, the channel is reset instead of closed.
     with contextlib.suppress(ConnectionError):
         while (request := channel.recv(REQUEST.size)) != b"":
@@ -73,6 +84,13 @@ def _reply(request: bytes, memory: mmap.mmap, predict: Predict) -> bytes:
         return bytes([BUG]) + f"{type(err).__name__} {place_of(err.__traceback__)}".encode()
     memory[: len(prediction.body)] = prediction.body
     return bytes([DONE]) + PREDICTION.pack(len(prediction.body), prediction.decode, prediction.infer)
+
+
+def _close_standard_streams() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(null, stream)
+    os.close(null)
 
 
 def _limit() -> None:

@@ -14,6 +14,7 @@ from gateway.product.document import AddressError, as_yaml, openapi_document, pu
 from gateway.rules import diagnostics
 from gateway.runtime import Runtime
 from services.catalog import load_catalog
+from tests.hostile_documents import HOSTILE_TITLES
 
 CATALOG = load_catalog()
 ADDRESSES = {model.name: f"https://{model.service}-x.a.run.app" for model in CATALOG}
@@ -33,6 +34,14 @@ def test_the_document_is_valid_openapi(whole: dict[str, Any], public: bool) -> N
 
 def test_the_document_has_no_diagnostics(whole: dict[str, Any]) -> None:
     assert diagnostics(whole) == []
+
+
+@pytest.mark.parametrize("title", HOSTILE_TITLES)
+def test_a_title_is_shown_as_it_is(title: str) -> None:
+    model = CATALOG["resnet18"].model_copy(update={"title": title})
+    document = json.dumps(public_document(openapi_document([model], ADDRESSES, DIRECTORY)))
+    assert json.dumps(title)[1:-1] in document
+    assert "a.run.app" not in document
 
 
 def by_method_and_path(document: dict[str, Any]) -> dict[tuple[str, str], Operation]:

@@ -68,6 +68,16 @@ def test_all_invalid_settings_are_reported_together() -> None:
     assert [line.partition(":")[0] for line in lines] == ["MODEL_NAME", "PORT", "GUICHET_CONCURRENCY", "GUICHET_TYPO"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_required_sandbox_that_the_system_lacks_is_reported(artifacts: Path) -> None:
+    variables = {"MODEL_NAME": NAME, "MODEL_DIR": str(artifacts), "GUICHET_SANDBOX": "required"}
+    (line,) = failed_start(GUICHET_PROCESSES="0", **variables)
+    assert line.startswith("GUICHET_SANDBOX: ")
+    # With a kernel that refuses the filter.
+    (line,) = failed_start("tests.services.without_seccomp", **variables)
+    assert line.startswith("GUICHET_SANDBOX: ")
+
+
 def test_a_port_in_use_is_reported(artifacts: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

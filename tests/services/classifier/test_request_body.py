@@ -149,6 +149,9 @@ BAD_JSON = {
     "key-twice-within": b'{"inputs": "", "parameters": {"top_k": 1, "top_k": 2}}',
     "100000-brackets": b"[" * 100_000,
     "100000-objects": b'{"a":' * 100_000,
+    "millions-of-members": b'{"inputs": ""' + b',"0":0' * 1_800_000 + b"}",
+    "millions-of-lists": b'{"inputs": [' + b"[]," * 3_000_000 + b"[]]}",
+    "millions-of-escapes": b'{"inputs": "' + rb"\u00e9" * 1_400_000 + b'"}',
     "5000-digits": b'{"inputs": ' + b"1" * 5000 + b"}",
     "bad-utf8": b'{"inputs": "\xff"}',
     "overlong-utf8": b'{"inputs": "\xc0\xaf"}',
@@ -181,7 +184,7 @@ BAD_JSON = {
 def test_invalid_json_is_refused(body: bytes) -> None:
     began = time.thread_time()
     assert refused(JSON, body) == "json_invalid"
-    assert time.thread_time() - began < 1
+    assert time.thread_time() - began < 0.3
 
 
 AMBIGUOUS = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shutil
 from pathlib import Path
 
 LABELS = ["ant", "bee", "cat", "dog"]
@@ -23,7 +25,11 @@ def sha256(path: Path) -> str:
 
 
 def catalog_file(folder: Path, weights: str, labels: list[str] = LABELS) -> Path:
-    """The catalog's path; `weights` is the field as YAML."""
+    """The catalog's path; `weights` is the field as YAML. A local file is copied beside the catalog."""
+    if (named := re.search(r"file: (/[^,]+)", weights)) and (file := Path(named[1])).is_file():
+        if file.parent != folder:
+            shutil.copyfile(file, folder / file.name)
+        weights = weights.replace(named[1], file.name)
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
     path = folder / "models.yaml"
     path.write_text(CATALOG.replace("WEIGHTS", weights))

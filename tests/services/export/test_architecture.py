@@ -30,7 +30,9 @@ def test_a_callable_gets_its_arguments(model: Model) -> None:
         pytest.param("no.such.module:Net", "cannot be imported", id="no-module"),
         pytest.param("torch.nn:NoSuchClass", "cannot be imported", id="no-class"),
         pytest.param("torch:__version__", "is not callable", id="not-callable"),
-        pytest.param("builtins:dict", "is a dict, not a torch module", id="not-a-module"),
+        pytest.param("torch:Size", "is a Size, not a torch module", id="not-a-module"),
+        pytest.param("torch:os.system", "is imported from another module", id="module-of-a-module"),
+        pytest.param("torch.hub:urlopen", "is imported from another module", id="function-of-python"),
         pytest.param("torch.nn:Linear", "cannot be built", id="missing-arguments"),
     ],
 )

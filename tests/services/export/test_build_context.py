@@ -97,14 +97,14 @@ def test_photos_come_along_where_int8_needs_them(tmp_path: Path, precision: str)
     ("labels", "expected"),
     [
         pytest.param("absent.txt", "cats/labels: .*absent.txt does not exist", id="missing"),
-        pytest.param("../labels.txt", "cats/labels: .*/../labels.txt should be in", id="outside"),
-        pytest.param("/etc/hostname", "cats/labels: /etc/hostname should be in", id="absolute"),
+        pytest.param("link.txt", "cats/labels: link.txt .* out of the catalog's folder", id="link"),
     ],
 )
 def test_files_that_no_build_could_see_are_refused(tmp_path: Path, labels: str, expected: str) -> None:
     (tmp_path / "labels.txt").touch()
     path = tmp_path / "catalog" / "models.yaml"
     path.parent.mkdir()
+    (path.parent / "link.txt").symlink_to(tmp_path / "labels.txt")
     path.write_text(LABELLED.replace("LABELS", labels).replace("WEIGHTS", "cats.pth"))
     catalog = load_catalog(path)
     with pytest.raises(CatalogError, match=expected):

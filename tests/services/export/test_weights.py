@@ -31,7 +31,7 @@ def test_weights_from_a_url_are_downloaded_once_with_progress(tmp_path: Path, we
 
 
 def test_a_local_file_is_used_where_it_is(tmp_path: Path, weights: Path) -> None:
-    assert fetch(catalog_file(tmp_path, local_file(weights)), "own", tmp_path / "cache") == weights
+    assert fetch(catalog_file(tmp_path, local_file(weights)), "own", tmp_path / "cache") == tmp_path / weights.name
     assert not (tmp_path / "cache").exists()
 
 

@@ -68,6 +68,23 @@ def test_an_unsafe_request_id_is_replaced(lite0: Service, sent: str) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", response.headers["x-request-id"])
 
 
+def test_a_service_with_one_host_refuses_requests_for_others(start_service: StartService, photos: list[Photo]) -> None:
+    service = start_service(MODEL_NAME="efficientnet-lite0", GUICHET_ONLY_HOST="secret.localhost")
+    for host, status in (
+        ("secret.localhost:8000", 200),
+        ("secret.localhost", 200),
+        ("127.0.0.1", 400),
+        ("secret", 400),
+    ):
+        headers = {"Host": host}
+        assert requests.get(f"{service.url}/model", headers=headers, timeout=5).status_code == status
+        predicted = requests.post(f"{service.url}/predict", data=photos[0].data, headers=headers, timeout=20)
+        assert predicted.status_code == status
+        assert status == 200 or predicted.json()["code"] == "request_malformed"
+    for path in ("/live", "/ready"):
+        assert requests.get(f"{service.url}{path}", timeout=5).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/live", "/ready", "/model", "/metrics"])
 def test_every_route_responds(lite0: Service, path: str) -> None:
     response = requests.get(f"{lite0.url}{path}", timeout=5)

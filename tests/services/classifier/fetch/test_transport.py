@@ -13,7 +13,7 @@ import pytest
 
 from services.classifier.fetch.fetch import fetch_image
 from services.classifier.fetch.ip_policy import DENIED
-from services.classifier.fetch.transport import MAX_LOOKUPS, PublicNetwork
+from services.classifier.fetch.transport import MAX_LOOKUPS, PublicNetwork, system_resolve
 from services.classifier.problems import FetchFailed, FetchTimeout, UrlBlocked
 from services.problems import Overloaded
 from tests.services.classifier.fetch.authority import Authority
@@ -47,6 +47,28 @@ def test_a_name_with_a_private_address_is_blocked(address: str) -> None:
         fetched(f"http://{NAME}/", recorder, loopback=False)
     assert recorder.lookups == [NAME]
     assert not recorder.connections
+
+
+def test_an_unknown_name_and_a_private_one_look_the_same() -> None:
+    problems = []
+    for names in ({}, {NAME: [["10.0.0.1"]]}):
+        with pytest.raises(UrlBlocked) as caught:
+            fetched(f"http://{NAME}/", Recorder(dict(names)))
+        problems.append(caught.value.detail)
+    assert len(set(problems)) == 1
+
+
+def test_names_are_resolved_as_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the domains of this network are not searched."""
+    names = []
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        names.append(host)
+        return [(0, 0, 0, "", (PUBLIC, 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert system_resolve("a.example", 80) == [PUBLIC]
+    assert names == ["a.example."]
 
 
 @pytest.mark.parametrize(

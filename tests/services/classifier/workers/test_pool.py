@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import ctypes
 import faulthandler
+import gc
 import io
+import math
 import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,10 +29,12 @@ from services.classifier.pipeline import Decode, Network, Pipeline
 from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
 from services.classifier.workers.fork_server import ForkServer
-from services.classifier.workers.pool import Pool
+from services.classifier.workers.pool import MAX_IMAGES, Pool
+from services.classifier.workers.protocol import DONE, FIRST_PROBLEM, PREDICTION
 from services.classifier.workers.sandbox import limited
-from services.problems import InternalError
+from services.problems import InternalError, Problem
 from tests.running import Photo, Service, wait_for
+from tests.services.classifier.workers.attempts import ATTEMPTS, outcome
 
 pytestmark = [
     pytest.mark.integration,
@@ -41,20 +47,19 @@ NAME = "efficientnet-lite0"
 FIVE = Parameters(top_k=5)
 
 
-def can_open() -> bool:
-    """Whether this process can open a file, a socket, or another descriptor."""
-    for attempt in (lambda: os.open("/etc/passwd", os.O_RDONLY), socket.socket, lambda: os.dup(0)):
-        with contextlib.suppress(OSError):
-            attempt()
-            return True
-    return False
+def reply(content: bytes) -> None:
+    """Send a reply of our own to the service, from inside the decoder."""
+    (channel,) = [
+        item for item in gc.get_objects() if isinstance(item, socket.socket) and item.type == socket.SOCK_SEQPACKET
+    ]
+    channel.send(content)
 
 
 def hostile(decode: Decode, data: bytes) -> Pixels:
     """Decode the image, unless the bytes are one of these words."""
     if data == b"segfault":
         faulthandler.disable()  # the test runner's, which would print its own report
-        os.kill(os.getpid(), signal.SIGSEGV)
+        ctypes.string_at(0)
     if data == b"compute for ever":
         while True:
             pass
@@ -62,10 +67,19 @@ def hostile(decode: Decode, data: bytes) -> Pixels:
         return np.ones((4000, 4000, 100), np.uint8)
     if data == b"stumble":
         raise RuntimeError("a decoder's own words")
-    if data == b"open" and can_open():
-        raise ImageUnsupported("It can be opened.")
-    if data == b"open":
-        raise ImageUnsupported("Nothing can be opened.")
+    verb, _, words = data.partition(b": ")
+    if verb == b"try":
+        name, _, path = words.decode().partition(" ")
+        raise ImageUnsupported(outcome(name, Path(path)))
+    if verb == b"reply":
+        reply(words)
+        raise ImageUnsupported("This is the second reply.")
+    if data == b"process id":
+        raise ImageUnsupported(str(os.getpid()))
+    if data == b"deaf":
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        while True:
+            pass
     if data == b"the wrong shape":
         return np.zeros((3, 3, 3), np.uint8)
     return decode(data)
@@ -116,6 +130,14 @@ class OpenedPool:
 
         self._runner.run(give_up())
 
+    def pause(self) -> None:
+        """Run the event loop for a moment."""
+        self._runner.run(asyncio.sleep(0.05))
+
+    def memory(self) -> bytes:
+        """What the memory shared with all workers contains."""
+        return b"".join(worker._memory[:] for worker in self._pool._idle)
+
     def close(self) -> None:
         async def close_pool() -> None:
             self._pool.close()
@@ -124,12 +146,19 @@ class OpenedPool:
         self._runner.close()
 
 
+def detail(pool: OpenedPool, image: str) -> str:
+    """The detail of the problem that the image causes."""
+    with pytest.raises(ImageUnsupported) as caught:
+        pool.predict(image.encode(), FIVE)
+    return caught.value.detail
+
+
 @contextlib.contextmanager
 def opened_pool(
-    folder: Path, receipt: Receipt, lost: Callable[[], None], max_image: int = 1 << 20
+    folder: Path, receipt: Receipt, lost: Callable[[], None], max_image: int = 1 << 20, *, restrict: bool = True
 ) -> Iterator[OpenedPool]:
     decode = limited(partial(hostile, partial(decoded_pixels, preprocess=receipt.preprocess)))
-    fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)))
+    fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)), restrict=restrict)
     pool = OpenedPool(fork_server, max_image, lost)
     try:
         yield pool
@@ -208,9 +237,73 @@ def test_a_bug_is_an_internal_error_and_only_its_location_is_logged(
     assert vars(record)["place"].startswith("services.classifier.engine")
 
 
-def test_a_worker_can_open_no_file_and_no_socket(pool: OpenedPool) -> None:
-    with pytest.raises(ImageUnsupported, match="Nothing can be opened"):
-        pool.predict(b"open", FIVE)
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_code_in_a_decoder_can_do_nothing_outside_its_process(pool: OpenedPool, tmp_path: Path, name: str) -> None:
+    (tmp_path / "old").touch()
+    assert detail(pool, f"try: {name} {tmp_path}") == "refused"
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_without_a_filter_the_same_code_does_harm(folder: Path, receipt: Receipt, tmp_path: Path) -> None:
+    """So the attempts are real."""
+    with opened_pool(folder, receipt, lambda: None, restrict=False) as pool:
+        for name in ("fork", "kill", "mkdir", "signal-by-fcntl", "executable-memory"):
+            assert detail(pool, f"try: {name} {tmp_path}") == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(bytes([DONE]) + PREDICTION.pack(1 << 20, 0, 0), id="all-the-memory"),
+        pytest.param(bytes([DONE]) + PREDICTION.pack(20, math.nan, 0), id="not-a-number"),
+        pytest.param(bytes([DONE]) + PREDICTION.pack(20, 0, 0), id="no-prediction-in-the-memory"),
+        pytest.param(b"\xff", id="unknown-code"),
+        pytest.param(bytes([FIRST_PROBLEM]) + b"\xff", id="not-utf-8"),
+    ],
+)
+def test_a_nonsense_reply_replaces_the_worker_and_the_next_request_is_predicted(
+    pool: OpenedPool, alone: Pipeline, photos: list[Photo], content: bytes
+) -> None:
+    before = detail(pool, "process id")
+    with pytest.raises(ImageCorrupt, match=r"^The image cannot be decoded\.$"):
+        pool.predict(b"reply: " + content, FIVE)
+    assert detail(pool, "process id") != before
+    assert pool.predict(photos[0].data, FIVE).body == alone.predict(photos[0].data, FIVE).body
+
+
+def test_a_reply_without_a_request_replaces_the_worker(pool: OpenedPool, alone: Pipeline, photos: list[Photo]) -> None:
+    before = detail(pool, "process id")
+    assert detail(pool, "reply: " + chr(FIRST_PROBLEM) + "first") == "first"
+    pool.pause()
+    assert pool.predict(photos[0].data, FIVE).body == alone.predict(photos[0].data, FIVE).body
+    assert detail(pool, "process id") != before
+
+
+def test_the_shared_memory_is_empty_after_each_request(pool: OpenedPool, photos: list[Photo]) -> None:
+    for image in (photos[0].data, b"text", b"stumble"):
+        with contextlib.suppress(Problem):
+            pool.predict(image, Parameters(1000, "none"))
+        assert not any(pool.memory())
+
+
+def test_a_worker_is_renewed_after_a_number_of_images(pool: OpenedPool) -> None:
+    processes = [detail(pool, "process id") for _ in range(2 * MAX_IMAGES + 1)]
+    assert max(Counter(processes).values()) == MAX_IMAGES
+
+
+def test_a_worker_that_does_not_stop_is_killed(pool: OpenedPool) -> None:
+    worker = psutil.Process(int(detail(pool, "process id")))
+    pool.cancel(b"deaf", 0.05)
+    wait_for(lambda: not worker.is_running(), 5, "the worker's end")
+
+
+def test_workers_end_with_the_fork_server(folder: Path, receipt: Receipt) -> None:
+    with opened_pool(folder, receipt, lambda: None) as pool:
+        worker = psutil.Process(int(detail(pool, "process id")))
+        pool.cancel(b"deaf", 0.05)
+        worker = psutil.Process(int(detail(pool, "process id")))
+        worker.parent().kill()  # type: ignore[union-attr]  # the fork server
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 5, "the worker's end")
 
 
 def test_a_cancelled_prediction_is_not_returned_to_the_next_request(
@@ -284,5 +377,14 @@ def test_the_running_service_survives_the_death_of_its_workers(lite0: Service, p
     assert children
     for child in children:
         child.kill()
-    wait_for(lambda: not any(child.is_running() for child in children), 5, "the processes' end")
+    wait_for(lambda: all(child.status() == psutil.STATUS_ZOMBIE for child in children), 5, "the processes' end")
     assert [predict().json() for _ in range(len(children) + 1)] == [expected] * (len(children) + 1)
+
+
+def test_the_workers_of_a_running_service_have_no_files_but_their_channel_and_memory(lite0: Service) -> None:
+    workers = [worker for forker in psutil.Process(lite0.process.pid).children() for worker in forker.children()]
+    for worker in [worker for worker in workers if worker.status() != psutil.STATUS_ZOMBIE]:
+        opened = {int(file.name): str(file.readlink()) for file in Path("/proc", str(worker.pid), "fd").iterdir()}
+        assert [opened.pop(stream) for stream in range(3)] == ["/dev/null"] * 3
+        assert {Path(target.partition(":")[0]).name for target in opened.values()} <= {"memfd", "socket", "model.bin"}
+        assert "Seccomp:\t2" in Path("/proc", str(worker.pid), "status").read_text()

@@ -1,0 +1,104 @@
+"""The seccomp filter: each architecture's program, run by a small interpreter."""
+
+import fcntl
+import mmap
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from services.classifier.workers import seccomp
+from services.classifier.workers.seccomp import ALLOW, CALLS, FCNTL, MACHINES, MAPPINGS, REFUSE, SandboxError, program
+from tests.running import ROOT
+
+# Of system calls that no decoder needs; numbers on x86-64 and aarch64.
+OTHERS = {
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "execve": (59, 221),
+    "kill": (62, 129),
+    "tgkill": (234, 131),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "openat": (257, 56),
+    "socket": (41, 198),
+    "sendmsg": (46, 211),
+    "write": (1, 64),
+    "mkdirat": (258, 34),
+    "renameat2": (316, 276),
+    "prctl": (157, 167),
+    "io_uring_setup": (425, 425),
+    "pidfd_open": (434, 434),
+}
+
+
+def result(machine: str, number: int, *arguments: int, architecture: int | None = None) -> int:
+    """What the filter returns for a system call."""
+    code = program(machine)
+    values = [*arguments, *[0] * (6 - len(arguments))]
+    data = struct.pack("=IIQ6Q", number, MACHINES[machine][0] if architecture is None else architecture, 0, *values)
+    accumulator = position = 0
+    while True:
+        kind, if_true, if_false, operand = struct.unpack_from("HBBI", code, 8 * position)
+        position += 1
+        if kind == seccomp.RETURN:
+            return int(operand)
+        if kind == seccomp.LOAD:
+            (accumulator,) = struct.unpack_from("=I", data, operand)
+        elif kind == seccomp.EQUAL:
+            position += if_true if accumulator == operand else if_false
+        else:
+            assert kind == seccomp.ANY_BIT
+            position += if_true if accumulator & operand else if_false
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_only_the_listed_calls_are_allowed(machine: str) -> None:
+    column = MACHINES[machine][1]
+    listed = {numbers[column] for numbers in CALLS.values()}
+    special = {numbers[column] for numbers in (*MAPPINGS.values(), FCNTL)}
+    for number in range(1000):
+        if number not in special:
+            assert result(machine, number) == (ALLOW if number in listed else REFUSE)
+    assert not {numbers[column] for numbers in OTHERS.values()} & (listed | special)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_memory_can_be_mapped_but_not_executed(machine: str) -> None:
+    for numbers in MAPPINGS.values():
+        number = numbers[MACHINES[machine][1]]
+        assert result(machine, number, 0, 4096, mmap.PROT_READ | mmap.PROT_WRITE) == ALLOW
+        assert result(machine, number, 0, 4096, mmap.PROT_READ | mmap.PROT_EXEC) == REFUSE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_fcntl_only_locks(machine: str) -> None:
+    number = FCNTL[MACHINES[machine][1]]
+    assert result(machine, number, 3, fcntl.F_SETLKW) == ALLOW
+    assert result(machine, number, 3, fcntl.F_SETLK) == ALLOW
+    assert result(machine, number, 3, fcntl.F_SETOWN) == REFUSE
+    assert result(machine, number, 3, fcntl.F_DUPFD) == REFUSE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_numbers_of_another_architecture_are_refused(machine: str) -> None:
+    exit_group = CALLS["exit_group"][MACHINES[machine][1]]
+    assert result(machine, exit_group) == ALLOW
+    assert result(machine, exit_group, architecture=0x40000003) == REFUSE
+    # x32 on x86-64.
+    assert result(machine, exit_group | 0x40000000) == REFUSE
+
+
+def test_an_unknown_architecture_has_no_filter() -> None:
+    with pytest.raises(SandboxError):
+        program("riscv64")
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_other_processes_of_the_user_cannot_inspect_a_service() -> None:
+    code = "import ctypes; from services.classifier.workers.seccomp import forbid_inspection as forbid; forbid();"
+    dumpable = "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    run = subprocess.run([sys.executable, "-c", f"{code} {dumpable}"], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "0\n", run.stderr

@@ -1,0 +1,25 @@
+"""SECURITY.md: the tests that it names exist, and its figures are those of the code."""
+
+from __future__ import annotations
+
+import re
+
+from services.classifier.workers.pool import MAX_IMAGES
+from services.classifier.workers.seccomp import CALLS, FCNTL, MAPPINGS
+from tests.running import ROOT
+
+TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+
+
+def test_every_test_that_it_names_exists() -> None:
+    named = re.findall(r"`((?:services|e2e|gateway|images)/[\w./]*)(?:::(\w+))?`", TEXT)
+    assert len(named) > 20
+    for path, name in named:
+        file = ROOT / "tests" / path
+        assert file.exists(), path
+        assert not name or f"def {name}(" in file.read_text(encoding="utf-8"), name
+
+
+def test_its_figures_are_those_of_the_code() -> None:
+    assert f"{len([*CALLS, *MAPPINGS, FCNTL])} system calls" in TEXT
+    assert f"after {MAX_IMAGES} images" in TEXT
