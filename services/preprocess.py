@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 MAX_SIDE = 4096
 
+# What receipts without the field mean, where that is not the field's default.
+FORMER: dict[str, Any] = {"decode": "fast"}
+
 # In pixels: of both sides, or height and width.
 Size = int | tuple[int, int]
 Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -26,6 +29,7 @@ class Preprocess:
     border         the colour around an image that is smaller than the crop, 0 to 255: red, green, blue, or one number
     antialias      whether the filter widens when it shrinks the image, as Pillow's does
     channels       the network's channels, in their order
+    decode         exact: the pixels of the library's own transforms. fast: from a JPEG decoded at a reduced size
 
     Raises ValueError for values that contradict each other.
     """
@@ -43,6 +47,7 @@ class Preprocess:
     border: tuple[int, ...] | None = None
     antialias: bool = True
     channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    decode: Literal["exact", "fast"] = "exact"
 
     def __post_init__(self) -> None:
         resize = () if isinstance(self.resize, str) else pair(self.resize)
@@ -59,6 +64,8 @@ class Preprocess:
                 )
         if not self.antialias and self.interpolation not in ("nearest", "bilinear", "bicubic"):
             raise ValueError(f"antialias: false is for bilinear and bicubic, not {self.interpolation}")
+        if self.decode == "fast" and (not self.antialias or self.interpolation == "nearest"):
+            raise ValueError("decode: fast is for filters with antialias")
         self._check_numbers()
 
     def _check_numbers(self) -> None:
@@ -109,9 +116,9 @@ class Preprocess:
         return [255 * value if self.scale is None else value / self.scale for value in every]
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields that differ from their defaults."""
-        defaults = {field.name: field.default for field in fields(self)}
-        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+        """Without the fields that mean what they meant before they existed, so that digests of older ones stay."""
+        former = {field.name: field.default for field in fields(self)} | FORMER
+        return {name: value for name, value in asdict(self).items() if value != former[name]}
 
 
 def pair(size: Size) -> tuple[int, int]:
@@ -120,5 +127,7 @@ def pair(size: Size) -> tuple[int, int]:
 
 
 def preprocess_from(values: dict[str, Any]) -> Preprocess:
-    """The preprocessing that a receipt's JSON describes; raises TypeError or ValueError."""
-    return Preprocess(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    """The preprocessing that `as_dict` or a receipt describes in JSON; raises TypeError or ValueError."""
+    return Preprocess(
+        **FORMER | {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    )

@@ -23,6 +23,8 @@ PLAIN: dict[str, Any] = {"resize": 256, "crop": 224, "interpolation": "bicubic",
         pytest.param(
             {"antialias": False, "interpolation": "box"}, "antialias: false is for", id="box-without-antialias"
         ),
+        pytest.param({"decode": "fast", "antialias": False}, "decode: fast is for", id="fast-without-antialias"),
+        pytest.param({"decode": "fast", "interpolation": "nearest"}, "decode: fast is for", id="fast-nearest"),
         pytest.param({"mean": None}, "mean and std should both be given", id="std-alone"),
         pytest.param({"mean": None, "std": None}, "or scale alone", id="no-normalisation"),
         pytest.param({"mean": (0.5, 0.5)}, "mean should have one number or 3", id="two-means"),
@@ -63,8 +65,12 @@ def test_the_input_has_height_before_width() -> None:
     assert Preprocess(**PLAIN | {"channels": "gray"}).input_shape == (1, 1, 224, 224)
 
 
-def test_only_fields_that_differ_from_their_defaults_are_written_and_read_again() -> None:
-    assert Preprocess(**PLAIN).as_dict() == PLAIN
-    more = PLAIN | {"resize": (260, 300), "fit": "contain", "border": (1, 2, 3), "channels": "bgr"}
-    written = json.loads(json.dumps(Preprocess(**more).as_dict()))
-    assert preprocess_from(written) == Preprocess(**more)
+def test_fields_that_did_not_always_exist_are_written_only_if_they_matter() -> None:
+    assert Preprocess(**PLAIN, decode="fast").as_dict() == PLAIN
+    assert Preprocess(**PLAIN).as_dict() == PLAIN | {"decode": "exact"}
+    assert preprocess_from(PLAIN).decode == "fast"
+
+
+def test_what_was_written_is_read_again() -> None:
+    preprocess = Preprocess(**PLAIN | {"resize": (260, 300), "fit": "contain", "border": (1, 2, 3), "channels": "bgr"})
+    assert preprocess_from(json.loads(json.dumps(preprocess.as_dict()))) == preprocess

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from services.classifier.decoding.colour import rgb
-from services.classifier.decoding.jpeg import Header, jpeg_header, reduced_jpeg, require_few_scans, whole_jpeg
+from services.classifier.decoding.jpeg import Header, jpeg_header, jpeg_pixels, require_few_scans
 from services.classifier.decoding.placement import placement
-from services.classifier.decoding.resize import Pixels, network_input, network_input_in_bands
+from services.classifier.decoding.resize import Pixels, ReadRows, network_input, network_input_in_bands
 from services.classifier.decoding.webp import first_frame, webp_size
 from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
 from services.preprocess import Preprocess
@@ -28,9 +28,6 @@ COST_OF_WEBP: Final = 12
 # Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
-
-# With these filters, decoding a JPEG at a reduced size hardly changes the pixels.
-REDUCIBLE: Final = ("bilinear", "bicubic")
 
 # Our own check of the size comes first, before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -67,30 +64,26 @@ def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextMan
         header = jpeg_header(data)
         _check_size(header.width, header.height)
         require_few_scans(data, header)
-        cost = 0 if header.single_scan else COST_OF_SCANS
+        cost = (0 if header.single_scan else COST_OF_SCANS) + (0 if preprocess.decode == "fast" else COST)
         with _lock_for(header.width * header.height * cost, lock):
-            if (pixels := _fast_jpeg(data, header, preprocess)) is not None:
+            if (pixels := _jpeg(data, header, preprocess)) is not None:
                 return pixels
-            return _by_pillow(data, kind, preprocess, NO_LOCK)
     return _by_pillow(data, kind, preprocess, lock)
 
 
-def _fast_jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
-    """The common case without Pillow, in half the time; None if Pillow should decode it (CMYK, unusual or corrupt)."""
+def _jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
+    """Without Pillow, in half the time or less; None if Pillow should decode it (CMYK, unusual or corrupt)."""
     if header.components not in (1, 3):
         return None
     orientation = _segment_orientation(header.exif) if header.exif else 1
     place = placement(header.width, header.height, orientation, preprocess)
     try:
-        pixels = reduced_jpeg(data, place.width, place.height) if reducible(preprocess) else whole_jpeg(data)
+        pixels = jpeg_pixels(data, (place.width, place.height) if preprocess.decode == "fast" else None)
     except ValueError:
         return None
-    return _upright(network_input(with_channels(pixels, preprocess), place, preprocess), orientation)
-
-
-def reducible(preprocess: Preprocess) -> bool:
-    """Whether a JPEG may be decoded at a reduced size, see docs/preprocessing.md."""
-    return preprocess.antialias and preprocess.interpolation in REDUCIBLE
+    if preprocess.decode == "fast":
+        return _upright(network_input(with_channels(pixels, preprocess), place, preprocess), orientation)
+    return _by_rows(lambda upper, lower: pixels[upper:lower], (header.width, header.height), orientation, preprocess)
 
 
 def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
@@ -99,9 +92,10 @@ def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractCon
             return _webp(data, preprocess, lock)
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _check_size(*image.size)
-            with _lock_for(image.width * image.height * COST, lock):
+            cost = COST + (COST_OF_SCANS if kind == "JPEG" else 0)
+            with _lock_for(image.width * image.height * cost, lock):
                 image.load()
-                return _by_rows(image, _image_orientation(image), preprocess)
+                return _by_rows(_rows(image), image.size, _image_orientation(image), preprocess)
     except UnidentifiedImageError as err:
         raise ImageCorrupt(f"The {kind} image is corrupt.") from err
     except CORRUPT as err:
@@ -113,17 +107,22 @@ def _webp(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any]
     _check_size(width, height)
     with _lock_for(width * height * COST_OF_WEBP, lock):
         image, exif = first_frame(data)
-        return _by_rows(image, _segment_orientation(exif) if exif else 1, preprocess)
+        return _by_rows(_rows(image), image.size, _segment_orientation(exif) if exif else 1, preprocess)
 
 
-def _by_rows(image: Image.Image, orientation: int, preprocess: Preprocess) -> Pixels:
-    """The network's input from a decoded image, without a second copy of all of it."""
+def _rows(image: Image.Image) -> ReadRows:
+    """Read rows of a decoded image as RGB."""
+    return lambda upper, lower: np.asarray(rgb(image.crop((0, upper, image.width, lower))))
+
+
+def _by_rows(read: ReadRows, size: tuple[int, int], orientation: int, preprocess: Preprocess) -> Pixels:
+    """The network's input from rows of RGB, without a second copy of the whole image."""
 
     def rows(upper: int, lower: int) -> Pixels:
-        return with_channels(np.asarray(rgb(image.crop((0, upper, image.width, lower)))), preprocess)
+        return with_channels(read(upper, lower), preprocess)
 
-    place = placement(*image.size, orientation, preprocess)
-    return _upright(network_input_in_bands(rows, image.size, place, preprocess), orientation)
+    place = placement(*size, orientation, preprocess)
+    return _upright(network_input_in_bands(rows, size, place, preprocess), orientation)
 
 
 def with_channels(pixels: Pixels, preprocess: Preprocess) -> Pixels:

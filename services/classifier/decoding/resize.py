@@ -46,7 +46,9 @@ def network_input(pixels: Pixels, place: Placement, preprocess: Preprocess) -> P
     return _with_border(resized(pixels, box, (right - left, bottom - top), preprocess), place, preprocess)
 
 
-def network_input_in_bands(read: ReadRows, size: tuple[int, int], place: Placement, preprocess: Preprocess) -> Pixels:
+def network_input_in_bands(
+    read: ReadRows, size: tuple[int, int], place: Placement, preprocess: Preprocess, band_pixels: int = BAND_PIXELS
+) -> Pixels:
     """The same for an image of `size` (width, height) that takes too much memory to convert as a whole.
 
     Rows are resized first and columns then, as in Pillow.
@@ -56,7 +58,7 @@ def network_input_in_bands(read: ReadRows, size: tuple[int, int], place: Placeme
     x, y = width / place.width, height / place.height
     margin = math.ceil(RADIUS * max(1, y))
     first, last = max(0, int(top * y) - margin), min(height, math.ceil(bottom * y) + margin)
-    rows = max(1, BAND_PIXELS // width)
+    rows = max(1, band_pixels // width)
     bands = [read(upper, min(upper + rows, last)) for upper in range(first, last, rows)]
     bands = [
         resized(band, (left * x, 0, (right - left) * x, len(band)), (right - left, len(band)), preprocess)
