@@ -8,6 +8,7 @@ import streamlit as st
 
 from frontend import components
 from frontend.api.jobs import Job, Key
+from frontend.results.agreement import sentence, short
 from frontend.results.comparison import Row, Summary, summary, table
 from frontend.results.export import as_csv, as_json
 from frontend.state.visitor_state import VisitorState
@@ -18,7 +19,7 @@ from frontend.views.messages import error_message
 
 TABLE_TEXTS = (
     "table_title", "filter", "only", "only_all", "only_differ", "only_unsure", "only_failed", "column_image",
-    "column_agree", "yes", "no", "pending", "failed", "cancelled", "unsure",
+    "column_agree", "pending", "failed", "cancelled", "unsure", "no_label_applies",
 )  # fmt: skip
 
 
@@ -26,7 +27,7 @@ def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
     """Draw the current state of all images' jobs."""
     ids = {image.id for image in visitor.images}
     jobs = {key: job for key, job in visitor.jobs.jobs().items() if key[0] in options.models and key[1] in ids}
-    rows = table(visitor.images, options.models, jobs, options.threshold)
+    rows = table(visitor.images, options.chosen, jobs, options.thresholds)
     counts = summary(rows, jobs.values())
     _show_progress(counts, visitor, options)
     _show_summary(counts, options)
@@ -54,7 +55,7 @@ def _show_progress(counts: Summary, visitor: VisitorState, options: ViewOptions)
         st.progress(share, texts("progress", done=finished, total=counts.total))
         if counts.pending:
             st.button(texts("cancel"), key="cancel", icon=":material/stop:", on_click=visitor.jobs.cancel)
-        elif (counts.cancelled or counts.failed) and st.button(
+        elif (counts.cancelled or counts.retryable) and st.button(
             texts("resume" if counts.cancelled else "retry"), key="resume", icon=":material/play_arrow:"
         ):
             visitor.jobs.retry()
@@ -85,7 +86,12 @@ def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptio
     texts = options.texts
     with st.container(horizontal=True, key="downloads"):
         st.download_button(
-            texts("download_csv"), lambda: as_csv(rows), "guichet.csv", "text/csv", key="csv", on_click="ignore"
+            texts("download_csv"),
+            lambda: as_csv(rows, jobs, options.top),
+            "guichet.csv",
+            "text/csv",
+            key="csv",
+            on_click="ignore",
         )
         st.download_button(
             texts("download_json"),
@@ -114,24 +120,29 @@ def table_data(rows: list[Row], opened: str, options: ViewOptions) -> dict[str, 
 
 
 def _row_data(row: Row, options: ViewOptions) -> dict[str, object]:
-    texts = options.texts
+    texts, found = options.texts, row.agreement
+    faults = [each.error for each in row.verdicts.values() if each.error and each.error.image_fault]
     cells = {
         model: {
-            "state": cell.state,
-            "label": cell.label,
-            "score": cell.score,
-            "sure": cell.sure,
-            "percent": texts.percent(cell.score),
-            "time": texts.duration(cell.milliseconds),
-            "detail": error_message(cell.error, texts) if cell.error else "",
+            "state": each.state,
+            "label": each.label,
+            "score": each.score,
+            "sure": each.sure,
+            "percent": texts.score(each.score, options.known[model].scores),
+            "time": texts.duration(each.milliseconds),
+            "detail": error_message(each.error, texts) if each.error and not each.error.image_fault else "",
         }
-        for model, cell in row.cells.items()
+        for model, each in row.verdicts.items()
     }
     return {
         "id": row.image.id,
         "name": row.image.name,
         "preview": row.image.preview,
         "handle": row.image.handle,
-        "agree": None if row.agreement.models < 2 else row.agreement.kind == "all",
+        "fault": error_message(faults[0], texts) if faults else "",
+        "agree": short(found, texts),
+        "sentence": sentence(found, texts),
+        # For sorting: disagreement first, then what is incomplete, then agreement.
+        "order": {"no": 0, "most": 1, "all": 3}.get(found.kind, 2) if found.chosen > 1 else -1,
         "cells": cells,
     }

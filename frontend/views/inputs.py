@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from frontend import components
 from frontend.api.client import Model
 from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, sample_names
 from frontend.locales.texts import Texts
+from frontend.results.verdict import Thresholds
 from frontend.state.shared import MAX_LABELS
 from frontend.state.visitor_state import VisitorState
 from frontend.views.markup import escape_markdown
@@ -30,13 +31,17 @@ INPUT_TEXTS = (
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """The chosen models, all models by name, the number of labels to show, and the score below which one is unsure."""
+    """The chosen models, all models by name, the number of labels to show, and from which scores they count."""
 
     models: list[str]
     known: Mapping[str, Model]
     top: int
-    threshold: float
+    thresholds: Thresholds
     texts: Texts
+
+    @property
+    def chosen(self) -> list[Model]:
+        return [self.known[name] for name in self.models]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -62,14 +67,21 @@ def choose_models(models: list[Model], texts: Texts) -> list[str]:
     return [name for name in titles if name in chosen]
 
 
-def choose_options(texts: Texts) -> tuple[int, float]:
-    """The number of labels to show, and the score below which a model is unsure."""
+def choose_options(chosen: Iterable[Model], texts: Texts) -> tuple[int, Thresholds]:
+    """The number of labels to show, and from which scores they count."""
+    kinds = {model.scores for model in chosen}
+    applies = 50
     with st.popover(texts("options"), icon=":material/tune:"):
         top = st.slider(texts("top"), 1, MAX_LABELS, 5, key="top", bind="query-params")
         sure = st.slider(
             texts("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=texts("sure_help"), bind="query-params"
         )
-    return int(top), sure / 100
+        if "sigmoid" in kinds:
+            applies = st.slider(
+                texts("applies"), 5, 95, 50, step=5, format="%d %%", key="applies", help=texts("applies_help"),
+                bind="query-params",
+            )  # fmt: skip
+    return int(top), Thresholds(sure / 100, applies / 100)
 
 
 def update_link(chosen: list[str]) -> None:
