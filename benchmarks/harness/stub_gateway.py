@@ -118,7 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/v1/models":
             if server.directory:
                 return self._send(*server.directory)
-            return self._json(200, {"models": [self._entry(name) | server.models[name].listed for name in server.models]})
+            return self._json(
+                200, {"models": [self._entry(name) | server.models[name].listed for name in server.models]}
+            )
         parts = url.path.strip("/").split("/")
         if parts[:2] != ["v1", "models"] or len(parts) > 4 or len(parts) < 3 or parts[2] not in server.models:
             return self._json(404, {"code": 404, "message": "The current request is not defined by this API."})

@@ -90,7 +90,7 @@ class ResultsTable {
         const button = Object.assign(document.createElement("button"), { type: "button" });
         button.dataset.id = row.id;
         button.title = texts.open_image.replace("{name}", row.name);
-        const src = row.preview || globalThis.guichetPreviews?.get(row.handle);
+        const src = row.preview || globalThis.guichetPreviews?.get(row.handle) || row.kept;
         if (src) button.append(Object.assign(document.createElement("img"), { src, alt: "" }));
         button.append(Object.assign(document.createElement("span"), { textContent: row.name }));
         head.append(button);

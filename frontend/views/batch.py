@@ -37,7 +37,7 @@ def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
 
     components.results_table()(
         key="table",
-        data=components.as_data(table_data(rows, visitor.opened, options)),
+        data=components.as_data(table_data(rows, visitor, options)),
         on_opened_change=open_image,
     )
     _show_downloads(rows, jobs, options)
@@ -103,13 +103,13 @@ def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptio
         )
 
 
-def table_data(rows: list[Row], opened: str, options: ViewOptions) -> dict[str, object]:
+def table_data(rows: list[Row], visitor: VisitorState, options: ViewOptions) -> dict[str, object]:
     """The data of the results table component."""
     texts = options.texts
     return {
         "models": [{"name": model, "title": options.titles[model]} for model in options.models],
-        "rows": [_row_data(row, options) for row in rows],
-        "opened": opened,
+        "rows": [_row_data(row, visitor, options) for row in rows],
+        "opened": visitor.opened,
         "texts": {key: texts(key) for key in TABLE_TEXTS}
         | {
             "sort_by": texts("sort_by", column="{column}"),
@@ -119,7 +119,7 @@ def table_data(rows: list[Row], opened: str, options: ViewOptions) -> dict[str, 
     }
 
 
-def _row_data(row: Row, options: ViewOptions) -> dict[str, object]:
+def _row_data(row: Row, visitor: VisitorState, options: ViewOptions) -> dict[str, object]:
     texts, found = options.texts, row.agreement
     faults = [each.error for each in row.verdicts.values() if each.error and each.error.image_fault]
     cells = {
@@ -139,6 +139,7 @@ def _row_data(row: Row, options: ViewOptions) -> dict[str, object]:
         "name": row.image.name,
         "preview": row.image.preview,
         "handle": row.image.handle,
+        "kept": visitor.path_of(row.image),
         "fault": error_message(faults[0], texts) if faults else "",
         "agree": short(found, texts),
         "sentence": sentence(found, texts),

@@ -160,5 +160,7 @@ def _agreement(jobs: Mapping[str, Job], options: ViewOptions) -> Agreement:
 
 def _agreement_row(jobs: Mapping[str, Job], options: ViewOptions) -> str:
     found = _agreement(jobs, options)
+    if any(job.error and job.error.image_fault for job in jobs.values()) and not found.responded:
+        return ""
     said = sentence(found, options.texts)
     return markup.agreement_row(found, said, notes(found, options.known, options.texts)) if said else ""

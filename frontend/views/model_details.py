@@ -97,7 +97,7 @@ def show_code(job: Job, image: Image, options: ViewOptions) -> None:
     if settings.shown_key is None:
         st.write(markup.escape_markdown(texts("code_key")))
     if not image.url:
-        st.write(markup.escape_markdown(texts("code_file", name=image.name)))
+        st.write(markup.escape_markdown(texts("code_file", name=image.file_name)))
     for key, title, code in (
         ("curl", "curl", snippets.curl(request)),
         ("python", "Python", snippets.python(request)),
@@ -110,7 +110,7 @@ def show_code(job: Job, image: Image, options: ViewOptions) -> None:
         st.download_button(
             texts("save_image"),
             image.data,
-            image.name,
+            image.file_name,
             image.media_type,
             key=f"save-{job.model}-{image.id[:8]}",
             on_click="ignore",
