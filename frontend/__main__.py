@@ -26,7 +26,7 @@ def main() -> int:
     from frontend.serve.application import application
     from frontend.serve.options import streamlit_options
 
-    application().run(config=streamlit_options(found))
+    application(found).run(config=streamlit_options(found))
     return 0
 
 
