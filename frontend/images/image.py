@@ -31,6 +31,12 @@ EXTENSIONS = {
     "image/gif": (".gif",),
     "image/bmp": (".bmp",),
 }
+IMAGE_EXTENSIONS = {each for extensions in EXTENSIONS.values() for each in extensions} | {
+    ".heic",
+    ".avif",
+    ".tif",
+    ".tiff",
+}
 UNKNOWN_TYPE = "application/octet-stream"
 MAX_URL_LENGTH = 2000
 MAX_NAME_LENGTH = 120
@@ -54,12 +60,18 @@ class Image:
     original_bytes: int = 0
 
     @property
+    def folder(self) -> str:
+        """The folder that the file was given in, or ""."""
+        return self.name.rpartition("/")[0]
+
+    @property
     def file_name(self) -> str:
         """The name with the extension of the bytes, which the browser may have encoded anew."""
+        path = PurePath(PurePath(self.name).name)
         extensions = EXTENSIONS.get(self.media_type, ())
-        if not extensions or self.name.lower().endswith(extensions):
-            return self.name
-        return f"{PurePath(self.name).stem}{extensions[0]}"
+        if not extensions or path.suffix.lower() in extensions or path.suffix.lower() not in IMAGE_EXTENSIONS:
+            return path.name
+        return f"{path.stem}{extensions[0]}"
 
     @property
     def payload(self) -> bytes | str:
@@ -139,20 +151,28 @@ def sample_names() -> list[str]:
     return sorted(file.stem for file in SAMPLES.glob("*.jpg"))
 
 
-def limited(images: Iterable[Image], free_bytes: int = MAX_TOTAL_BYTES) -> tuple[list[Image], list[ImageRefused]]:
-    """The images without duplicates, and those beyond a visitor's limits or `free_bytes`, what the page has left."""
+@dataclass(frozen=True)
+class Budget:
+    """How many bytes the page can keep for a visitor: in all, and of files that the browser could not decode."""
+
+    total: int = MAX_TOTAL_BYTES
+    undecoded: int = MAX_UNDECODED_BYTES
+
+
+def limited(images: Iterable[Image], budget: Budget) -> tuple[list[Image], list[ImageRefused]]:
+    """The images without duplicates, and those beyond a visitor's limits or what the page has left for the visitor."""
     kept: dict[str, Image] = {}
     refused = []
     size = undecoded = 0
     for image in images:
         if image.id in kept:
             continue
-        bytes_more, undecoded_more = len(image.data), 0 if image.handle else len(image.data)
+        bytes_more, undecoded_more = len(image.data), 0 if image.handle or image.preview else len(image.data)
         if len(kept) >= MAX_IMAGES:
             refused.append(ImageRefused("refused_count", image.name))
         elif size + bytes_more > MAX_TOTAL_BYTES or undecoded + undecoded_more > MAX_UNDECODED_BYTES:
             refused.append(ImageRefused("refused_total", image.name))
-        elif size + bytes_more > free_bytes:
+        elif size + bytes_more > budget.total or undecoded + undecoded_more > budget.undecoded:
             refused.append(ImageRefused("refused_busy", image.name))
         else:
             size, undecoded = size + bytes_more, undecoded + undecoded_more
@@ -161,9 +181,9 @@ def limited(images: Iterable[Image], free_bytes: int = MAX_TOTAL_BYTES) -> tuple
 
 
 def short_name(name: str) -> str:
-    """A file's base name without control characters, cut to MAX_NAME_LENGTH."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    clean = "".join(letter for letter in last if letter.isprintable()).strip()
+    """A file's name and that of its folder, without control characters, cut to MAX_NAME_LENGTH."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
+    clean = "".join(letter for letter in "/".join(parts[-2:]) if letter.isprintable()).strip()
     return clean[-MAX_NAME_LENGTH:] or "image"
 
 

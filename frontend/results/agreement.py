@@ -19,8 +19,8 @@ class Agreement:
     """How far the models agree.
 
     `kind` is "all" only if every chosen model responded and said the same, and "partial" if those that responded did.
-    `labels` are what most of those that responded say, "" standing for no label at all; `votes` is how many say it,
-    `unsure` how many of these are not sure, and `others` are the models that say something else.
+    `labels` are what most of those that responded say, or "" if they say that no label applies. `votes` is how many say
+    it, `unsure` how many of these are not sure, and `others` are the models that say something else.
     """
 
     kind: Literal["none", "one", "all", "partial", "most", "no"]

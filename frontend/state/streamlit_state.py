@@ -33,7 +33,7 @@ def visitor_state() -> VisitorState:
     if "visitor" not in st.session_state:
         shared = shared_state()
         jobs = JobStore(shared.predict, shared.readiness.wake, shared.threads)
-        visitor = VisitorState(jobs, _session_id(), visits().free_bytes)
+        visitor = VisitorState(jobs, _session_id(), visits().budget)
         visits().add(visitor)
         st.session_state["visitor"] = visitor
     state = st.session_state["visitor"]

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frontend.api.jobs import JobStore
-from frontend.images.image import MAX_TOTAL_BYTES, Image, ImageRefused, from_upload, from_url, limited, sample
+from frontend.images.image import Budget, Image, ImageRefused, from_upload, from_url, limited, sample
 
 
 @dataclass(eq=False)
 class VisitorState:
     """`visit` is a random token: a browser that sees another one knows that its images are lost and sends them again.
     `session` is the id of the Streamlit session. `batch` is the id of the last upload batch, which tells the browser to
-    send the next one; `opened` is the id of the image whose predictions are shown in full below the table. `free_bytes`
+    send the next one; `opened` is the id of the image whose predictions are shown in full below the table. `budget`
     returns how much the page can keep for this visitor.
     """
 
     jobs: JobStore
     session: str = ""
-    free_bytes: Callable[[VisitorState], int] = lambda _: MAX_TOTAL_BYTES
+    budget: Callable[[VisitorState], Budget] = lambda _: Budget()
     visit: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     images: list[Image] = field(default_factory=list)
     refused: list[ImageRefused] = field(default_factory=list)
@@ -47,9 +47,10 @@ class VisitorState:
         self._set_images(accepted if first else [*self.images, *accepted])
 
     @property
-    def size(self) -> int:
-        """The bytes of all images."""
-        return sum(len(image.data) for image in self.images)
+    def used(self) -> Budget:
+        """The bytes of the images."""
+        sizes = [(len(image.data), not image.handle and not image.preview) for image in self.images]
+        return Budget(sum(size for size, _ in sizes), sum(size for size, undecoded in sizes if undecoded))
 
     def path_of(self, image: Image) -> str:
         """Where the page serves an uploaded image to this visitor, relative to its root; "" for other images."""
@@ -87,7 +88,7 @@ class VisitorState:
         self._set_images([])
 
     def _set_images(self, images: Iterable[Image]) -> None:
-        images, refused = limited(images, self.free_bytes(self))
+        images, refused = limited(images, self.budget(self))
         self.refused = self.refused + refused
         kept = {image.id for image in images}
         self.jobs.forget(image.id for image in self.images if image.id not in kept)

@@ -5,19 +5,18 @@ Streamlit keeps the session of a visitor who left until another one leaves, so t
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from frontend.images.image import MAX_TOTAL_BYTES, Image
+from frontend.images.image import Budget, Image
+from frontend.serve.memory import return_memory
 from frontend.state.visitor_state import VisitorState
 
-# Bytes of all visitors' images.
+# Bytes of all visitors' images, and of those that browsers could not decode. The rest is for ordinary visitors.
 MAX_PROCESS_BYTES = 160 * 1024 * 1024
+MAX_PROCESS_UNDECODED = 64 * 1024 * 1024
 # For how long (s) the images of a visitor who has left are kept, and how often to look.
 KEPT_FOR = 120.0
 CHECK_EVERY = 20.0
@@ -37,11 +36,14 @@ class Visits:
         with self._lock:
             self._visits[visitor.visit] = visitor
 
-    def free_bytes(self, visitor: VisitorState) -> int:
-        """How many bytes of images this visitor may have, so that all together stay below MAX_PROCESS_BYTES."""
+    def budget(self, visitor: VisitorState) -> Budget:
+        """How much this visitor may have, so that all visitors together stay within the process's limits."""
         with self._lock:
-            others = sum(other.size for other in self._visits.values() if other is not visitor)
-        return max(0, min(MAX_TOTAL_BYTES, MAX_PROCESS_BYTES - others))
+            others = [other.used for other in self._visits.values() if other is not visitor]
+        return Budget(
+            max(0, MAX_PROCESS_BYTES - sum(used.total for used in others)),
+            max(0, MAX_PROCESS_UNDECODED - sum(used.undecoded for used in others)),
+        )
 
     def image(self, visit: str, image: str) -> Image | None:
         """An image of the visit of that token, by its id."""
@@ -80,10 +82,3 @@ class Visits:
             time.sleep(CHECK_EVERY)
             if self.end_those_left():
                 return_memory()
-
-
-def return_memory() -> None:
-    """Return unused memory to the OS."""
-    gc.collect()
-    with suppress(AttributeError, OSError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)

@@ -11,7 +11,9 @@ from frontend.api.jobs import Job, Key
 from frontend.results.agreement import sentence, short
 from frontend.results.comparison import Row, Summary, summary, table
 from frontend.results.export import as_csv, as_json
+from frontend.results.folders import confusions, folder_scores
 from frontend.state.visitor_state import VisitorState
+from frontend.views import markup
 from frontend.views.cards import Cards
 from frontend.views.inputs import ViewOptions
 from frontend.views.markup import escape_markdown
@@ -40,6 +42,7 @@ def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
         data=components.as_data(table_data(rows, visitor, options)),
         on_opened_change=open_image,
     )
+    _show_folders(rows, options)
     _show_downloads(rows, jobs, options)
     for image in visitor.images:
         if image.id == visitor.opened:
@@ -80,6 +83,16 @@ def _show_summary(counts: Summary, options: ViewOptions) -> None:
     with st.container(horizontal=True, key="summary"):
         for label, value in metrics:
             st.metric(label, value, width="content")
+
+
+def _show_folders(rows: list[Row], options: ViewOptions) -> None:
+    texts = options.texts
+    if scores := folder_scores(rows):
+        with st.expander(texts("folders")):
+            st.html(markup.folder_table(scores, options.titles, texts))
+            for model, folder, label, count in confusions(rows):
+                line = texts("confusion", model=options.titles[model], folder=folder, label=label, count=count)
+                st.caption(escape_markdown(line))
 
 
 def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptions) -> None:

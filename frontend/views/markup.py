@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape as escape
 
 from frontend.api.client import Model, Prediction, PredictResponse, ScoreKind, Timings
 from frontend.locales.texts import Texts
 from frontend.results.agreement import Agreement
+from frontend.results.folders import FolderScore
 from frontend.results.verdict import Thresholds
 
 TIMING_PARTS = ("fetch", "queue", "decode", "infer")
@@ -143,6 +144,19 @@ def waking_bar(elapsed: float, typical: float | None) -> str:
     # The negative delay lets a bar that is drawn again continue where it was.
     style = f"animation-duration:{typical:.1f}s;animation-delay:-{elapsed:.1f}s"
     return f'<div class="g-wait" aria-hidden="true"><span class="g-filling" style="{style}"></span></div>'
+
+
+def folder_table(scores: Mapping[str, Mapping[str, FolderScore]], titles: Mapping[str, str], texts: Texts) -> str:
+    """A row per folder, a column per model, and the totals."""
+    models = list(next(iter(scores.values())))
+    totals = {model: sum((row[model] for row in scores.values()), FolderScore()) for model in models}
+    head = "".join(f'<th scope="col">{escape(titles[model])}</th>' for model in models)
+    body = ""
+    for folder, row in [*scores.items(), (texts("folders_all"), totals)]:
+        cells = [texts("folder_right", right=row[model].right, total=row[model].total) for model in models]
+        body += f'<tr><th scope="row">{escape(folder)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    column = escape(texts("column_folder"))
+    return f'<table class="g-folders"><thead><tr><th scope="col">{column}</th>{head}</tr></thead>{body}</table>'
 
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:

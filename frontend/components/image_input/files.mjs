@@ -4,7 +4,9 @@ export async function filesOf(entries) {
   const files = [];
   for (const entry of entries) {
     if (entry.isFile) {
-      files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      file.droppedPath = entry.fullPath;
+      files.push(file);
     } else {
       const reader = entry.createReader();
       for (;;) {

@@ -22,9 +22,14 @@ export function isReadable(head) {
 export function sorted(files) {
   if (files.length === 1) return { images: files, others: [] };
   const mayBe = (file) => file.type.startsWith("image/") || (!file.type && IMAGE_NAME.test(file.name));
-  const byName = (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true });
+  const byName = (a, b) => nameOf(a).localeCompare(nameOf(b), undefined, { numeric: true });
   const others = files.filter((file) => !mayBe(file) && !file.name.startsWith("."));
-  return { images: files.filter(mayBe).sort(byName), others: others.map((file) => file.name) };
+  return { images: files.filter(mayBe).sort(byName), others: others.map(nameOf) };
+}
+
+// The file's name, with its folder if a folder was given.
+export function nameOf(file) {
+  return (file.webkitRelativePath || file.droppedPath || file.name).split("/").slice(-2).filter(Boolean).join("/");
 }
 
 export function fill(text, values) {

@@ -2,7 +2,7 @@
 
 import { Delivery } from "./delivery.mjs";
 import { filesOf } from "./files.mjs";
-import { fill, sorted } from "./formats.mjs";
+import { fill, nameOf, sorted } from "./formats.mjs";
 import { base64, prepared, previews } from "./prepare.mjs";
 
 const VISIT = "guichet-visit";
@@ -262,7 +262,7 @@ class ImageInput {
     delivery.restart();
     for (const [index, file] of images.entries()) {
       if (total > 1) this.say(fill(texts.preparing, { done: index + 1, total }));
-      delivery.add(index < most ? await prepared(file, side, total > 1 ? 112 : 640) : { name: file.name, refused: "refused_count" });
+      delivery.add(index < most ? await prepared(file, side, total > 1 ? 112 : 640) : { name: nameOf(file), refused: "refused_count" });
     }
     for (const name of others) delivery.add({ name, refused: "refused_type" });
     this.preparing = false;

@@ -1,6 +1,6 @@
 // Decodes an image in the browser, rotates it upright, and reduces it to what the models need.
 
-import { MAX_BYTES, READABLE_TYPES, isReadable } from "./formats.mjs";
+import { MAX_BYTES, READABLE_TYPES, isReadable, nameOf } from "./formats.mjs";
 
 const SMALL_FILE = 150_000;
 const MAX_PREVIEWS = 1000;
@@ -10,15 +10,15 @@ export const previews = (globalThis.guichetPreviews ??= new Map());
 // The image with a shorter side of at most `side`. A file that the browser cannot decode is sent unchanged if the models
 // may read it, and otherwise refused.
 export async function prepared(file, side, previewSide) {
-  if (!file.size) return { name: file.name, refused: "refused_empty" };
+  if (!file.size) return { name: nameOf(file), refused: "refused_empty" };
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
     const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
-    if (!isReadable(head)) return { name: file.name, refused: "refused_type" };
-    if (file.size > MAX_BYTES) return { name: file.name, refused: "refused_size" };
-    return { name: file.name, blob: file, handle: "", original: file.size };
+    if (!isReadable(head)) return { name: nameOf(file), refused: "refused_type" };
+    if (file.size > MAX_BYTES) return { name: nameOf(file), refused: "refused_size" };
+    return { name: nameOf(file), blob: file, handle: "", original: file.size };
   }
   const scale = Math.min(1, side / Math.min(bitmap.width, bitmap.height), 4096 / Math.max(bitmap.width, bitmap.height));
   const keep = READABLE_TYPES.has(file.type) && (scale === 1 ? file.size < 10 * SMALL_FILE : file.size < SMALL_FILE);
@@ -33,7 +33,7 @@ export async function prepared(file, side, previewSide) {
   const handle = keepPreview(await drawn(bitmap, previewScale, "image/webp", 0.8));
   bitmap.close();
   return {
-    name: file.name,
+    name: nameOf(file),
     blob,
     handle,
     original: file.size,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fill, isReadable, sorted } from "../../../frontend/components/image_input/formats.mjs";
+import { fill, isReadable, nameOf, sorted } from "../../../frontend/components/image_input/formats.mjs";
 
 const bytes = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
@@ -42,3 +42,9 @@ test("a single file is taken whatever it is called", () => {
 });
 
 test("values are filled into a text", () => assert.equal(fill("{done} of {total}", { done: 1, total: 2 }), "1 of 2"));
+
+test("a file's name has the folder that it was given in", () => {
+  assert.equal(nameOf({ name: "1.jpg", webkitRelativePath: "images/cat/1.jpg" }), "cat/1.jpg");
+  assert.equal(nameOf({ name: "1.jpg", droppedPath: "/cat/1.jpg" }), "cat/1.jpg");
+  assert.equal(nameOf({ name: "1.jpg", webkitRelativePath: "" }), "1.jpg");
+});

@@ -11,7 +11,7 @@ import pytest
 from frontend.images.image import (
     MAX_BYTES,
     MAX_IMAGES,
-    MAX_TOTAL_BYTES,
+    Budget,
     Image,
     ImageRefused,
     from_upload,
@@ -56,15 +56,15 @@ def test_a_malformed_upload_is_refused_with_a_reason(given: Any, reason: str) ->
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        pytest.param("holiday/2024/cat.jpg", "cat.jpg", id="a folder"),
-        pytest.param("C:\\images\\cat.jpg", "cat.jpg", id="a Windows folder"),
-        pytest.param("../../etc/passwd", "passwd", id="a parent folder"),
+        pytest.param("holiday/2024/cat.jpg", "2024/cat.jpg", id="folders"),
+        pytest.param("C:\\images\\cat.jpg", "images/cat.jpg", id="a Windows folder"),
+        pytest.param("../../etc/passwd", "etc/passwd", id="a parent folder"),
         pytest.param("a\nb\u202ec\x00.jpg", "abc.jpg", id="control characters"),
         pytest.param("", "image", id="empty"),
         pytest.param("x" * 500 + ".jpg", "x" * 116 + ".jpg", id="too long"),
     ],
 )
-def test_a_file_s_name_is_reduced_to_what_can_be_shown(name: str, shown: str) -> None:
+def test_a_file_s_name_keeps_its_folder_and_only_what_can_be_shown(name: str, shown: str) -> None:
     assert from_upload(entry(name=name)).name == shown
 
 
@@ -89,20 +89,23 @@ def images(count: int, size: int = 1, handle: str = "h") -> list[Image]:
 
 
 def test_duplicates_are_dropped() -> None:
-    kept, refused = limited([*images(3), *images(3)])
+    kept, refused = limited([*images(3), *images(3)], Budget())
     assert ([image.id for image in kept], refused) == (["0", "1", "2"], [])
 
 
 @pytest.mark.parametrize(
     ("given", "free", "kept", "reason"),
     [
-        pytest.param(images(MAX_IMAGES + 2), MAX_TOTAL_BYTES, MAX_IMAGES, "refused_count", id="too many"),
-        pytest.param(images(8, MAX_BYTES), MAX_TOTAL_BYTES, 6, "refused_total", id="too large together"),
-        pytest.param(images(4, MAX_BYTES, ""), MAX_TOTAL_BYTES, 2, "refused_total", id="not decoded by the browser"),
-        pytest.param(images(4, MAX_BYTES), 2 * MAX_BYTES, 2, "refused_busy", id="the page is full"),
+        pytest.param(images(MAX_IMAGES + 2), Budget(), MAX_IMAGES, "refused_count", id="too many"),
+        pytest.param(images(8, MAX_BYTES), Budget(), 6, "refused_total", id="too large together"),
+        pytest.param(images(4, MAX_BYTES, ""), Budget(), 2, "refused_total", id="not decoded by the browser"),
+        pytest.param(images(4, MAX_BYTES), Budget(2 * MAX_BYTES), 2, "refused_busy", id="the page is full"),
+        pytest.param(
+            images(2, 9, ""), Budget(undecoded=9), 1, "refused_busy", id="the page is full of undecoded files"
+        ),
     ],
 )
-def test_what_exceeds_a_limit_is_refused_by_name(given: list[Image], free: int, kept: int, reason: str) -> None:
+def test_what_exceeds_a_limit_is_refused_by_name(given: list[Image], free: Budget, kept: int, reason: str) -> None:
     accepted, refused = limited(given, free)
     assert accepted == given[:kept]
     assert [(each.reason, each.name) for each in refused] == [(reason, image.name) for image in given[kept:]]
@@ -120,7 +123,8 @@ def test_only_the_samples_can_be_chosen_by_name() -> None:
     [
         ("cat.png", "image/webp", "cat.webp"),
         ("cat.JPEG", "image/jpeg", "cat.JPEG"),
-        ("cat", "image/jpeg", "cat.jpg"),
+        ("cat", "image/jpeg", "cat"),
+        ("pets/cat.jpg", "image/jpeg", "cat.jpg"),
         ("cat.v2.heic", "image/jpeg", "cat.v2.jpg"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from frontend.api.jobs import JobStore
+from frontend.images.image import Budget
 from frontend.state.visitor_state import VisitorState
 
 JPEG = b"\xff\xd8\xff"
@@ -67,7 +68,7 @@ def test_a_malformed_batch_is_ignored(visitor: VisitorState, payload: Any) -> No
 
 
 def test_what_the_page_has_no_memory_for_is_refused_by_name(visitor: VisitorState) -> None:
-    visitor.free_bytes = lambda _: 6
+    visitor.budget = lambda _: Budget(6, 6)
     visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one"), item(b"two")]})
     assert len(visitor.images) == 1
     assert [refused.reason for refused in visitor.refused] == ["refused_busy"]

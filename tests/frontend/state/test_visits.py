@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from frontend.images.image import MAX_TOTAL_BYTES, Image
+from frontend.images.image import Image
 from frontend.state.visitor_state import VisitorState
-from frontend.state.visits import KEPT_FOR, MAX_PROCESS_BYTES, Visits
+from frontend.state.visits import KEPT_FOR, MAX_PROCESS_BYTES, MAX_PROCESS_UNDECODED, Visits
 from tests.frontend.state.test_visitor_state import new_visitor
 
 
@@ -23,10 +23,10 @@ class Browsers:
     def visits(self) -> Visits:
         return Visits(self.connected.__contains__, clock=lambda: self.now)
 
-    def visitor(self, visits: Visits, session: str, size: int = 1) -> VisitorState:
+    def visitor(self, visits: Visits, session: str, size: int = 1, handle: str = "h") -> VisitorState:
         visitor = new_visitor()
         visitor.session = session
-        visitor.images = [Image(session, "cat.jpg", b"x" * size, handle="h")]
+        visitor.images = [Image(session, "cat.jpg", b"x" * size, handle=handle)]
         visits.add(visitor)
         self.connected.add(session)
         return visitor
@@ -41,11 +41,18 @@ def test_all_visitors_together_have_a_limit(browsers: Browsers) -> None:
     visits = browsers.visits()
     crowd: list[Any] = [browsers.visitor(visits, str(number), MAX_PROCESS_BYTES // 4) for number in range(4)]
     late = browsers.visitor(visits, "late", 0)
-    assert visits.free_bytes(late) == 0
-    assert visits.free_bytes(crowd[0]) == MAX_PROCESS_BYTES // 4
+    assert visits.budget(late).total == 0
+    assert visits.budget(crowd[0]).total == MAX_PROCESS_BYTES // 4
     crowd.clear()
     gc.collect()
-    assert visits.free_bytes(late) == MAX_TOTAL_BYTES
+    assert visits.budget(late).total == MAX_PROCESS_BYTES
+
+
+def test_files_that_browsers_could_not_decode_leave_memory_for_ordinary_images(browsers: Browsers) -> None:
+    visits = browsers.visits()
+    heavy = browsers.visitor(visits, "heavy", MAX_PROCESS_UNDECODED, handle="")
+    found = visits.budget(browsers.visitor(visits, "ordinary", 0))
+    assert (found.undecoded, found.total) == (0, MAX_PROCESS_BYTES - heavy.used.total)
 
 
 def test_the_images_of_a_visitor_who_left_are_dropped_after_a_while(browsers: Browsers) -> None:
