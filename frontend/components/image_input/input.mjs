@@ -138,6 +138,11 @@ class ImageInput {
     this.at("note").textContent = preview.note;
   }
 
+  // A single image's name and preview, before the page has it.
+  showAtOnce(file, handle) {
+    this.showPreview({ src: "", kept: "", handle, alt: nameOf(file), strip: [], caption: nameOf(file), note: "" });
+  }
+
   showSamples(samples) {
     this.at("gallery").hidden = !samples.length;
     const list = this.at("samples");
@@ -262,7 +267,10 @@ class ImageInput {
     delivery.restart();
     for (const [index, file] of images.entries()) {
       if (total > 1) this.say(fill(texts.preparing, { done: index + 1, total }));
-      delivery.add(index < most ? await prepared(file, side, total > 1 ? 112 : 640) : { name: nameOf(file), refused: "refused_count" });
+      else this.showAtOnce(file, "");
+      const item = index < most ? await prepared(file, side, total > 1 ? 112 : 640) : { name: nameOf(file), refused: "refused_count" };
+      if (total === 1) this.showAtOnce(file, item.handle ?? "");
+      delivery.add(item);
     }
     for (const name of others) delivery.add({ name, refused: "refused_type" });
     this.preparing = false;

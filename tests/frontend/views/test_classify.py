@@ -7,6 +7,7 @@ import re
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -14,7 +15,7 @@ from playwright.sync_api import expect
 from benchmarks.harness.stub_gateway import StubGateway, problem, response
 from frontend.locales.texts import Texts
 from tests.browsers import PHONE, needs_chromium
-from tests.frontend.conftest import IMAGE_SITE, Visitor, best_labels, card, expected_labels, give_files
+from tests.frontend.conftest import IMAGE_SITE, Served, Visitor, best_labels, card, expected_labels, give_files
 from tests.running import Photo, wait_for
 
 pytestmark = [pytest.mark.integration, needs_chromium]
@@ -219,6 +220,22 @@ def test_a_file_that_is_not_an_image_is_refused(visitor: Visitor, gateway: StubG
     give_files(page, tmp_path / "empty.jpg")
     expect(page.get_by_role("alert")).to_contain_text("empty.jpg: empty file.")
     assert gateway.bodies == []
+
+
+def test_large_files_that_are_no_images_are_refused_in_the_browser(
+    visitor: Visitor, served: Served, gateway: StubGateway, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.jpg" for number in range(7)]
+    for file in files:
+        file.write_bytes(b"%PDF" * 2_400_000)
+    page = visitor(ALL)
+    expect(page.locator(".g-welcome")).to_be_visible()
+    before = psutil.Process(served.process.pid).memory_info().rss
+    give_files(page, *files)
+    names = ", ".join(file.name for file in files)
+    expect(page.get_by_role("alert")).to_have_text(f"{names}: {TEXTS('refused_type')}")
+    assert gateway.bodies == []
+    assert psutil.Process(served.process.pid).memory_info().rss - before < 20 * 1024 * 1024
 
 
 def test_what_is_wrong_with_an_image_is_said_once_and_not_tried_again(

@@ -125,6 +125,18 @@ def test_images_given_without_a_connection_are_kept_and_sent(
     assert set(gateway.predicts.values()) == {1}
 
 
+def test_an_image_is_shown_before_the_page_has_it(
+    page: Page, network: CuttableProxy, gateway: StubGateway, photos: list[Photo]
+) -> None:
+    network.cut()
+    connected(page, False)
+    give_files(page, photos[0].path)
+    expect(page.locator("[data-at=caption]")).to_have_text(photos[0].path.name)
+    expect(page.locator("[data-at=image]")).to_be_visible()
+    network.mend()
+    assert best_labels(page) == expected_labels(gateway, photos[0].data)
+
+
 def test_a_reload_continues_the_visit(page: Page, gateway: StubGateway, photos: list[Photo]) -> None:
     respond = threading.Event()
     gateway.models["efficientnet-lite1"].gate = respond
