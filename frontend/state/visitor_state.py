@@ -11,6 +11,10 @@ from frontend.api.jobs import JobStore
 from frontend.images.image import Budget, Image, ImageRefused, from_upload, from_url, limited, sample
 
 
+def new_token() -> str:
+    return secrets.token_urlsafe(16)
+
+
 @dataclass(eq=False)
 class VisitorState:
     """`visit` is a random token: a browser that sees another one knows that its images are lost and sends them again.
@@ -22,7 +26,7 @@ class VisitorState:
     jobs: JobStore
     session: str = ""
     budget: Callable[[VisitorState], Budget] = lambda _: Budget()
-    visit: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    visit: str = field(default_factory=new_token)
     images: list[Image] = field(default_factory=list)
     refused: list[ImageRefused] = field(default_factory=list)
     batch: str = ""
@@ -86,6 +90,11 @@ class VisitorState:
         """Drop all images and their jobs."""
         self.refused = []
         self._set_images([])
+
+    def end(self) -> None:
+        """Drop everything. A browser that comes back sees another token, and sends its images again."""
+        self.clear()
+        self.visit = new_token()
 
     def _set_images(self, images: Iterable[Image]) -> None:
         images, refused = limited(images, self.budget(self))

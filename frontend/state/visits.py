@@ -69,7 +69,8 @@ class Visits:
             if self._is_connected(visitor.session):
                 self._left_at.pop(visitor, None)
             elif now - self._left_at.setdefault(visitor, now) >= KEPT_FOR:
-                visitor.clear()
+                visitor.end()
+                self.add(visitor)
                 ended += 1
         return ended
 

@@ -59,10 +59,12 @@ def test_the_images_of_a_visitor_who_left_are_dropped_after_a_while(browsers: Br
     visits = browsers.visits()
     gone, here = browsers.visitor(visits, "gone"), browsers.visitor(visits, "here")
     browsers.connected.remove("gone")
+    token = gone.visit
     assert visits.end_those_left() == 0
     browsers.now = KEPT_FOR
     assert visits.end_those_left() == 1
     assert (gone.images, len(here.images)) == ([], 1)
+    assert gone.visit != token  # so that the browser sends them again if it comes back
 
 
 def test_a_visitor_who_comes_back_in_time_keeps_the_images(browsers: Browsers) -> None:
