@@ -8,14 +8,14 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from streamlit import file_util
 
 from frontend.images.image import SAMPLES, SAMPLES_PATH
 from frontend.serve.compression import Compression
-from frontend.serve.paths import Paths
+from frontend.serve.paths import PROXY_CHECK, Paths
 from frontend.serve.security import Security
 from frontend.settings import Settings
 from frontend.state.streamlit_state import page_texts, visits
@@ -33,6 +33,9 @@ def application(settings: Settings) -> st.App:
             Route(f"/favicon.{kind}", lambda _: FileResponse(ICON, media_type="image/svg+xml"))
             for kind in ("png", "ico")
         ),
+        Route(PROXY_CHECK, lambda _: FileResponse(ROOT / "assets" / "proxy_check.js", media_type="text/javascript")),
+        # The Host that the server gets, which a proxy may have changed.
+        Route("/host", lambda request: PlainTextResponse(request.headers.get("host", ""))),
         Mount(SAMPLES_PATH, StaticFiles(directory=SAMPLES)),
         Route("/visits/{visit}/{image}", uploaded_image),
     ]

@@ -8,7 +8,10 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 VIEWS = frozenset({"/", "/status"})
-FILES = frozenset({"/_stcore/health", "/_stcore/host-config", "/_stcore/stream", "/favicon.png", "/favicon.ico"})
+FILES = frozenset(
+    {"/_stcore/health", "/_stcore/host-config", "/_stcore/stream", "/favicon.png", "/favicon.ico", "/host"}
+)
+PROXY_CHECK = "/proxy_check.js"
 FOLDERS = ("/static/", "/samples/", "/media/", "/visits/")
 TITLE = "Guichet"
 DESCRIPTION = "Classify an image with several models at once, and see whether they agree."
@@ -31,7 +34,7 @@ class Paths:
                 app = self._index
             elif path == "/robots.txt":
                 app = self._robots
-            elif path not in VIEWS | FILES and not path.startswith(FOLDERS):
+            elif path not in VIEWS | FILES | {PROXY_CHECK} and not path.startswith(FOLDERS):
                 app = self._unknown
         await app(scope, receive, send)
 
@@ -48,4 +51,5 @@ def described(index: str) -> str:
         )
     )
     index = re.sub(r'<link rel="service-desc"[^>]*>', "", index)
-    return re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{meta}", index, count=1)
+    script = f'<script async src=".{PROXY_CHECK}"></script>'
+    return re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{meta}{script}", index, count=1)
