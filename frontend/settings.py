@@ -43,7 +43,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     API_KEY_FILE   the file that contains the API key; or API_KEY, the key itself  one of the two, required
     SHOWN_API_KEY  the key that the page's code examples show                      default: the variable API_KEY
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
-    ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, with commas between    default: none
+    ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, comma-separated  default: none
     """
     return Settings(
         gateway=_gateway(environment.get("API_GATEWAY", "").strip()),
