@@ -252,7 +252,9 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
             pytest.param("file: own.pth", f"file: '{path}'", "own/weights/file: should be a relative path", id=path)
             for path in ("../private", "a/../../private", "/etc/shadow", "", ".", "a\\b")
         ),
-        pytest.param("labels: imagenet", "labels: ../private", "defaults/labels: should be a relative path", id="labels"),
+        pytest.param(
+            "labels: imagenet", "labels: ../private", "defaults/labels: should be a relative path", id="labels"
+        ),
         pytest.param("title: Own", 'title: "a\\e[31m"', "own/title: should be one line of printable", id="escape"),
         pytest.param("title: Own", 'title: "a\\nb"', "own/title: should be one line of printable", id="two-lines"),
         pytest.param("title: Own", 'title: "\\u202Ea"', "own/title: should be one line of printable", id="direction"),
