@@ -95,10 +95,12 @@ class RecordedState(RecordEntry):
     project: str | None = None
     region: str | None = None
     repository: str | None = None
+    gateway_region: str | None = None
     images: dict[str, ImageEntry] = {}
     services: dict[str, ServiceEntry] = {}
     gateway: GatewayEntry = GatewayEntry()
     document: DocumentEntry = DocumentEntry()
+    monitoring: str = ""
     releases: tuple[Release, ...] = ()
     created: tuple[str, ...] = ()
 
@@ -111,6 +113,11 @@ class RecordedState(RecordEntry):
     def latest(self) -> Release | None:
         """The newest release."""
         return self.releases[-1] if self.releases else None
+
+    def image_of(self, service: str, revision: str) -> str:
+        """The image of a revision, according to the releases; empty if none has it."""
+        found = (release.services.get(service) for release in reversed(self.releases))
+        return next((then.image for then in found if then and then.revision == revision), "")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from deploy.plan.steps import (
     RecordRelease,
     SmokeTest,
     Step,
+    WaitUntilReady,
     WriteFile,
     value_name,
 )
@@ -125,6 +126,8 @@ def _lines(action: Action) -> Iterator[str]:
             yield from _write_file(action)
         case Command():
             yield from _command(action)
+        case WaitUntilReady():
+            yield f"until [ {_captured(action.show)} = ACTIVE ]; do sleep 5; done"
         case ContentName():
             yield f'{action.yields}="{action.prefix}$(sha256sum < {quoted(action.path)} | cut -c1-12)"'
         case BaseUrl():

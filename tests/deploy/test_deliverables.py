@@ -30,10 +30,12 @@ EMPTY = """\
 project: null
 region: null
 repository: null
+gateway_region: null
 images: {}
 services: {}
 gateway: {}
 document: {}
+monitoring: ''
 releases: []
 created: []
 """
@@ -69,6 +71,7 @@ def test_comments_and_order_are_kept(deliverables: Deliverables) -> None:
 project: my-project
 region: us-central1
 repository: hw5-images
+gateway_region: null
 images:
   x:
     content: c
@@ -78,6 +81,7 @@ services:
     generation: 3
 gateway: {}
 document: {}
+monitoring: ''
 releases:
   - release: 1
     at: '2026-01-01'
@@ -112,6 +116,7 @@ def test_emptying_restores_the_committed_form(deliverables: Deliverables) -> Non
         deliverables.create(Resource("service", "guichet-x"))
         deliverables.release(release(1))
     with deliverables.held("down"):
+        deliverables.remove(Resource("service", "guichet-x"))
         deliverables.empty()
     assert deliverables.path.read_text(encoding="utf-8") == before
 
