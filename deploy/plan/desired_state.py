@@ -17,6 +17,8 @@ from services.catalog import Catalog, Model
 from services.published_document import compressed, published_text
 
 SECRET_BYTES = 65536
+# Stands for the dollar sign of a title until the document is written, so that no title is taken for a placeholder.
+DOLLAR = "\ue000"
 ACCOUNTS = {
     cloud_run_manifests.MODEL_ACCOUNT: "Guichet: runs the models; has no permissions",
     cloud_run_manifests.DIRECTORY_ACCOUNT: "Guichet: runs the directory; may read its document",
@@ -121,7 +123,7 @@ def desired_state(
         if service_name(name) not in left_out
     }
     document = gateway_document(models, settings)
-    published = published_text(public_document(document), listing(catalog, models))
+    published = published_text(public_document(document), listing(catalog, models)).replace(DOLLAR, "$")
     return DesiredState(
         models=models,
         services=services,
@@ -129,7 +131,7 @@ def desired_state(
         page=None if page.name in left_out else page,
         images=images,
         contents={name: container_images.content_hash(image, settings.root) for name, image in images.items()},
-        document=json.dumps(document, indent=1) + "\n",
+        document=json.dumps(document, indent=1).replace("\\ue000", "\\u0024") + "\n",
         published=secret_text(published),
         # Of the text before compression: zlib's versions compress differently.
         published_content=hashlib.sha256(published.encode()).hexdigest()[:16],
@@ -144,7 +146,7 @@ def gateway_document(models: Iterable[Model], settings: DeploySettings) -> dict[
     def url(service: str) -> str:
         return placeholder(value_name("address", service))
 
-    models = list(models)
+    models = [model.model_copy(update={"title": model.title.replace("$", DOLLAR)}) for model in models]
     # The document requires URLs with a scheme, which the placeholders' values bring along.
     urls = {model.name: f"https://{url(model.service)}" for model in models}
     text = json.dumps(openapi_document(models, urls, f"https://{url(settings.directory)}"), ensure_ascii=False)

@@ -50,6 +50,19 @@ wait_for_build() {{
 }}
 """
 
+WAIT_UNTIL_ACTIVE = """
+# wait_until_active COMMAND: waits until the command prints ACTIVE.
+wait_until_active() {
+  while :; do
+    case "$("$@")" in
+      ACTIVE) return 0 ;;
+      FAILED) echo "Its creation failed: $*" >&2; return 1 ;;
+      *) sleep 5 ;;
+    esac
+  done
+}
+"""
+
 BASE_URL = """
 # base_url HOST
 base_url() {
@@ -85,6 +98,8 @@ def script(plan: Plan, settings: DeploySettings) -> str:
         parts.append(WAIT_FOR_BUILD.format(project=shlex.quote(settings.project)))
     if any(isinstance(action, BaseUrl) for action in actions):
         parts.append(BASE_URL)
+    if any(isinstance(action, WaitUntilReady) for action in actions):
+        parts.append(WAIT_UNTIL_ACTIVE)
     if any(isinstance(action, SmokeTest) for action in actions):
         parts.append(SMOKE_TEST.format(patience=settings.patience))
     text = "\n".join(line for step in plan.steps for line in _step(step, builds))
@@ -100,6 +115,11 @@ def shell_line(argv: Iterable[str]) -> str:
     return " ".join(quoted(word) for word in argv)
 
 
+def comment(text: str) -> str:
+    """A comment of one line; `text` may contain what Google or the catalog says."""
+    return "# " + " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
 def quoted(word: str) -> str:
     """A word quoted for the shell, except for placeholders."""
     if not PLACEHOLDER.search(word):
@@ -111,7 +131,7 @@ def quoted(word: str) -> str:
 
 def _step(step: Step, builds: list[BuildImage]) -> Iterator[str]:
     yield ""
-    yield f"# {step.verb} {step.what}" + (f": {step.why}" if step.why else "")
+    yield comment(f"{step.verb} {step.what}" + (f": {step.why}" if step.why else ""))
     for action in step.actions:
         if builds and action is builds[0]:
             # Submit all builds before waiting for the first.
@@ -127,7 +147,7 @@ def _lines(action: Action) -> Iterator[str]:
         case Command():
             yield from _command(action)
         case WaitUntilReady():
-            yield f"until [ {_captured(action.show)} = ACTIVE ]; do sleep 5; done"
+            yield f"wait_until_active {shell_line(action.show)}"
         case ContentName():
             yield f'{action.yields}="{action.prefix}$(sha256sum < {quoted(action.path)} | cut -c1-12)"'
         case BaseUrl():

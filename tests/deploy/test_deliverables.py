@@ -202,3 +202,19 @@ def test_the_committed_file_is_valid_and_documents_every_field() -> None:
     Deliverables(ROOT / "deliverables.yaml").read()
     for field in RecordedState.model_fields:
         assert field in COMMENT, f"the manual says nothing of {field}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('services: {"x\\ntouch stolen #": {}}', id="a name with a newline"),
+        pytest.param('created: ["service $(touch stolen)"]', id="a substitution"),
+        pytest.param('gateway: {key: "`touch stolen`"}', id="backquotes"),
+        pytest.param('images: {x: {content: c, build: "${HOME}"}}', id="a variable"),
+    ],
+)
+def test_a_record_with_shell_code_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deliverables.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecordError, match="common punctuation only"):
+        Deliverables(path).read()

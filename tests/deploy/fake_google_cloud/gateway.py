@@ -92,14 +92,13 @@ def call(cloud: Cloud, request: Request, path: str) -> Response:
         return RawResponse(403, b'{"code": 403, "message": "The API key is not valid here."}')
     backend = document["paths"][f"/{path}"]["get"]["x-google-backend"]["address"]
     serving = [
-        service
-        for service in cloud.children(f"projects/{PROJECT}/locations/us-central1", "services")
-        if backend.startswith(service["status"]["url"] + "/")
+        name
+        for name, service in cloud.resources.items()
+        if "/services/guichet-" in name and "/locations/" in name and backend.startswith(service["status"]["url"] + "/")
     ]
     if not serving:
         return RawResponse(503, b'{"code": 503, "message": "no service"}')
-    name = f"projects/{PROJECT}/locations/us-central1/services/{serving[0]['metadata']['name']}"
-    callers = [member for b in cloud.policies.get(name, {}).get("bindings", []) for member in b["members"]]
+    callers = [member for b in cloud.policies.get(serving[0], {}).get("bindings", []) for member in b["members"]]
     gateway_account = config["gatewayServiceAccount"].rsplit("/", 1)[-1]
     if f"serviceAccount:{gateway_account}" not in callers:
         return RawResponse(403, b'{"code": 403, "message": "The gateway may not call the service."}')
