@@ -99,7 +99,7 @@ def change_local_keys(path: Path, add: str, revoke: str, *, rotating: bool) -> I
     entries = [{"key": key.key, "consumer": key.consumer, "enabled": key.enabled} for key in keys.values()]
     if add:
         if rotating != (add in {key.consumer for key in keys.values()}):
-            raise SettingsError(f"{add} has {'no key' if rotating else 'a key'} already in {path}.")
+            raise SettingsError(f"{add} has {'no key yet' if rotating else 'a key already'} in {path}.")
         fresh = token_urlsafe(24)
         entries.append({"key": fresh, "consumer": add, "enabled": True})
         yield f"{_name(add, fresh)}: {fresh}"

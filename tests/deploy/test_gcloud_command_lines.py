@@ -94,7 +94,7 @@ def in_source() -> list[list[str]]:
 def written_in(path: Path) -> list[list[str]]:
     """The commands that a text recommends, in backquotes or on lines of their own."""
     text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
-    lines = re.findall(r"`\s*(gcloud [^`]+?)`|^\s*(gcloud [a-z].+)$", text, re.MULTILINE)
+    lines = re.findall(r"`\s*(gcloud [^`]+?)`|^[#\s]*(gcloud [a-z].+)$", text, re.MULTILINE)
     found = []
     for line in (one or other for one, other in lines):
         words = re.sub(r"\$\([^)]*\)|\{[a-z]+\}|\$\w+", "value", line.replace("\n", " ")).partition("#")[0]
@@ -124,8 +124,14 @@ def test_gcloud_accepts_the_commands_of_keys(folder: Path) -> None:
 
 
 def test_gcloud_accepts_every_command_that_is_recommended(folder: Path) -> None:
-    places = [TABLE, ROOT / "README.md", *(ROOT / "deploy").glob("*.md"), *(ROOT / "docs").glob("*.md")]
-    places += [ROOT / "cloudbuild/README.md", Path(inspect.getfile(doctor))]
+    places = [
+        TABLE,
+        ROOT / "README.md",
+        *(ROOT / "deploy").glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "docs/deploy-workflow.yml",
+    ]
+    places += [ROOT / "docs/deploy-workflow.yml", ROOT / "cloudbuild/README.md", Path(inspect.getfile(doctor))]
     lines = [line for path in places if path.exists() for line in written_in(path)]
     assert len(lines) > 5
     assert refused(lines, folder) == ""
