@@ -16,7 +16,7 @@ from services.artifact import Preprocess
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
-NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 class CatalogError(Exception):
@@ -230,8 +230,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _model(path: Path, name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise CatalogError(
-            f"{path}: {name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
-            " at most 40 characters"
+            f"{path}: {name}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes,"
+            " not a dash at the end; at most 40 characters"
         )
     if not isinstance(entry, dict):
         raise CatalogError(f"{path}: {name}: should be a mapping of fields, not {entry!r}")

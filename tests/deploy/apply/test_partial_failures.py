@@ -8,6 +8,7 @@ import pytest
 
 from deploy.cloud.gcloud import Gcloud, GcloudFailed, Output
 from deploy.errors import DeployError, SettingsError
+from services.catalog import CatalogError
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_gcloud import FakeGcloud
 from tests.deploy.fake_google_cloud.builds import BUILD_ACCOUNT
@@ -208,3 +209,9 @@ def test_who_may_open_the_page_can_change(deployment: Deployment, access: str, t
     assert ("run.googleapis.com/iap-enabled" in notes) == (access == "iap")
     policy = str(deployment.cloud.policies.get(f"{PLACE}/services/guichet-page"))
     assert ("service-123456789012@gcp-sa-iap" in policy) == (access == "iap")
+
+
+def test_a_name_that_google_refuses_is_refused_in_the_catalog(deployment: Deployment) -> None:
+    deployment.write_catalog("alpha", "resnet-")
+    with pytest.raises(CatalogError, match="not a dash at the end"):
+        deployment.plan()
