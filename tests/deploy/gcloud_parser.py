@@ -21,7 +21,7 @@ parser = gcloud_main.CreateCLI([])._CLI__parser
 for argv in lines:
     try:
         parser.parse_args(argv[1:])
-    except SystemExit:
+    except (SystemExit, Exception):
         print("refused: " + " ".join(argv), file=sys.stderr)
 """
 

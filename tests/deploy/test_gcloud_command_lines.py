@@ -97,7 +97,9 @@ def written_in(path: Path) -> list[list[str]]:
     lines = re.findall(r"`\s*(gcloud [^`]+?)`|^[#\s]*(gcloud [a-z].+)$", text, re.MULTILINE)
     found = []
     for line in (one or other for one, other in lines):
-        words = re.sub(r"\$\([^)]*\)|\{[a-z]+\}|\$\w+", "value", line.replace("\n", " ")).partition("#")[0]
+        words = re.sub(
+            r"\$\([^)]*\)|\{[a-z]+\}|\$\w+|\b[A-Z][A-Z_]{3,}\b", "example-1", line.replace("\n", " ")
+        ).partition("#")[0]
         found.append(shlex.split(words.partition(" | ")[0]))
     return [words for words in found if len(words) > 2 and not {"…", "..."} & set(words)]
 
