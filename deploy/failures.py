@@ -77,13 +77,16 @@ def _message(stderr: str) -> str:
     _, marked, rest = text.rpartition("ERROR: ")
     lines = (rest if marked else text).strip().splitlines()
     kept = [
-        line.strip() for line in lines if line.strip() and not re.match(r"\s*(-|'?@type|reason:|domain:|To \w)", line)
+        line.strip()
+        for line in lines
+        if line.strip() and not re.match(r"\s*(-|'?@type|reason:|domain:|metadata:|To \w)", line)
     ]
     message = re.sub(r"^\([\w.-]+\)\s*", "", " ".join(kept))
     message = re.sub(r"\s*(Please run: )?\$ gcloud (auth login|config set account) .*$", "", message)
     message = re.sub(r"\s*This command is (un)?authenticated (as|because) .*$", "", message)
     # Advice that follows every such error, whether the API was enabled lately or not.
     message = re.sub(r"\s*Enable it by visiting .*$|\s*If you (just )?enabled this API recently.*$", "", message)
+    message = re.sub(r"\s*Re-run with --force to disable it anyway\.?", "", message)
     message = message[:600].rstrip() or "gcloud gave no reason."
     return message if message.endswith((".", "!", "?")) else f"{message}."
 

@@ -223,7 +223,12 @@ class Doctor:
         return [Finding("met", "the page may be public")]
 
     def _fixable(self, what: str, step: str, command: Command) -> Finding:
-        return Finding("missing", what, shell_line(command.argv), Step(step, "create", what, actions=(command,)))
+        return Finding(
+            "missing",
+            what,
+            shell_line(command.argv),
+            Step(step, "create", ", ".join(map(str, command.creates)), actions=(command,)),
+        )
 
     def permissions(self) -> list[Finding]:
         """The account has the required permissions."""
