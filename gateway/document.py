@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
 from gateway.yaml_file import YamlFileError, read_text, syntax_error
 
+RULE = "document_is_readable"
 MAX_ALIASES = 200
 # Aliases of aliases multiply: 200 of them can expand to more values than fit in memory.
 MAX_VALUES = 2_000_000
@@ -62,7 +63,8 @@ def parse_document(text: str) -> Document:
     if root is None:
         raise _unreadable("is empty", "write an OpenAPI 2.0 document")
     if diagnostics:
-        raise UnsupportedDocument(sorted(diagnostics, key=lambda diagnostic: diagnostic.line or 0))
+        named = (replace(diagnostic, rule=RULE) for diagnostic in diagnostics)
+        raise UnsupportedDocument(sorted(named, key=lambda diagnostic: diagnostic.line or 0))
     data = _value(root, {})
     if not isinstance(data, dict):
         raise _unreadable("is not a mapping", 'begin with `swagger: "2.0"`', 1)
@@ -70,7 +72,7 @@ def parse_document(text: str) -> Document:
 
 
 def _unreadable(message: str, remedy: str, line: int | None = None) -> UnsupportedDocument:
-    return UnsupportedDocument([Diagnostic((), message, remedy, line=line)])
+    return UnsupportedDocument([Diagnostic((), message, remedy, line=line, rule=RULE)])
 
 
 def _parse(text: str) -> yaml.Node | None:
