@@ -174,7 +174,7 @@ def _key_set(path: Path) -> str:
         found = json.loads(text)
     except YamlFileError as err:
         raise ServeError(err.at(path)) from err
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ServeError(f"{path}: is not valid JSON: {err}") from err
     if not isinstance(found, dict):
         raise ServeError(f'{path}: should be a JWKS, `{{"keys": […]}}`')
