@@ -43,7 +43,7 @@ def check_depth(text: str) -> None:
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise YamlFileError("is nested too deeply", event.start_mark.line + 1)
+            raise YamlFileError("is nested too deeply", event.start_mark.line + 1 if event.start_mark else None)
 
 
 def read_text(path: Path) -> str:

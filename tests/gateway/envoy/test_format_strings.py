@@ -42,7 +42,7 @@ def test_a_marker_in_every_text_stays_literal() -> None:
 
 def test_no_two_requirements_have_the_same_name() -> None:
     schemes = {"a": JWT, "b": JWT, "a or b": JWT, 'a", "b': JWT}
-    wanted = [[{"a": []}, {"b": []}], [{"a or b": []}], [{'a", "b': []}]]
+    wanted: list[list[dict[str, list[str]]]] = [[{"a": []}, {"b": []}], [{"a or b": []}], [{'a", "b': []}]]
     paths = {f"/{number}": {"get": operation(URL) | {"security": need}} for number, need in enumerate(wanted)}
     api = build_api(document(paths, securityDefinitions=schemes))
     assert len({requirement_name(made) for made in api.operations}) == len(wanted)
