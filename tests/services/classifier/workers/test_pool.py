@@ -23,7 +23,8 @@ import requests
 from PIL import Image
 
 from services.artifact import ArtifactError, Receipt, read_receipt
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.decoding.resize import Pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode, Network, Pipeline
 from services.classifier.prediction import Prediction
