@@ -14,7 +14,7 @@ WHEELS := --no-deps --only-binary :all:
 
 .DEFAULT_GOAL := help
 .PHONY: help install add models run test test-fast test-images test-faults coverage images check audit format lock clean
-.PHONY: doctor plan build deploy status logs rollback destroy cost
+.PHONY: doctor plan build deploy compare promote abort status logs keys rollback destroy cost
 .PHONY: benchmark size calibrate screenshots page-figures soak pictures tables
 
 help: ## list the targets
@@ -126,25 +126,37 @@ images: install ## build images on this machine, with Docker or buildah: IMAGES=
 doctor: install ## check the requirements of a deployment; FIX=1 repairs what is safe to repair
 	@$(BIN)/python -m deploy doctor $(if $(FIX),--fix)
 
-plan: install ## show what `make deploy` would do, with the commands; SCRIPT=FILE writes them as a script
+plan: install ## show what `make deploy` would do, with the commands; SCRIPT=FILE writes a script, OFFLINE=1 asks nobody
 	@$(BIN)/python -m deploy plan $(if $(SCRIPT),--script $(SCRIPT))
 
 build: install ## build the missing images in Cloud Build
 	@$(BIN)/python -m deploy build
 
-deploy: install ## deploy everything to Google Cloud, or update it there
+deploy: install ## deploy everything to Google Cloud, or update it there; STAGE=1 gives new revisions no traffic
 	@$(BIN)/python -m deploy up
+
+compare: install ## show what the staged revisions would change: IMAGES=folder
+	@$(BIN)/python -m deploy compare
+
+promote: install ## send all traffic to the staged revisions, or PERCENT=10 of it
+	@$(BIN)/python -m deploy promote
+
+abort: install ## send all traffic back to the revisions before STAGE=1
+	@$(BIN)/python -m deploy abort
 
 status: install ## show what is deployed and its state; WATCH=1 refreshes
 	@$(BIN)/python -m deploy status $(if $(WATCH),--watch)
 
-logs: install ## show the latest log lines of a service: MODEL=name
+logs: install ## show the latest log lines: MODEL=name REQUEST=id FOLLOW=1
 	@$(BIN)/python -m deploy logs $(MODEL)
+
+keys: install ## list the API keys: CREATE=consumer, ROTATE=consumer or REVOKE=key changes them; LOCAL=file: the local gateway's
+	@$(BIN)/python -m deploy keys
 
 rollback: install ## return to the previous release, or to RELEASE=number
 	@$(BIN)/python -m deploy rollback $(RELEASE)
 
-destroy: install ## remove what was deployed
+destroy: install ## remove what was deployed; FORCE=1 also disables APIs that were used lately
 	@$(BIN)/python -m deploy down
 
 cost: install ## estimate the monthly cost: REQUESTS=number per model

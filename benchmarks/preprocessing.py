@@ -46,8 +46,8 @@ class Difference:
     """Between the decoder and the native transforms, over all photos.
 
     `pixels` is the average difference, of 255. `score` and `worst_score` are those of the native best label.
-    `other_label` counts the photos whose best label differs although the native one leads by LEAD. `seconds` is the time
-    to decode and resize one photo.
+    `other_label` counts the photos whose best label differs although the native one leads by LEAD. `seconds` is the
+    time to decode and resize one photo.
     """
 
     kind: str

@@ -28,7 +28,8 @@ from benchmarks.harness.photos import Photo, copied, default_folder, photos_in
 from benchmarks.harness.process import ROOT
 from benchmarks.harness.tables import table, write_between_markers
 from services.catalog import Catalog, Model, load_catalog
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.decoding.resize import Pixels
 from services.classifier.engine import ONE_PROCESSOR, Engine
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "quantisation.json"

@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.live import Live
 
+from deploy import cli_rollout
 from deploy.cloud.commands import Commands
 from deploy.cloudbuild.command import images
-from deploy.errors import DeployError, Interrupted, SettingsError
+from deploy.errors import DeployError, NoProjectError, SettingsError
+from deploy.invocation import Models, Yes, carry_out, confirmed, errors_as_sentences, open_session, tell, title
 from deploy.local.command import local
 from deploy.plan.container_images import images_to_build
-from deploy.report.console import command_lines, error_console, output_console, plan_progress, show_findings, show_plan
+from deploy.report.console import command_lines, error_console, output_console, show_findings, show_plan
 from deploy.report.cost import Traffic, bill, bill_table, read_prices
 from deploy.report.script import script as script_of
 from deploy.settings import service_name
-from services.catalog import CatalogError, catalog_path, load_catalog
+from services.catalog import catalog_path, load_catalog
 
 if TYPE_CHECKING:
     from deploy.plan.steps import Plan
@@ -39,10 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Models = Annotated[
-    str, typer.Option(help="Names of models, separated by spaces or commas. Or set MODELS. Default: all models.")
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="YES", help="Do not ask for confirmation.")]
+FIX_ROUNDS = 3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -56,6 +54,9 @@ def main(
     repository: Annotated[
         str, typer.Option(help="The repository of the container images. Or set REPOSITORY. Default: hw5-images.")
     ] = "",
+    gateway_region: Annotated[
+        str, typer.Option(help="The region of the gateway. Or set GATEWAY_REGION. Default: the region.")
+    ] = "",
     deliverables: Annotated[
         str, typer.Option(help="The record of the deployment. Or set DELIVERABLES. Default: deliverables.yaml.")
     ] = "",
@@ -65,12 +66,14 @@ def main(
         "PROJECT_ID": project,
         "REGION": region,
         "REPOSITORY": repository,
+        "GATEWAY_REGION": gateway_region,
         "DELIVERABLES": deliverables,
     }
 
 
 app.command("local")(local)
 app.command("images")(images)
+cli_rollout.register(app)
 
 
 @app.command()
@@ -80,36 +83,73 @@ def plan(
     script: Annotated[
         str, typer.Option(help="Write the plan as a self-contained bash script to this file (-: standard output).")
     ] = "",
+    offline: Annotated[
+        bool, typer.Option(envvar="OFFLINE", help="Ask nobody: show the plan for an empty project.")
+    ] = False,
 ) -> None:
-    """Show what `up` would do, and the commands. Changes nothing."""
-    with _errors_as_sentences():
-        session = _session(context, models)
-        recorded = session.recorded_state()
-        current = session.current_state(recorded)
-        if current.changing:
-            error_console().print(f"Still changing, so the plan may change too: {', '.join(current.changing)}.")
-        steps = session.plan(recorded, current)
+    """Show what `up` would do, and the commands. Changes nothing. Without an account, the plan for an empty project."""
+    with errors_as_sentences():
+        session, steps = _planned(context, models, offline)
         if script == "-":
             print(script_of(steps, session.settings), end="")
         elif script:
             Path(script).write_text(script_of(steps, session.settings), encoding="utf-8")
             output_console().print(f"Wrote {script}. Run it from the repository's root: bash {script}", markup=False)
         else:
-            show_plan(output_console(), steps, _title(session))
+            show_plan(output_console(), steps, title(session))
+
+
+def _planned(context: typer.Context, models: str, offline: bool) -> tuple[Session, Plan]:
+    """The plan of `up`; offline, or if nobody is signed in or no project is set, the one for an empty project."""
+    from deploy.cloud.current_state import CurrentState
+    from deploy.cloud.gcloud import GcloudFailed
+    from deploy.recorded_state import RecordedState
+
+    if not offline:
+        try:
+            session = open_session(context, models)
+            recorded = session.recorded_state()
+            current = session.current_state(recorded)
+            if current.changing:
+                error_console().print(f"Still changing, so the plan may change too: {', '.join(current.changing)}.")
+            return session, session.plan(recorded, current)
+        except (GcloudFailed, NoProjectError) as err:
+            if isinstance(err, GcloudFailed) and err.error.kind != "account":
+                raise
+            error_console().print(f"{err}\nUntil then, this is what would be made in an empty project.", markup=False)
+    session = open_session(context, models, offline=True)
+    return session, session.plan(RecordedState(), CurrentState())
 
 
 @app.command()
-def up(context: typer.Context, models: Models = "", yes: Yes = False) -> None:
+def up(
+    context: typer.Context,
+    models: Models = "",
+    yes: Yes = False,
+    stage: Annotated[
+        bool, typer.Option(envvar="STAGE", help="Deploy new revisions without traffic, with the tag `next`.")
+    ] = False,
+) -> None:
     """Deploy what is missing or differs. Run it again to continue after an interruption."""
-    with _errors_as_sentences(changes=True):
-        session = _session(context, models)
+    from deploy.plan.rollout import stage_plan
+
+    with errors_as_sentences(changes=True):
+        session = open_session(context, models)
         with session.deliverables.held("deploy up"):
             recorded = session.recorded_state()
-            steps = session.plan(recorded, session.current_state(recorded, _tell))
-            show_plan(output_console(), steps, _title(session), commands=False)
-            if steps and _confirmed(yes, "Continue?"):
-                _apply(session, steps)
-                _show_urls(session)
+            current = session.current_state(recorded, tell)
+            if stage:
+                steps = stage_plan(session.desired_state(current), current, recorded, session.settings)
+            else:
+                steps = session.plan(recorded, current)
+            show_plan(output_console(), steps, title(session), commands=False)
+            if not steps or not confirmed(yes, "Continue?"):
+                return
+            if stage:
+                carry_out(session, steps).raise_failures()
+                return
+            session.deploy(steps, lambda plan: carry_out(session, plan), tell)
+            _show_urls(session)
 
 
 @app.command()
@@ -122,8 +162,8 @@ def build(
     """Build the missing container images with Cloud Build."""
     from deploy.plan.deployment import image_build_plan
 
-    with _errors_as_sentences(changes=True):
-        session = _session(context, models)
+    with errors_as_sentences(changes=True):
+        session = open_session(context, models)
         with session.deliverables.held("deploy build"):
             recorded = session.recorded_state()
             current = session.current_state(recorded)
@@ -134,34 +174,43 @@ def build(
                 for line in command_lines(steps):
                     print(line)
                 return
-            show_plan(output_console(), steps, _title(session), commands=False)
+            show_plan(output_console(), steps, title(session), commands=False)
             if steps:
-                _apply(session, steps)
+                carry_out(session, steps).raise_failures()
 
 
 @app.command()
 def doctor(
     context: typer.Context,
-    fix: Annotated[bool, typer.Option("--fix", help="Enable missing APIs and create the repository.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Enable APIs, create the repository, grant the role that builds need.")
+    ] = False,
 ) -> None:
     """Check the prerequisites of a deployment, and print the command that fixes each problem."""
-    from deploy.plan.deployment import prerequisites_plan
-    from deploy.report.doctor import READY, Doctor
+    from deploy.report.doctor import READY, Doctor, fixes
 
-    with _errors_as_sentences(changes=True):
-        session = _session(context)
-        checks = Doctor(session.settings, session.gcloud, session.config, session.api)
-        findings = checks.examine()
-        if fix and any(finding.fixable for finding in findings):
-            with session.deliverables.held("deploy doctor --fix"):
-                recorded = session.recorded_state()
-                current = session.current_state(recorded)
-                desired = session.desired_state(current)
-                _apply(session, prerequisites_plan(desired, current, recorded, session.settings))
+    with errors_as_sentences(changes=True):
+        session = open_session(context)
+        checks = Doctor(session.settings, session.gcloud.impatient(), session.config, session.api)
+        findings, problem = checks.examine(), None
+        # What is enabled in one round can be checked in the next.
+        for _ in range(FIX_ROUNDS if fix else 0):
+            if not (steps := fixes(findings)):
+                break
+            try:
+                with session.deliverables.held("deploy doctor --fix"):
+                    session.recorded_state()
+                    carry_out(session, steps).raise_failures()
+            except DeployError as err:
+                problem = err
             findings = checks.examine()
+            if problem:
+                break
         show_findings(output_console(), findings)
-        if any(finding.fixable for finding in findings):
-            output_console().print("`make doctor FIX=1` enables the APIs and creates the repository.")
+        if problem:
+            raise problem
+        if fixes(findings):
+            output_console().print("`make doctor FIX=1` repairs this, except where a command is the only remedy.")
         if any(finding.verdict == "missing" for finding in findings):
             raise typer.Exit(1)
         output_console().print(READY)
@@ -177,8 +226,8 @@ def status(
     """Show versions, traffic and the latency through the gateway. Exit 1 if anything is unhealthy."""
     from deploy.report.status import status_table
 
-    with _errors_as_sentences():
-        session = _session(context)
+    with errors_as_sentences():
+        session = open_session(context)
         found = session.status()
         if as_json:
             print(json.dumps(found.as_json(), indent=2))
@@ -199,14 +248,28 @@ def status(
 @app.command()
 def logs(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="The name of a model, `directory` or `page`.")],
+    model: Annotated[str, typer.Argument(help="The name of a model, `directory` or `page`. Default: all.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Number of lines.")] = 50,
+    request: Annotated[str, typer.Option(envvar="REQUEST", help="Only the request with this X-Request-Id.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", envvar="FOLLOW", help="Go on until Ctrl-C.")] = False,
 ) -> None:
-    """Show the last log lines of a service."""
-    with _errors_as_sentences():
-        session = _session(context)
-        service = service_name(model) if model in ("directory", "page") else session.catalog[model].service
-        print(session.gcloud(Commands(session.settings).read_logs(service, limit)), end="")
+    """Show the last log lines of a service, or of all services, one line per request."""
+    from deploy.report import logs as report
+
+    with errors_as_sentences():
+        session = open_session(context)
+        service = ""
+        if model:
+            service = service_name(model) if model in ("directory", "page") else session.catalog[model].service
+        if request and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", request):
+            raise SettingsError(f"REQUEST should be the X-Request-Id of a response, not {request!r}.")
+        if not follow:
+            for line in report.read_lines(session.gcloud, session.settings, service, limit, request):
+                print(line)
+            return
+        with suppress(KeyboardInterrupt):
+            for line in report.follow(session.gcloud, session.settings, service, limit, request, session.stop):
+                print(line, flush=True)
 
 
 @app.command()
@@ -218,42 +281,54 @@ def rollback(
     """Go back to a release: services, list of models and gateway config."""
     from deploy.plan.rollback import chosen_release, rollback_plan
 
-    with _errors_as_sentences(changes=True):
-        session = _session(context)
+    with errors_as_sentences(changes=True):
+        session = open_session(context)
         with session.deliverables.held("deploy rollback"):
             recorded = session.recorded_state()
             target = chosen_release(recorded, release)
-            current = session.current_state(recorded, _tell)
+            current = session.current_state(recorded, tell)
             items = session.gcloud.json(Commands(session.settings).list_revisions())
             revisions = {item["metadata"]["name"] for item in items}
             steps = rollback_plan(target, revisions, current, recorded, session.settings)
-            title = f"{_title(session)}, back to release {target.release} of {target.at}"
-            show_plan(output_console(), steps, title)
-            if steps and _confirmed(yes, "Go back?"):
-                _apply(session, steps)
+            show_plan(output_console(), steps, f"{title(session)}, back to release {target.release} of {target.at}")
+            if steps and confirmed(yes, "Go back?"):
+                carry_out(session, steps).raise_failures()
 
 
 @app.command()
-def down(context: typer.Context, yes: Yes = False) -> None:
+def down(
+    context: typer.Context,
+    yes: Yes = False,
+    force: Annotated[
+        bool, typer.Option(envvar="FORCE", help="Also disable APIs that were used in the last 30 days.")
+    ] = False,
+) -> None:
     """Remove what `up` created, as recorded in deliverables.yaml, and nothing else."""
     from deploy.plan.destroy import destroy_plan
 
-    with _errors_as_sentences(changes=True):
-        session = _session(context)
+    with errors_as_sentences(changes=True):
+        session = open_session(context)
         with session.deliverables.held("deploy down"):
             recorded = session.recorded_state()
             if not recorded.created:
-                _tell(f"{session.deliverables.path} lists no created resources: nothing to remove.")
+                tell(f"{session.deliverables.path} lists no created resources: nothing to remove.")
                 return
-            steps = destroy_plan(session.current_state(recorded, _tell), recorded, session.settings)
-            show_plan(output_console(), steps, _title(session), commands=False)
+            steps = destroy_plan(
+                session.current_state(recorded, tell, monitoring=True), recorded, session.settings, force=force
+            )
+            show_plan(output_console(), steps, title(session), commands=False)
             if not yes and not sys.stdin.isatty():
                 raise SettingsError("Confirm with YES=1 or --yes: there is no terminal to ask.")
             project = session.settings.project
             if not yes and typer.prompt(f"Type {project} to remove all of this") != project:
                 raise SettingsError("The name does not match: nothing was removed.")
-            _apply(session, steps)
+            outcome = carry_out(session, steps)
+            outcome.raise_failures()
             session.deliverables.empty()
+            for sentence in outcome.kept:
+                tell(sentence)
+            if outcome.kept:
+                tell("The record still lists what stays. `make destroy FORCE=1` removes it nevertheless.")
 
 
 @app.command()
@@ -264,72 +339,19 @@ def cost(
     models: Models = "",
 ) -> None:
     """Estimate the cost of a month, with the arithmetic. Works offline."""
-    with _errors_as_sentences():
+    with errors_as_sentences():
         catalog = load_catalog(catalog_path(os.environ))
         names = (models or os.environ.get("MODELS", "")).replace(",", " ").split()
         selected = catalog.select(names) if names else list(catalog)
         output_console().print(bill_table(bill(selected, Traffic(requests, seconds, page_hours), read_prices())))
 
 
-def _session(context: typer.Context, models: str = "") -> Session:
-    from deploy.session import Session
-
-    def interrupt(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(number)
-
-    signal.signal(signal.SIGTERM, interrupt)
-    console = error_console()
-    return Session.open(os.environ, lambda text: console.print(text, markup=False), **context.obj, MODELS=models)
-
-
-def _title(session: Session) -> str:
-    return f"{session.settings.project} in {session.settings.region}"
-
-
-def _tell(text: str) -> None:
-    output_console().print(text, markup=False)
-
-
-def _apply(session: Session, steps: Plan) -> None:
-    session.deliverables.start(session.settings)
-    with plan_progress(output_console(), steps) as progress:
-        session.applier(progress).run(steps)
-
-
 def _show_urls(session: Session) -> None:
     recorded = session.deliverables.read()
     page = recorded.services.get(session.settings.page)
-    _tell(f"The API:  {recorded.gateway.url}")
-    _tell(f"The page: {page.url if page else ''}")
-    _tell(
+    tell(f"The API:  {recorded.gateway.url}")
+    tell(f"The page: {page.url if page else ''}")
+    tell(
         f"The key:  gcloud secrets versions access latest --secret={recorded.gateway.secret}"
         f" --project={session.settings.project}"
     )
-
-
-def _confirmed(yes: bool, question: str) -> bool:
-    """Whether to continue; without a terminal, nobody is asked."""
-    if yes or not sys.stdin.isatty() or typer.confirm(question):
-        return True
-    print("Nothing was changed.")
-    return False
-
-
-@contextmanager
-def _errors_as_sentences(*, changes: bool = False) -> Iterator[None]:
-    """Prints expected errors as sentences; exits with 1, or 130 after Ctrl-C. `changes`: the command changes things."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        outcome = "finished steps are recorded; run again to continue" if changes else "nothing was changed"
-        error_console().print(f"Interrupted: {outcome}.")
-        raise typer.Exit(130) from None
-    except (DeployError, CatalogError) as err:
-        error_console().print(str(err), style="red", markup=False)
-        raise typer.Exit(130 if isinstance(err, Interrupted) else 1) from err
-    except BrokenPipeError:
-        raise  # the reader of the output has closed it
-    except OSError as err:
-        sentence = f"{err.filename or 'A file'} cannot be read or written ({err.strerror}): fix this, then run again."
-        error_console().print(sentence, style="red", markup=False)
-        raise typer.Exit(1) from err

@@ -67,6 +67,8 @@ class Deliverables:
     def start(self, settings: DeploySettings) -> None:
         """Records where this run deploys."""
         where = {"project": settings.project, "region": settings.region, "repository": settings.repository}
+        if settings.gateway_region != settings.region:
+            where["gateway_region"] = settings.gateway_region
         self.change(lambda data: data.update({key: value for key, value in where.items() if data.get(key) != value}))
 
     def note(self, *notes: Note) -> None:
@@ -113,8 +115,11 @@ class Deliverables:
         self.change(change)
 
     def empty(self) -> None:
-        """Resets the file to its empty form."""
+        """Resets the file to its empty form, but for what still exists."""
         blank: dict[str, Any] = RecordedState().model_dump()
+        if left := self.read().created:
+            kept = {key: getattr(self.read(), key) for key in ("project", "region", "repository")}
+            blank |= {**kept, "created": left}
 
         def change(data: CommentedMap) -> None:
             for key, value in blank.items():

@@ -11,6 +11,10 @@ class SettingsError(DeployError):
     """A setting or an option is invalid."""
 
 
+class NoProjectError(SettingsError):
+    """No project is set."""
+
+
 class RecordError(DeployError):
     """deliverables.yaml is invalid, or another run holds it."""
 
@@ -25,3 +29,7 @@ class Interrupted(DeployError):
 
 class StepFailed(DeployError):
     """A step of the plan failed."""
+
+
+class Kept(DeployError):
+    """Google refused to remove something, which stays on the record."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from deploy.cloud.resources import Kind, Resource
 from deploy.errors import RecordError
@@ -14,10 +15,23 @@ from deploy.errors import RecordError
 KEPT_RELEASES = 10
 
 
+# Names, addresses, times and hashes: nothing that a shell or a terminal would act on.
+TEXT = re.compile(r"[\w .:/@,+=?;&%-]*", re.ASCII)
+
+
 class RecordEntry(BaseModel):
-    """Base of all parts of the record."""
+    """Base of all parts of the record. The file may come from somebody else, so every text is checked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    @field_validator("*")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        texts = [value] if isinstance(value, str) else value if isinstance(value, Mapping | tuple) else ()
+        for text in texts:
+            if isinstance(text, str) and not TEXT.fullmatch(text):
+                raise ValueError(f"{text!r} should have letters, digits and common punctuation only")
+        return value
 
 
 class ImageEntry(RecordEntry):
@@ -95,10 +109,12 @@ class RecordedState(RecordEntry):
     project: str | None = None
     region: str | None = None
     repository: str | None = None
+    gateway_region: str | None = None
     images: dict[str, ImageEntry] = {}
     services: dict[str, ServiceEntry] = {}
     gateway: GatewayEntry = GatewayEntry()
     document: DocumentEntry = DocumentEntry()
+    monitoring: str = ""
     releases: tuple[Release, ...] = ()
     created: tuple[str, ...] = ()
 
@@ -111,6 +127,11 @@ class RecordedState(RecordEntry):
     def latest(self) -> Release | None:
         """The newest release."""
         return self.releases[-1] if self.releases else None
+
+    def image_of(self, service: str, revision: str) -> str:
+        """The image of a revision, according to the releases; empty if none has it."""
+        found = (release.services.get(service) for release in reversed(self.releases))
+        return next((then.image for then in found if then and then.revision == revision), "")
 
 
 @dataclass(frozen=True)

@@ -8,27 +8,35 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from deploy.apply.apply_plan import PlanApplier, PlanProgress
+from deploy.apply.apply_plan import Outcome, PlanApplier, PlanProgress
 from deploy.apply.builds import Builds
 from deploy.apply.smoke_test import RouteCheck, check_routes
 from deploy.cloud.api_gateway_client import ApiGatewayClient, GcloudConfig, read_config
 from deploy.cloud.commands import Commands
 from deploy.cloud.current_state import CurrentState, read_current_state
-from deploy.cloud.gcloud import Gcloud, run_in
+from deploy.cloud.gcloud import Gcloud, Output, run_in
 from deploy.cloud.wait_until_ready import Waiter
 from deploy.deliverables import Deliverables
-from deploy.errors import RecordError
+from deploy.errors import DeployError, RecordError
 from deploy.plan.container_images import content_hash, images_to_build
 from deploy.plan.deployment import deployment_plan
 from deploy.plan.desired_state import DesiredState, desired_state
+from deploy.plan.monitoring import monitoring_content
 from deploy.plan.steps import Plan
 from deploy.recorded_state import RecordedState
 from deploy.report.status import DeploymentStatus, deployment_status
-from deploy.settings import PREFIX, ROOT, DeploySettings, read_settings
+from deploy.settings import PREFIX, ROOT, DeploySettings, read_settings, short_name
 from services.catalog import Catalog, load_catalog
 
 LOOK_BACK = 50
-VARIABLES = {"project": "PROJECT_ID", "region": "REGION", "repository": "REPOSITORY"}
+VARIABLES = {
+    "project": "PROJECT_ID",
+    "region": "REGION",
+    "repository": "REPOSITORY",
+    "gateway_region": "GATEWAY_REGION",
+}
+# The project that plans are shown for where none is known.
+UNKNOWN_PROJECT = "my-project"
 
 
 @dataclass
@@ -51,6 +59,16 @@ class Session:
         config = read_config(Gcloud(run, "", stop=stop))
         settings = read_settings(environment, config.project, **options)
         return cls(settings, Gcloud(run, settings.project, stop=stop, tell=tell), config, stop)
+
+    @classmethod
+    def offline(cls, environment: Mapping[str, str], **options: str) -> Session:
+        """A session that runs nothing, for plans of an empty project."""
+
+        def run(argv: tuple[str, ...], stdin: str | None = None) -> Output:
+            raise DeployError(f"`{' '.join(argv)}` was not run: this is an offline plan.")
+
+        settings = read_settings(environment, UNKNOWN_PROJECT, **options)
+        return cls(settings, Gcloud(run, settings.project), GcloudConfig(anonymous=True))
 
     @cached_property
     def api(self) -> ApiGatewayClient:
@@ -80,10 +98,12 @@ class Session:
                 )
         return recorded
 
-    def current_state(self, recorded: RecordedState, tell: Callable[[str], None] | None = None) -> CurrentState:
+    def current_state(
+        self, recorded: RecordedState, tell: Callable[[str], None] | None = None, *, monitoring: bool = False
+    ) -> CurrentState:
         """What is deployed; with `tell`, after waiting for changes in progress.
 
-        Builds are listed only if the record does not have every image.
+        Builds are listed only if the record does not have every image, and monitoring if it changed or is asked for.
         """
         images = images_to_build(self.settings.models, self.catalog)
         missing = [
@@ -95,26 +115,53 @@ class Session:
         ]
         builds = max(LOOK_BACK, 3 * len(missing)) if missing else 0
 
+        content = monitoring_content() if self.settings.monitoring else ""
+        changed = recorded.monitoring != content
+
         def read() -> CurrentState:
-            return read_current_state(self.settings, self.gcloud, self.api, builds=builds)
+            return read_current_state(
+                self.settings, self.gcloud, self.api, builds=builds, monitoring=monitoring or changed
+            )
 
         return self.waiter.wait_until_idle(read, tell) if tell else read()
 
-    def desired_state(self, current: CurrentState) -> DesiredState:
-        """What should be deployed."""
-        running = [name for name, service in current.services.items() if service.ready and service.url]
-        return desired_state(self.settings, self.catalog, running)
+    def desired_state(self, current: CurrentState, left_out: frozenset[str] = frozenset()) -> DesiredState:
+        """What should be deployed, without the services in `left_out`."""
+        running = [name for name, service in current.services.items() if service.revision and service.url]
+        return desired_state(self.settings, self.catalog, running, left_out=left_out, number=current.number)
 
-    def plan(self, recorded: RecordedState, current: CurrentState, rebuild: frozenset[str] = frozenset()) -> Plan:
+    def plan(
+        self,
+        recorded: RecordedState,
+        current: CurrentState,
+        rebuild: frozenset[str] = frozenset(),
+        left_out: frozenset[str] = frozenset(),
+    ) -> Plan:
         """The plan of `up`."""
         return deployment_plan(
-            self.desired_state(current),
+            self.desired_state(current, left_out),
             current,
             recorded,
             self.settings,
             rebuild=rebuild,
             new_key=f"{PREFIX}{self.now():%Y%m%d-%H%M%S}",
         )
+
+    def deploy(self, plan: Plan, run: Callable[[Plan], Outcome], tell: Callable[[str], None]) -> None:
+        """Carries out the plan of `up`. If models or the page fail, releases the rest, then raises StepFailed.
+
+        A model that failed keeps its former revision, if it has one.
+        """
+        outcome, more = run(plan), ""
+        if broken := outcome.broken_services(self.settings):
+            names = ", ".join(short_name(name) for name in sorted(broken))
+            recorded = self.recorded_state()
+            current = self.current_state(recorded, tell)
+            if self.desired_state(current, broken).models:
+                tell(f"Continuing without {names}.")
+                outcome.failed |= run(self.plan(recorded, current, left_out=broken)).failed
+                more = f"Everything else was deployed. Not up to date: {names}. Run again once this is fixed."
+        outcome.raise_failures(more)
 
     def status(self) -> DeploymentStatus:
         """The status of the deployment."""
@@ -127,6 +174,12 @@ class Session:
 
         current = read_current_state(self.settings, self.gcloud, self.api)
         return deployment_status(current, recorded, self.settings, check)
+
+    def identity(self) -> dict[str, str]:
+        """The headers with which gcloud's account calls private services."""
+        if self.config.anonymous:
+            return {}
+        return {"Authorization": f"Bearer {self.gcloud(('gcloud', 'auth', 'print-identity-token')).strip()}"}
 
     def applier(self, progress: PlanProgress) -> PlanApplier:
         """Carries out plans and reports to `progress`."""

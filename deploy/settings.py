@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.errors import SettingsError
+from deploy.errors import NoProjectError, SettingsError
 from services.catalog import DEFAULT_PATH, catalog_path
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +19,8 @@ APIS = tuple(
         "artifactregistry",
         "cloudbuild",
         "iam",
+        "logging",
+        "monitoring",
         "run",
         "secretmanager",
         "servicecontrol",
@@ -30,6 +32,9 @@ PREFIX = "guichet-"
 PATTERNS = {
     "PROJECT_ID": (r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project ID, such as my-project-123"),
     "REGION": (r"[a-z]+-[a-z]+[0-9]+", "a region, such as us-central1"),
+    "GATEWAY_REGION": (r"[a-z]+-[a-z]+[0-9]+", "a region, such as us-central1"),
+    "PAGE_ACCESS": (r"public|private|iap", "public, private or iap"),
+    "MONITORING": (r"on|off", "on or off"),
     "REPOSITORY": (r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "a repository name, such as hw5-images"),
 }
 
@@ -45,13 +50,21 @@ class DeploySettings:
     root: Path = ROOT
     catalog: Path = DEFAULT_PATH
     deliverables: Path = ROOT / "deliverables.yaml"
-    patience: float = 300  # seconds for the smoke test to succeed
+    patience: float = 420  # seconds for the smoke test to succeed: a new key or address may take seven minutes
+    gateway_place: str = ""  # the gateway's region, if it is another
+    page_access: str = "public"
+    monitoring: bool = True
 
     # A project has one of each.
     api = gateway = "guichet"
     directory = f"{PREFIX}directory"
     page = f"{PREFIX}page"
     document_secret, key_secret = "guichet-document", "guichet-key"
+
+    @property
+    def gateway_region(self) -> str:
+        """The region of the gateway."""
+        return self.gateway_place or self.region
 
     def account(self, role: str) -> str:
         """The e-mail address of a service account."""
@@ -93,18 +106,24 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
     PROJECT_ID         default: gcloud's project
     REGION             default: us-central1
     REPOSITORY         default: hw5-images
+    GATEWAY_REGION     the region of the gateway; default: REGION
+    PAGE_ACCESS        who may open the page: public, private or iap (Identity-Aware Proxy); default: public
+    MONITORING         on: create a dashboard and alerts; off: remove them; default: on
     MODELS             names separated by spaces or commas; default: the whole catalog
     CATALOG            the catalog's file; default: services/models.yaml
     DELIVERABLES       the record; default: deliverables.yaml in the root
-    PROOF_PATIENCE     seconds for every model to respond through the gateway; default: 300
+    PROOF_PATIENCE     seconds for every model to respond through the gateway; default: 420
     """
     told = {**environment, **{key: value for key, value in options.items() if value}}
     project = told.get("PROJECT_ID") or gcloud_project
     if not project:
-        raise SettingsError("No project is set: set PROJECT_ID, or run `gcloud config set project PROJECT_ID`.")
+        raise NoProjectError("No project is set: set PROJECT_ID, or run `gcloud config set project PROJECT_ID`.")
     values = {
         "PROJECT_ID": project,
         "REGION": told.get("REGION") or "us-central1",
+        "GATEWAY_REGION": told.get("GATEWAY_REGION") or told.get("REGION") or "us-central1",
+        "PAGE_ACCESS": told.get("PAGE_ACCESS") or "public",
+        "MONITORING": told.get("MONITORING") or "on",
         "REPOSITORY": told.get("REPOSITORY") or "hw5-images",
     }
     for name, (pattern, expected) in PATTERNS.items():
@@ -117,7 +136,10 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
         models=tuple(told.get("MODELS", "").replace(",", " ").split()),
         catalog=catalog_path(told).absolute(),
         deliverables=Path(told.get("DELIVERABLES") or ROOT / "deliverables.yaml").absolute(),
-        patience=_seconds("PROOF_PATIENCE", told.get("PROOF_PATIENCE") or "300"),
+        patience=_seconds("PROOF_PATIENCE", told.get("PROOF_PATIENCE") or "420"),
+        gateway_place=values["GATEWAY_REGION"],
+        page_access=values["PAGE_ACCESS"],
+        monitoring=values["MONITORING"] == "on",
     )
 
 

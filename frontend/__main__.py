@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import sys
 
+from frontend.serve.memory import limit_unused_memory
 from frontend.settings import SettingsError, settings
 
 
@@ -22,11 +23,12 @@ def main() -> int:
     if found.port and in_use(found.host, found.port):
         print(f"frontend: port {found.port} is in use; set PORT to another one", file=sys.stderr)
         return 1
+    limit_unused_memory()
     # Not at the top: importing Streamlit takes most of a second.
     from frontend.serve.application import application
     from frontend.serve.options import streamlit_options
 
-    application().run(config=streamlit_options(found))
+    application(found).run(config=streamlit_options(found))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,7 +17,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """The gateway's address and API key, and where the page listens.
+    """The gateway's address and API key, where the page listens, and which origins besides its own may use it.
 
     `shown_key` is the key in the page's code examples; if None, they read the variable API_KEY. `api_key` stays secret.
     """
@@ -26,6 +27,7 @@ class Settings:
     shown_key: str | None = None
     host: str = "127.0.0.1"
     port: int = 8501
+    allowed_origins: frozenset[str] = frozenset()
 
 
 @cache
@@ -41,6 +43,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     API_KEY_FILE   the file that contains the API key; or API_KEY, the key itself  one of the two, required
     SHOWN_API_KEY  the key that the page's code examples show                      default: the variable API_KEY
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
+    ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, comma-separated  default: none
     """
     return Settings(
         gateway=_gateway(environment.get("API_GATEWAY", "").strip()),
@@ -48,6 +51,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         shown_key=environment.get("SHOWN_API_KEY") or None,
         host=environment.get("HOST") or "127.0.0.1",
         port=_port(environment.get("PORT", "8501")),
+        allowed_origins=_origins(environment.get("ALLOWED_ORIGINS", "")),
     )
 
 
@@ -86,3 +90,11 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise SettingsError(f"PORT must be a number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _origins(text: str) -> frozenset[str]:
+    origins = frozenset(origin.strip().lower().rstrip("/") for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[a-z0-9.\[\]:-]+", origin):
+            raise SettingsError(f"ALLOWED_ORIGINS must be origins such as https://page.example, not {origin!r}")
+    return origins

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.diagnostics import UnsupportedDocument
-from gateway.operations import OperationObject, backend, items, mapping, operations, path_template, security
+from gateway.diagnostics import Place, UnsupportedDocument
+from gateway.operations import (
+    METHODS,
+    OperationObject,
+    backend,
+    extension,
+    items,
+    mapping,
+    operations,
+    path_template,
+    security,
+)
+from gateway.origin import Origin, origin
 from gateway.path_template import PathTemplate
 from gateway.rules import diagnostics
+from gateway.rules.backends import seconds
+from gateway.rules.endpoints import allows_cors
+from gateway.rules.quota import whole_number
 
 DEFAULT_DEADLINE = 15.0
 
@@ -21,23 +35,6 @@ class PathTranslation(Enum):
 
     CONSTANT = "CONSTANT_ADDRESS"
     APPEND = "APPEND_PATH_TO_ADDRESS"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Scheme, host and port of a URL."""
-
-    scheme: str
-    host: str
-    port: int
-
-    @property
-    def authority(self) -> str:
-        """The Host header. Google's gateway leaves the port out."""
-        return f"[{self.host}]" if ":" in self.host else self.host
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,8 @@ class Limit:
 class Operation:
     """One operation.
 
-    `tokens` are alternatives: a request must carry a token of every issuer named in one of them; () requires none.
+    `tokens` names the issuers of which a request must carry a token of one; () requires none. A request without a key
+    passes if `optional_key`; an invalid key is rejected either way.
     `costs` are pairs of a metric and what a request uses of it.
     """
 
@@ -100,8 +98,9 @@ class Operation:
     template: PathTemplate
     backend: Backend
     needs_key: bool
-    tokens: tuple[tuple[str, ...], ...]
-    costs: tuple[tuple[str, int], ...]
+    tokens: tuple[str, ...] = ()
+    costs: tuple[tuple[str, int], ...] = ()
+    optional_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,15 +127,20 @@ def read_api(document: Mapping[str, Any], service: str | None = None) -> Api:
 def build_api(document: Mapping[str, Any], service: str | None = None) -> Api:
     """The API of a document in which the rules have found no error."""
     service = service or document.get("host") or "localhost"
-    typed = sorted((_operation(document, found) for found in operations(document)), key=_precedence)
-    used = {name for operation in typed for alternative in operation.tokens for name in alternative}
+    typed = [_operation(document, found) for found in operations(document)]
+    if allows_cors(document):
+        typed += _preflights(typed)
+    if str(document.get("x-google-allow")).lower() == "all":
+        typed += _unrecognized(document, typed)
+    typed.sort(key=_precedence)
+    used = {name for operation in typed for name in operation.tokens}
     schemes = mapping(document, "securityDefinitions")
     return Api(
         service=service,
         operations=tuple(typed),
         issuers=tuple(_issuer(name, schemes[name], service) for name in schemes if name in used),
         limits=tuple(
-            Limit(limit["metric"], limit["values"]["STANDARD"])
+            Limit(limit["metric"], whole_number(limit["values"]["STANDARD"]) or 0)
             for limit in items(document, "x-google-management", "quota", "limits")
         ),
     )
@@ -149,31 +153,51 @@ def _precedence(operation: Operation) -> tuple[Any, ...]:
 def _operation(document: Mapping[str, Any], found: OperationObject) -> Operation:
     schemes = mapping(document, "securityDefinitions")
     alternatives = security(document, found)[1]
-    types = [{name: schemes[name]["type"] for name in alternative} for alternative in alternatives]
-    tokens = [tuple(name for name, kind in type_of.items() if kind == "oauth2") for type_of in types]
+    has_key = ["apiKey" in (schemes[name]["type"] for name in alternative) for alternative in alternatives]
+    tokens = [name for alternative in alternatives for name in alternative if schemes[name]["type"] == "oauth2"]
+    costs = mapping(found.fields, "x-google-quota", "metricCosts")
+    place, fields = backend(document, found)
     return Operation(
-        name=found.name,
+        name=found.fields["operationId"],
         method=found.method.upper(),
         template=path_template(found.path),
-        backend=_backend(document, found),
-        needs_key=any("apiKey" in type_of.values() for type_of in types),
-        tokens=tuple(tokens) if any(tokens) else (),
-        costs=tuple(sorted(mapping(found.fields, "x-google-quota", "metricCosts").items())),
+        backend=_backend(place, fields),
+        needs_key=bool(has_key) and all(has_key),
+        optional_key=any(has_key) and not all(has_key),
+        tokens=tuple(dict.fromkeys(tokens)),
+        costs=tuple(sorted((metric, whole_number(cost) or 0) for metric, cost in costs.items())),
     )
 
 
-def _backend(document: Mapping[str, Any], operation: OperationObject) -> Backend:
-    found = backend(document, operation)
-    if found is None:
-        raise AssertionError("the rules reject operations without a backend")
-    place, fields = found
+def _preflights(declared: list[Operation]) -> Iterator[Operation]:
+    """`allowCors`: an OPTIONS operation for each path that declares none, without a key or token, as in ESPv2."""
+    of_paths = {operation.template.shape: operation for operation in reversed(declared)}
+    with_options = {operation.template.shape for operation in declared if operation.method == "OPTIONS"}
+    for shape, operation in of_paths.items():
+        if shape not in with_options:
+            name = f"CORS_{operation.name}"
+            yield Operation(name, "OPTIONS", operation.template, operation.backend, needs_key=False)
+
+
+def _unrecognized(document: Mapping[str, Any], declared: list[Operation]) -> Iterator[Operation]:
+    """`x-google-allow: all`: operations of the document's backend for all other requests, with Google's names."""
+    template = path_template("/**")
+    taken = {operation.method for operation in declared if operation.template.shape == template.shape}
+    to = _backend(("x-google-backend",), document["x-google-backend"])
+    for method in METHODS:
+        if method.upper() not in taken:
+            name = f"Google_Autogenerated_Unrecognized_{method.capitalize()}_Method_Call"
+            yield Operation(name, method.upper(), template, to, needs_key=False)
+
+
+def _backend(place: Place, fields: Mapping[str, Any]) -> Backend:
     address: str = fields["address"]
     # The default depends on the level: APPEND on the document, CONSTANT on a path or an operation.
     default = PathTranslation.APPEND if len(place) == 1 else PathTranslation.CONSTANT
     translation = PathTranslation(fields["path_translation"]) if "path_translation" in fields else default
     # Google's gateway removes one slash from the end of the address.
     path = urlsplit(address).path.removesuffix("/")
-    deadline = fields.get("deadline", DEFAULT_DEADLINE)
+    deadline = seconds(fields.get("deadline")) or DEFAULT_DEADLINE
     return Backend(
         origin=origin(address),
         path=path if translation is PathTranslation.APPEND else path or "/",
@@ -184,21 +208,13 @@ def _backend(document: Mapping[str, Any], operation: OperationObject) -> Backend
     )
 
 
-def origin(url: str) -> Origin:
-    """The origin of an http or https URL."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http or https URL")
-    return Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-
-
 def _issuer(name: str, scheme: Mapping[str, Any], service: str) -> Issuer:
     audiences = scheme.get("x-google-audiences") or f"https://{service}"
     locations = scheme.get("x-google-jwt-locations")
     return Issuer(
         name=name,
-        issuer=scheme["x-google-issuer"],
-        jwks_uri=scheme.get("x-google-jwks_uri"),
+        issuer=extension(scheme, "x-google-issuer")[1],
+        jwks_uri=extension(scheme, "x-google-jwks_uri")[1],
         audiences=tuple(audience.strip() for audience in audiences.split(",")),
         locations=DEFAULT_JWT_LOCATIONS if locations is None else tuple(map(_jwt_location, locations)),
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.api import Origin, origin
 from gateway.check import check_document, report
 from gateway.diagnostics import Diagnostic, UnsupportedDocument
+from gateway.origin import Origin, origin
 
 if TYPE_CHECKING:
     from gateway.api import Api
@@ -52,7 +52,7 @@ def serve(
         typer.Option(
             min=1,
             max=65535,
-            help="A port on loopback for Envoy's admin interface, such as /stats/prometheus, and for"
+            help="A port on loopback for /stats/prometheus, /ready and"
             " /id-tokens/jwks.json, the public keys of the ID tokens that backends receive.",
         ),
     ] = None,

@@ -12,13 +12,17 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """An error if `fatal`, which keeps the document from being deployed or served; otherwise a warning."""
+    """An error if `fatal`, which keeps the document from being deployed or served; otherwise a warning.
+
+    `rule` is the name of the rule that it breaks: it is stable, the message is not.
+    """
 
     place: Place
     message: str
     remedy: str
     fatal: bool = True
     line: int | None = None
+    rule: str = ""
 
     @property
     def json_path(self) -> str:

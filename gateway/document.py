@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
-from gateway.yaml_file import YamlFileError, read_text, syntax_error
+from gateway.yaml_file import INVALID_VALUE, MAX_DEPTH, Loader, YamlFileError, check_depth, read_text, syntax_error
 
+RULE = "document_is_readable"
 MAX_ALIASES = 200
 # Aliases of aliases multiply: 200 of them can expand to more values than fit in memory.
 MAX_VALUES = 2_000_000
-MAX_DEPTH = 100
 MERGE_TAG = "tag:yaml.org,2002:merge"
-
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -57,20 +55,26 @@ def parse_document(text: str) -> Document:
     try:
         root = _parse(text)
         diagnostics = [] if root is None else list(_structural_errors(root, text))
+    except YamlFileError as err:
+        raise _unreadable(str(err), "reduce the nesting", err.line) from err
     except RecursionError as err:
         raise _unreadable("is nested too deeply", "reduce the nesting") from err
     if root is None:
         raise _unreadable("is empty", "write an OpenAPI 2.0 document")
     if diagnostics:
-        raise UnsupportedDocument(sorted(diagnostics, key=lambda diagnostic: diagnostic.line or 0))
-    data = _value(root, {})
+        named = (replace(diagnostic, rule=RULE) for diagnostic in diagnostics)
+        raise UnsupportedDocument(sorted(named, key=lambda diagnostic: diagnostic.line or 0))
+    try:
+        data = _value(root, {})
+    except ValueError as err:
+        raise _unreadable(INVALID_VALUE, "write it as a string, in quotes") from err
     if not isinstance(data, dict):
         raise _unreadable("is not a mapping", 'begin with `swagger: "2.0"`', 1)
     return Document(data, root)
 
 
 def _unreadable(message: str, remedy: str, line: int | None = None) -> UnsupportedDocument:
-    return UnsupportedDocument([Diagnostic((), message, remedy, line=line)])
+    return UnsupportedDocument([Diagnostic((), message, remedy, line=line, rule=RULE)])
 
 
 def _parse(text: str) -> yaml.Node | None:
@@ -80,12 +84,15 @@ def _parse(text: str) -> yaml.Node | None:
         # JSON may contain tabs and escapes that YAML rejects. Lines are then those of the reformatted text.
         try:
             return _parse_yaml(json.dumps(json.loads(text), indent=1))
+        except YamlFileError:
+            raise
         except ValueError:
             error = syntax_error(err)
             raise _unreadable(f"{error}, and not valid JSON", "fix the syntax", error.line) from err
 
 
 def _parse_yaml(text: str) -> yaml.Node | None:
+    check_depth(text)
     loader = Loader(text)
     try:
         node: yaml.Node | None = loader.get_single_node()

@@ -31,18 +31,24 @@ def _with_jwks_uri(issuer: Issuer, given: Collection[str]) -> Issuer:
 
 def _fetch_jwks_uri(issuer: str) -> str:
     from urllib.error import URLError
-    from urllib.request import urlopen
+    from urllib.request import HTTPRedirectHandler, build_opener
 
-    root = issuer if issuer.startswith(("https://", "http://")) else f"https://{issuer}"
+    class NoRedirect(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:
+            """Follow no redirect: `urlopen` then raises HTTPError."""
+
+    root = issuer if "://" in issuer else f"https://{issuer}"
     url = f"{root.rstrip('/')}/.well-known/openid-configuration"
     try:
-        with urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310  # http or https, see above
+        if not url.startswith("https://"):
+            raise ValueError("not an https URL")
+        with build_opener(NoRedirect).open(url, timeout=TIMEOUT_SECONDS) as response:
             jwks_uri = json.load(response)["jwks_uri"]
     except (URLError, OSError, ValueError, KeyError, TypeError) as err:
         raise DiscoveryError(
             f"cannot read the JWKS URL of issuer {issuer} from {url} ({err}); add x-google-jwks_uri to the document, or"
             f" pass the keys with --jwks {issuer}=FILE"
         ) from err
-    if not isinstance(jwks_uri, str) or not jwks_uri.startswith(("https://", "http://")):
-        raise DiscoveryError(f"jwks_uri in {url} is not an http(s) URL")
+    if not isinstance(jwks_uri, str) or not jwks_uri.startswith("https://"):
+        raise DiscoveryError(f"jwks_uri in {url} is not an https URL")
     return jwks_uri

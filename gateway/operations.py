@@ -23,12 +23,6 @@ class OperationObject:
     fields: Mapping[str, Any]
     path_item: Mapping[str, Any]
 
-    @property
-    def name(self) -> str:
-        """The operationId, or else method and path."""
-        name = self.fields.get("operationId")
-        return name if isinstance(name, str) and name else f"{self.method.upper()} {self.path}"
-
 
 def operations(document: Mapping[str, Any]) -> Iterator[OperationObject]:
     """Every operation that is a mapping, in the order of the document."""
@@ -53,14 +47,16 @@ def path_template(path: str) -> PathTemplate:
     return parse_path_template(path)
 
 
-def backend(document: Mapping[str, Any], operation: OperationObject) -> tuple[Place, Mapping[str, Any]] | None:
-    """The operation's `x-google-backend` and its place: its own, else the path's, else the document's; never merged."""
+def backend(document: Mapping[str, Any], operation: OperationObject) -> tuple[Place, Any]:
+    """The operation's `x-google-backend` and its place: its own, else the path's, else the document's; never merged.
+
+    None if there is none.
+    """
     levels = ((operation.place, operation.fields), (operation.place[:-1], operation.path_item), ((), document))
     for place, fields in levels:
         if "x-google-backend" in fields:
-            found = fields["x-google-backend"]
-            return ((*place, "x-google-backend"), found) if isinstance(found, Mapping) else None
-    return None
+            return (*place, "x-google-backend"), fields["x-google-backend"]
+    return operation.place, None
 
 
 def security(document: Mapping[str, Any], operation: OperationObject) -> tuple[Place, list[Mapping[str, Any]]]:
@@ -71,15 +67,36 @@ def security(document: Mapping[str, Any], operation: OperationObject) -> tuple[P
     return place, [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
+def extension(scheme: Mapping[str, Any], name: str) -> tuple[str, Any]:
+    """The extension of a security definition, and the name it has there: `x-google-issuer` or the old `x-issuer`."""
+    old = name.replace("x-google-", "x-")
+    key = old if name not in scheme and old in scheme else name
+    return key, scheme.get(key)
+
+
 def resolved(document: Mapping[str, Any], value: Any) -> Any:
     """The target of a `$ref` within the document; the value itself if it has none or the target is missing."""
-    seen = 0
-    while isinstance(value, Mapping) and isinstance(value.get("$ref"), str) and seen < 20:
-        target = reference_target(document, value["$ref"])
+    seen: set[str] = set()
+    while isinstance(value, Mapping) and isinstance(reference := value.get("$ref"), str) and reference not in seen:
+        seen.add(reference)
+        target = reference_target(document, reference)
         if target is None:
             return value
-        value, seen = target, seen + 1
+        value = target
     return value
+
+
+def is_endless(document: Mapping[str, Any], reference: str) -> bool:
+    """Whether the reference leads to itself through other references alone."""
+    seen: set[str] = set()
+    while reference not in seen:
+        seen.add(reference)
+        target = reference_target(document, reference)
+        following = target.get("$ref") if isinstance(target, Mapping) else None
+        if not isinstance(following, str):
+            return False
+        reference = following
+    return True
 
 
 def reference_target(document: Any, reference: str) -> Any:
@@ -91,7 +108,7 @@ def reference_target(document: Any, reference: str) -> Any:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(node, Mapping) and key in node:
             node = node[key]
-        elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+        elif isinstance(node, list) and key.isdecimal() and len(key) < 10 and int(key) < len(node):
             node = node[int(key)]
         else:
             return None

@@ -110,6 +110,11 @@ def parse_path_template(text: str) -> PathTemplate:
     for part in _parts(body):
         if part.startswith("{") and part.find("}") == len(part) - 1:
             name, _, inner = part[1:-1].partition("=")
+            if name.endswith("+"):
+                raise PathTemplateError(
+                    f"{part} is the syntax of another gateway",
+                    f"write {{{name[:-1]}=**}}, and name the parameter {name[:-1]}",
+                )
             if not NAME.fullmatch(name):
                 raise PathTemplateError(f"the variable {part} has no name", "write {name} or {name=**}")
             start = len(segments)

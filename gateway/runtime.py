@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.api import Origin
 from gateway.api_keys import Key
+from gateway.origin import Origin
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from gateway.api import Api, Origin, build_api
+from gateway.api import Api, build_api
 from gateway.api_keys import KeysError, no_keys, read_keys
 from gateway.check import check_document
 from gateway.diagnostics import Diagnostic, UnsupportedDocument
@@ -21,6 +21,7 @@ from gateway.envoy.admin import admin_listener
 from gateway.envoy.envoy_process import SEE_LOG, Envoy, EnvoyError, envoy_binary
 from gateway.file_watcher import FileWatcher
 from gateway.jwks_discovery import DiscoveryError, with_jwks_uris
+from gateway.origin import Origin
 from gateway.runtime import Runtime
 from gateway.yaml_file import YamlFileError, read_text
 
@@ -173,7 +174,7 @@ def _key_set(path: Path) -> str:
         found = json.loads(text)
     except YamlFileError as err:
         raise ServeError(err.at(path)) from err
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ServeError(f"{path}: is not valid JSON: {err}") from err
     if not isinstance(found, dict):
         raise ServeError(f'{path}: should be a JWKS, `{{"keys": […]}}`')

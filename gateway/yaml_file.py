@@ -7,6 +7,11 @@ from typing import Any
 
 import yaml
 
+MAX_DEPTH = 100
+# PyYAML raises ValueError for numbers of thousands of digits, for `!!int x` and for impossible dates.
+INVALID_VALUE = "contains a number or date that is invalid"
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class YamlFileError(ValueError):
     """The file cannot be read as YAML. The message does not name the file; `at` does."""
@@ -24,11 +29,21 @@ def read_yaml(path: Path) -> Any:
     """The file's content as plain values."""
     text = read_text(path)
     try:
+        check_depth(text)
         return yaml.safe_load(text)
     except yaml.YAMLError as err:
         raise syntax_error(err) from err
-    except RecursionError as err:
-        raise YamlFileError("is nested too deeply") from err
+    except (RecursionError, ValueError) as err:
+        raise err if isinstance(err, YamlFileError) else YamlFileError(INVALID_VALUE) from err
+
+
+def check_depth(text: str) -> None:
+    """YamlFileError if the text is nested too deeply: libyaml's composer recurses, and would crash the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise YamlFileError("is nested too deeply", event.start_mark.line + 1 if event.start_mark else None)
 
 
 def read_text(path: Path) -> str:

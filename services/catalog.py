@@ -35,7 +35,7 @@ from services.yaml_file import YamlFileError, read_yaml
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
 IMAGENET_LABELS = 1000
-NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 # The fields that say how a service runs, and images to try it with; the artifact depends on the others.
 SERVICE_FIELDS = frozenset(
     {"cpu", "memory", "concurrency", "min_instances", "max_instances", "deadline", "quota", "samples"}
@@ -317,8 +317,8 @@ def _model(name: Any, entry: Any, defaults: dict[str, Any]) -> Model:
     """The entry as a model; raises EntryError."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise EntryError(
-            f"{str(name)[:80]}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes;"
-            " at most 40 characters"
+            f"{str(name)[:80]}: is not a model name: a lower-case letter, then lower-case letters, digits and dashes,"
+            " not a dash at the end; at most 40 characters"
         )
     if not isinstance(entry, dict):
         raise EntryError(f"{name}: should be a mapping of fields, not {short(entry)}")

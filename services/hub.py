@@ -47,7 +47,7 @@ def hub_config(name: str, revision: str) -> Path:
 
 def hub_folder(name: str, revision: str) -> Path:
     """A folder with the files that the export needs; raises HubError, and FolderError if there are none."""
-    from huggingface_hub import HfApi, errors, snapshot_download
+    from huggingface_hub import HfApi, errors, snapshot_download, try_to_load_from_cache
 
     with _explained(name, revision):
         try:
@@ -56,9 +56,11 @@ def hub_folder(name: str, revision: str) -> Path:
             raise
         except Exception:
             # The client's HTTP library raises errors of its own. Without a network, take what was downloaded before.
-            folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
-            needed_files({path.name for path in folder.iterdir()})
-            return folder
+            config = try_to_load_from_cache(name, CONFIG, revision=revision)
+            if not isinstance(config, str):
+                raise
+            needed_files({path.name for path in Path(config).parent.iterdir()})
+            return Path(config).parent
         return Path(snapshot_download(name, revision=revision, allow_patterns=needed_files(names)))
 
 
@@ -68,7 +70,7 @@ def _explained(name: str, revision: str) -> Iterator[None]:
     from huggingface_hub import errors, logging
 
     # It warns about every attempt to connect.
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     except errors.GatedRepoError as err:

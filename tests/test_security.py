@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from services.classifier.workers.pool import MAX_IMAGES
+from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES
 from services.classifier.workers.seccomp import CALLS, FCNTL, MAPPINGS
 from tests.running import ROOT
 
@@ -22,4 +22,4 @@ def test_every_test_that_it_names_exists() -> None:
 
 def test_its_figures_are_those_of_the_code() -> None:
     assert f"{len([*CALLS, *MAPPINGS, FCNTL])} system calls" in TEXT
-    assert f"after {MAX_IMAGES} images" in TEXT
+    assert f"after {MAX_IMAGES:,} images, or {MAX_IMAGES // PILLOW_IMAGES} in other formats than JPEG" in TEXT

@@ -24,7 +24,8 @@ from PIL import Image
 
 from benchmarks.harness.machine import cores
 from services.artifact import read_labels, read_receipt
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.decoding.resize import Pixels
 from services.classifier.engine import Engine
 from services.classifier.parameters import Parameters
 from services.classifier.pipeline import Network, Pipeline
@@ -104,10 +105,12 @@ def naive_pixels(data: bytes, preprocess: Preprocess) -> Pixels:
     """The usual way: decode everything, resize everything, crop the centre."""
     with Image.open(io.BytesIO(data)) as photo:
         image = photo.convert("RGB")
-    scale = preprocess.resize / min(image.size)
+    if not isinstance(preprocess.resize, int):
+        raise ValueError("only models that resize the shorter side are compared")
+    side, scale = preprocess.width, preprocess.resize / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
-    left, top = (image.width - preprocess.crop) // 2, (image.height - preprocess.crop) // 2
-    return np.asarray(image.crop((left, top, left + preprocess.crop, top + preprocess.crop)))
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return np.asarray(image.crop((left, top, left + side, top + side)))
 
 
 def measure_large_photo(photos: Sequence[Path], repeats: int = 40) -> LargePhoto:

@@ -41,7 +41,8 @@ def _torchvision(*transforms: Any) -> Callable[[Image.Image], Pixels]:
 
 
 def _recipe(**values: Any) -> Preprocess:
-    return Preprocess(**{"resize": 256, "crop": 224, "interpolation": "bicubic"} | HALF | values)
+    recipe: dict[str, Any] = {"resize": 256, "crop": 224, "interpolation": "bicubic", **HALF, **values}
+    return Preprocess(**recipe)
 
 
 def _filter(name: str) -> Kind:

@@ -46,6 +46,8 @@ class Behaviour:
     first: list[Response] = field(default_factory=list)
     # `predict` requests wait until this is set.
     gate: threading.Event | None = None
+    # Fields to replace or add in the model's entry in the directory and in its card, such as {"scores": "sigmoid"}.
+    listed: dict[str, Any] = field(default_factory=dict)
 
 
 class StubGateway(ThreadingHTTPServer):
@@ -116,7 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
         if url.path == "/v1/models":
             if server.directory:
                 return self._send(*server.directory)
-            return self._json(200, {"models": [self._entry(name) for name in server.models]})
+            return self._json(
+                200, {"models": [self._entry(name) | server.models[name].listed for name in server.models]}
+            )
         parts = url.path.strip("/").split("/")
         if parts[:2] != ["v1", "models"] or len(parts) > 4 or len(parts) < 3 or parts[2] not in server.models:
             return self._json(404, {"code": 404, "message": "The current request is not defined by this API."})
@@ -133,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "ready":
             return self._json(200, {"status": "ready", "model": name, "version": VERSION})
         if what == "card":
-            return self._json(200, self._card(name))
+            return self._json(200, self._card(name) | behaviour.listed)
         if what == "predict" and self.command == "POST":
             return self._predict(name, body, parse_qs(url.query))
         return self._json(405, {"code": 405, "message": "The method is not allowed here."})

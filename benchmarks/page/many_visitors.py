@@ -29,7 +29,7 @@ from benchmarks.page.one_visitor import Spread, page_process
 MODELS: Final = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 SLOWEST_SECONDS: Final = 0.15
 IMAGE_BYTES: Final = 110_000
-INPUT: Final = "guichet_picture_input"
+INPUT: Final = "guichet_image_input"
 TIMEOUT_SECONDS: Final = 30.0
 LAG_INTERVAL: Final = 0.02
 
@@ -87,7 +87,7 @@ class Visitor:
         """Send an image, wait for three predictions, and then until the next image is due."""
         image = base64.b64encode(b"\xff\xd8\xff" + random.randbytes(IMAGE_BYTES)).decode()
         item = {"name": f"{name}.jpg", "data": image, "handle": name}
-        event = {"event": "pictures", "value": {"batch": name, "first": True, "items": [item]}}
+        event = {"event": "images", "value": {"batch": name, "first": True, "items": [item]}}
         self._complete.clear()
         self._missing = len(MODELS)
         started = time.monotonic()

@@ -112,7 +112,9 @@ class OpenvinoNetwork:
             from services.classifier.decoding.pixels import decoded_pixels
 
             return decoded_pixels(image, self._preprocess)
-        resize, crop = self._preprocess.resize, self._preprocess.crop
+        resize, crop = self._preprocess.resize, self._preprocess.width
+        if not isinstance(resize, int):
+            raise ValueError("only models that resize the shorter side are compared")
         with Image.open(io.BytesIO(image)) as photo:
             # The fastest way with Pillow: decode at a reduced size, and resize only the crop.
             photo.draft("RGB", (resize, resize))

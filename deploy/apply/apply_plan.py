@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from deploy.apply.builds import Builds
 from deploy.apply.smoke_test import describe_check, smoke_test
-from deploy.cloud.gcloud import Gcloud, GcloudFailed
+from deploy.cloud.gcloud import Gcloud, GcloudFailed, is_replacement
+from deploy.cloud.resources import Resource
 from deploy.cloud.wait_until_ready import Waiter
 from deploy.deliverables import Deliverables
-from deploy.errors import CommandFailed, DeployError, Interrupted, StepFailed
+from deploy.errors import CommandFailed, DeployError, Interrupted, Kept, StepFailed
+from deploy.plan.cloud_run_manifests import next_attempt
+from deploy.plan.container_images import BASES
 from deploy.plan.steps import (
     Action,
     BaseUrl,
@@ -25,6 +28,7 @@ from deploy.plan.steps import (
     RecordRelease,
     SmokeTest,
     Step,
+    WaitUntilReady,
     WriteFile,
     all_filled,
     base_url,
@@ -32,10 +36,11 @@ from deploy.plan.steps import (
     filled,
 )
 from deploy.recorded_state import Note, Release, ReleasedService
-from deploy.settings import DeploySettings
+from deploy.settings import DeploySettings, service_name
 
 CONCURRENT_STEPS = 8
 SERVICE_ATTEMPTS = 3
+PAUSE_SECONDS = 10.0
 
 
 class PlanProgress(Protocol):
@@ -48,6 +53,31 @@ class PlanProgress(Protocol):
     def finished(self, step: Step) -> None: ...
 
     def failed(self, step: Step, error: DeployError) -> None: ...
+
+    def kept(self, step: Step, error: DeployError) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """The steps that failed, with their errors, those that could not be started, and what Google refused to remove."""
+
+    failed: dict[str, DeployError] = field(default_factory=dict)
+    blocked: tuple[str, ...] = ()
+    kept: list[str] = field(default_factory=list)
+
+    def broken_services(self, settings: DeploySettings) -> frozenset[str]:
+        """The models' services and the page that failed; empty if anything else failed too."""
+        images = {step.removeprefix("build ") for step in self.failed if step.startswith("build ")}
+        found = {step.removeprefix("service ") for step in self.failed if step.startswith("service ")}
+        found |= {service_name(image) for image in images}
+        optional = settings.directory not in found and not any(image in BASES for image in images)
+        return frozenset(found) if optional and len(found) >= len(self.failed) else frozenset()
+
+    def raise_failures(self, more: str = "") -> None:
+        """Raises StepFailed with every failure, and a sentence at the end."""
+        if self.failed:
+            lines = dict.fromkeys(str(error) for error in self.failed.values())
+            raise StepFailed("\n".join([*lines, *([more] if more else [])]))
 
 
 @dataclass
@@ -63,11 +93,11 @@ class PlanApplier:
     stop: threading.Event
     now: Callable[[], datetime]
 
-    def run(self, plan: Plan) -> None:
-        """Carries out every step whose needs succeeded; raises StepFailed with all failures at the end."""
+    def run(self, plan: Plan) -> Outcome:
+        """Carries out every step whose needs succeeded."""
         values = dict(plan.known)
         done: set[str] = set()
-        failed: dict[str, DeployError] = {}
+        outcome = Outcome()
         left = {step.id: step for step in plan.steps}
         running: dict[Future[None], Step] = {}
         with ThreadPoolExecutor(CONCURRENT_STEPS) as pool:
@@ -84,15 +114,19 @@ class PlanApplier:
                             future.result()
                             done.add(step.id)
                             self.progress.finished(step)
+                        except Kept as err:
+                            done.add(step.id)
+                            outcome.kept.append(str(err))
+                            self.progress.kept(step, err)
                         except DeployError as err:
-                            failed[step.id] = err
+                            outcome.failed[step.id] = err
                             self.progress.failed(step, err)
             except BaseException:
                 self.stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-        if failed:
-            raise StepFailed("\n".join(dict.fromkeys(str(err) for err in failed.values())))
+        outcome.blocked = tuple(left)
+        return outcome
 
     def _step(self, step: Step, values: dict[str, str]) -> None:
         self._raise_if_interrupted()
@@ -120,6 +154,8 @@ class PlanApplier:
                 path.write_text(filled(action.text, values), encoding="utf-8")
             case Command():
                 self._command(action, values, tell)
+            case WaitUntilReady():
+                self.waiter.wait_until_ready(self._named(action.resource, values), tell)
             case ContentName():
                 content = (self.settings.root / action.path).read_bytes()
                 values[action.yields] = content_name(action.prefix, content)
@@ -134,27 +170,35 @@ class PlanApplier:
 
     def _command(self, action: Command, values: dict[str, str], tell: Callable[[str], None]) -> None:
         argv = all_filled(action.argv, values)
-        creates = [replace(resource, name=filled(resource.name, values)) for resource in action.creates]
+        creates = [self._named(resource, values) for resource in action.creates]
         for resource in creates:
             self.deliverables.create(resource)
-        output = ""
-        for attempt in range(1, SERVICE_ATTEMPTS + 1):
+        output, attempt, waited = "", 0, 0.0
+        while True:
+            attempt += 1
             try:
                 stdin = self.gcloud(all_filled(action.reads, values)).strip() if action.reads else None
                 output = self.gcloud(argv, stdin)
                 break
             except GcloudFailed as err:
                 kind = err.error.kind
-                if kind == "exists" and argv[1:4] == ("run", "services", "replace") and attempt < SERVICE_ATTEMPTS:
+                if kind == "exists" and is_replacement(argv) and attempt < SERVICE_ATTEMPTS:
                     continue  # an earlier attempt created the service, but its response was lost
+                if kind == "not yet" and is_replacement(argv) and waited < err.error.seconds:
+                    tell(f"{err.error.message} Trying again for {(err.error.seconds - waited) / 60:.0f} minutes.")
+                    manifest = self.settings.root / argv[4]
+                    manifest.write_text(next_attempt(manifest.read_text(encoding="utf-8")), encoding="utf-8")
+                    self.gcloud.sleep(PAUSE_SECONDS)
+                    self._raise_if_interrupted()
+                    waited += PAUSE_SECONDS
+                    continue
                 if kind == "exists" and creates:
                     self.waiter.wait_until_ready(creates[0], tell)
                     break
                 if kind == "absent" and action.removes:
                     break
                 if action.optional:
-                    tell(err.error.message)
-                    break
+                    raise Kept(f"{action.removes or argv[1]} stays: {err.error.message}") from err
                 raise
         words = output.split()
         if action.yields:
@@ -164,7 +208,10 @@ class PlanApplier:
                 )
             values.update(zip(action.yields, words, strict=True))
         if action.removes:
-            self.deliverables.remove(replace(action.removes, name=filled(action.removes.name, values)))
+            self.deliverables.remove(self._named(action.removes, values))
+
+    def _named(self, resource: Resource, values: dict[str, str]) -> Resource:
+        return replace(resource, name=filled(resource.name, values))
 
     def _smoke_test(self, action: SmokeTest, values: dict[str, str], tell: Callable[[str], None]) -> None:
         key = self.gcloud(action.key).strip()

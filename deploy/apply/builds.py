@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.cloud.commands import Commands
-from deploy.cloud.current_state import BUILDING
 from deploy.cloud.gcloud import Gcloud
+from deploy.cloud.states import BUILDING, BUILT
 from deploy.deliverables import Deliverables
 from deploy.errors import CommandFailed, Interrupted, StepFailed
 from deploy.plan.steps import BuildImage
@@ -41,7 +41,7 @@ class Builds:
         self._record(build, build_id, log)
         tell(f"build {build_id}, {log}".rstrip(", "))
         found = self._wait(build_id, tell)
-        if found["status"] != "SUCCESS":
+        if found["status"] != BUILT:
             raise StepFailed(self._failure(build, found))
         image = self._image(build, found)
         self._record(build, build_id, found.get("logUrl", log), image)

@@ -70,7 +70,7 @@ class ApiGatewayClient:
         self._gcloud = gcloud
         self._config = config
         self._global = f"projects/{settings.project}/locations/global"
-        self._regional = f"projects/{settings.project}/locations/{settings.region}"
+        self._regional = f"projects/{settings.project}/locations/{settings.gateway_region}"
 
     @cached_property
     def _credentials(self) -> Credentials:
@@ -113,7 +113,16 @@ class ApiGatewayClient:
         """The regions that offer API Gateway."""
         url = f"{self._config.endpoint('apigateway')}/v1/projects/{self._settings.project}/locations"
         found = _json(self._session.get(url, timeout=30))
-        return [location["locationId"] for location in found.get("locations", [])]
+        return [name for location in found.get("locations", []) if (name := location["locationId"]) != "global"]
+
+    def members(self, policy: tuple[str, str], role: str) -> frozenset[str] | None:
+        """The members that have the role in an IAM policy, an API and its path; None if it cannot be read."""
+        api, path = policy
+        response = self._session.get(f"{self._config.endpoint(api)}/{path}", timeout=30)
+        if response.status_code != 200:
+            return None
+        bindings = response.json().get("bindings", [])
+        return frozenset(member for binding in bindings if binding["role"] == role for member in binding["members"])
 
     def permissions(self, wanted: tuple[str, ...]) -> set[str]:
         """The permissions among `wanted` that the account has in the project."""

@@ -17,6 +17,7 @@ class Commands:
         self._settings = settings
         self._region = f"--region={settings.region}"
         self._location = f"--location={settings.region}"
+        self._gateway_location = f"--location={settings.gateway_region}"
 
     # Reading
 
@@ -57,7 +58,7 @@ class Commands:
         return self._gcloud("api-gateway", "apis", "describe", self._settings.api)
 
     def describe_gateway(self) -> Argv:
-        return self._gcloud("api-gateway", "gateways", "describe", self._settings.gateway, self._location)
+        return self._gcloud("api-gateway", "gateways", "describe", self._settings.gateway, self._gateway_location)
 
     def describe_build(self, build: str) -> Argv:
         return self._gcloud("builds", "describe", build)
@@ -68,10 +69,49 @@ class Commands:
     def read_secret(self, secret: str, version: str = "latest") -> Argv:
         return self._gcloud("secrets", "versions", "access", version, f"--secret={secret}")
 
-    def read_logs(self, service: str, limit: int) -> Argv:
-        return self._gcloud("run", "services", "logs", "read", service, self._region, f"--limit={limit}")
+    def read_logs(self, filter: str, limit: int) -> Argv:
+        """Newest first. Not `run services logs read`, which crashes on structured lines."""
+        return self._gcloud("logging", "read", filter, f"--limit={limit}", "--order=desc", "--freshness=30d")
+
+    def build_account(self) -> Argv:
+        """The account that builds run as."""
+        return self._gcloud("builds", "get-default-service-account")
+
+    def read_roles(self) -> Argv:
+        return ("gcloud", "projects", "get-iam-policy", self._settings.project)
+
+    def read_policy(self, constraint: str) -> Argv:
+        return self._gcloud("org-policies", "describe", constraint, "--effective")
+
+    def show_config_state(self, name: str) -> Argv:
+        return self._gcloud(
+            "api-gateway", "api-configs", "describe", name, f"--api={self._settings.api}", "--format=value(state)"
+        )
+
+    def list_metrics(self) -> Argv:
+        return self._gcloud("logging", "metrics", "list", "--filter=name:guichet-")
+
+    def list_dashboards(self) -> Argv:
+        return self._gcloud("monitoring", "dashboards", "list", "--filter=displayName=Guichet")
+
+    def list_alerts(self) -> Argv:
+        return self._gcloud("alpha", "monitoring", "policies", "list", "--filter=userLabels.guichet:*")
+
+    def show_alert(self, name: str) -> Argv:
+        """Prints the id of an alert, which Google chooses."""
+        policies = ("alpha", "monitoring", "policies", "list", f"--filter=userLabels.guichet={name}")
+        return self._gcloud(*policies, "--format=value(name.basename())")
 
     # Creating and changing
+
+    def write_metric(self, name: str, file: str, verb: str) -> Argv:
+        return self._gcloud("logging", "metrics", verb, name, f"--config-from-file={file}", "--format=none")
+
+    def create_dashboard(self, file: str) -> Argv:
+        return self._gcloud("monitoring", "dashboards", "create", f"--config-from-file={file}", "--format=none")
+
+    def create_alert(self, file: str) -> Argv:
+        return self._gcloud("alpha", "monitoring", "policies", "create", f"--policy-from-file={file}", "--format=none")
 
     def enable(self, names: Iterable[str]) -> Argv:
         return self._gcloud("services", "enable", *names)
@@ -101,33 +141,45 @@ class Commands:
         """Prints the URL, the newest ready revision and the generation."""
         return self._gcloud("run", "services", "replace", manifest, self._region, SERVICE_FORMAT)
 
-    def send_traffic(self, service: str, revision: str) -> Argv:
+    def send_traffic(self, service: str, *options: str) -> Argv:
         """Prints nothing: `update-traffic` returns before the new state is visible."""
-        return self._gcloud(
-            "run",
-            "services",
-            "update-traffic",
-            service,
-            self._region,
-            f"--to-revisions={revision}=100",
-            "--format=none",
-        )
+        return self._gcloud("run", "services", "update-traffic", service, self._region, *options, "--format=none")
+
+    def pin_traffic(self, service: str, shares: Mapping[str, int]) -> Argv:
+        """Sends these percentages of the traffic to these revisions."""
+        return self.send_traffic(service, f"--to-revisions={','.join(f'{name}={n}' for name, n in shares.items())}")
 
     def show_service(self, name: str) -> Argv:
         """Prints the URL, the newest ready revision and the generation."""
         return (*self.describe_service(name), SERVICE_FORMAT)
 
-    def allow_calls(self, service: str, member: str) -> Argv:
+    def allow_calls(self, service: str, member: str, verb: str = "add") -> Argv:
         return self._gcloud(
             "run",
             "services",
-            "add-iam-policy-binding",
+            f"{verb}-iam-policy-binding",
             service,
             self._region,
             f"--member={member}",
             "--role=roles/run.invoker",
             "--format=none",
         )
+
+    def forbid_calls(self, service: str, member: str) -> Argv:
+        return self.allow_calls(service, member, "remove")
+
+    def grant_role(self, role: str, member: str, verb: str = "add") -> Argv:
+        """A role in the project as a whole."""
+        return (
+            *("gcloud", "projects", f"{verb}-iam-policy-binding", self._settings.project),
+            *(f"--member={member}", f"--role={role}", "--condition=None", "--format=none"),
+        )
+
+    def keep_images(self, policy: str) -> Argv:
+        """Sets the rules by which Artifact Registry deletes old images."""
+        name = self._settings.repository
+        set_policies = ("artifacts", "repositories", "set-cleanup-policies", name, self._location)
+        return self._gcloud(*set_policies, f"--policy={policy}", "--no-dry-run", "--format=none")
 
     def create_secret(self, name: str) -> Argv:
         return self._gcloud("secrets", "create", name, "--replication-policy=automatic")
@@ -174,14 +226,14 @@ class Commands:
     def show_host(self) -> Argv:
         return (*self.describe_gateway(), "--format=value(defaultHostname)")
 
-    def create_key(self, name: str, managed_service: str) -> Argv:
+    def create_key(self, name: str, managed_service: str, consumer: str = "page") -> Argv:
         """Without output: gcloud would print the key."""
         return self._gcloud(
             "services",
             "api-keys",
             "create",
             f"--key-id={name}",
-            "--display-name=Guichet",
+            f"--display-name={consumer}",
             f"--api-target=service={managed_service}",
             "--no-user-output-enabled",
         )
@@ -201,10 +253,28 @@ class Commands:
         return self._gcloud("api-gateway", "apis", "delete", self._settings.api, "--quiet")
 
     def delete_gateway(self) -> Argv:
-        return self._gcloud("api-gateway", "gateways", "delete", self._settings.gateway, self._location, "--quiet")
+        return self._gcloud(
+            "api-gateway", "gateways", "delete", self._settings.gateway, self._gateway_location, "--quiet"
+        )
 
     def delete_key(self, name: str) -> Argv:
         return self._gcloud("services", "api-keys", "delete", name, "--quiet")
+
+    def destroy_version(self, secret: str, version: str) -> Argv:
+        return self._gcloud("secrets", "versions", "destroy", version, f"--secret={secret}", "--quiet", "--format=none")
+
+    def delete_metric(self, name: str) -> Argv:
+        return self._gcloud("logging", "metrics", "delete", name, "--quiet")
+
+    def delete_dashboard(self, name: str) -> Argv:
+        return self._gcloud("monitoring", "dashboards", "delete", name, "--quiet")
+
+    def delete_alert(self, name: str) -> Argv:
+        return self._gcloud("alpha", "monitoring", "policies", "delete", name, "--quiet")
+
+    def delete_sources(self) -> Argv:
+        """The uploaded sources of builds."""
+        return ("gcloud", "storage", "rm", "--recursive", self._settings.staging, "--quiet")
 
     def delete_secret(self, name: str) -> Argv:
         return self._gcloud("secrets", "delete", name, "--quiet")
@@ -230,7 +300,7 @@ class Commands:
             self._settings.gateway,
             f"--api={self._settings.api}",
             f"--api-config={config}",
-            self._location,
+            self._gateway_location,
         )
 
     def _gcloud(self, *words: str) -> Argv:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from deploy.cloud.annotations import ATTEMPT, CONTENT, KEY, MANIFEST
+from deploy.cloud.annotations import ATTEMPT, CONTENT, KEY, MANIFEST, NEXT
 from deploy.cloud.api_gateway_client import ApiGatewayClient, Gateway, last_segment
 from deploy.cloud.commands import Commands
 from deploy.cloud.gcloud import Gcloud
-from deploy.settings import DeploySettings
+from deploy.cloud.states import CHANGING, ENABLED
+from deploy.settings import PREFIX, DeploySettings
 
 T = TypeVar("T")
-BUILDING = {"PENDING", "QUEUED", "WORKING"}
-CHANGING = {"CREATING", "UPDATING", "DELETING"}
+INVOKER, READER = "roles/run.invoker", "roles/secretmanager.secretAccessor"
 
 
 @dataclass(frozen=True)
 class CloudService:
     """A Cloud Run service; `ready` is None while Cloud Run is still working on it.
 
-    `pinned` is the revision that the traffic is pinned to, as after a rollback; `key` is the API key that the page was
-    started with.
+    `pinned` is the revision that the traffic is pinned to, as after a rollback; `staged` is the revision with the tag
+    `next`, and `share` its percentage of the traffic; `key` is the API key that the page was started with. `callers`
+    are the members that may call it, None if that cannot be read.
     """
 
     name: str
@@ -41,6 +42,10 @@ class CloudService:
     pinned: str
     key: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    staged: str = ""
+    staged_url: str = ""
+    share: int = 0
+    callers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,27 +62,38 @@ class SubmittedBuild:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key, without its string."""
+    """An API key, without its string; `consumer` is the display name."""
 
     name: str
     deleted: bool
     targets: tuple[str, ...]
+    consumer: str = ""
+    created: str = ""
 
 
 @dataclass(frozen=True)
 class CurrentState:
-    """Everything in the project that a plan compares with."""
+    """Everything in the project that a plan compares with. Resources of other deployments are left out.
 
+    `number` is the project's number; `readers` are the members that may read a secret, None if that cannot be read;
+    `regions` are those that offer API Gateway, empty while its API is not enabled. `monitoring` has the ids of metrics,
+    dashboards and alerts by kind and name, and is empty unless they were asked for.
+    """
+
+    number: str = ""
+    regions: frozenset[str] = frozenset()
     enabled: frozenset[str] = frozenset()
     repositories: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
     services: Mapping[str, CloudService] = field(default_factory=dict)
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    readers: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     keys: Mapping[str, ApiKey] = field(default_factory=dict)
     apis: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     builds: tuple[SubmittedBuild, ...] = ()
+    monitoring: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def changing(self) -> list[str]:
@@ -91,11 +107,15 @@ class CurrentState:
 
 
 def read_current_state(
-    settings: DeploySettings, gcloud: Gcloud, api: ApiGatewayClient, *, builds: int = 0
+    settings: DeploySettings, gcloud: Gcloud, api: ApiGatewayClient, *, builds: int = 0, monitoring: bool = False
 ) -> CurrentState:
-    """The state of the project, including the last `builds` builds. APIs that are not enabled are not asked."""
+    """The state of the project, including the last `builds` builds, and `monitoring` if it is asked for.
+
+    APIs that are not enabled are not asked.
+    """
     commands = Commands(settings)
-    enabled = frozenset(item["config"]["name"] for item in gcloud.json(commands.list_enabled()))
+    listed_apis = gcloud.json(commands.list_enabled()) or []
+    enabled = frozenset(item["config"]["name"] for item in listed_apis)
 
     nothing: list[dict[str, Any]] = []
     no_secrets: dict[str, tuple[str, ...]] = {}
@@ -115,23 +135,52 @@ def read_current_state(
         secrets = read_if_enabled("secretmanager", lambda: _secrets(settings, gcloud, commands), no_secrets)
         repositories = listed("artifactregistry", commands.list_repositories())
         accounts = listed("iam", commands.list_accounts())
+        metrics = listed("logging", commands.list_metrics()) if monitoring else None
+        dashboards = listed("monitoring", commands.list_dashboards()) if monitoring else None
+        alerts = listed("monitoring", commands.list_alerts()) if monitoring else None
         found_builds = listed("cloudbuild", commands.list_builds(builds)) if builds else None
         gateways = read_if_enabled("apigateway", api.gateways, no_gateways)
+        regions = read_if_enabled("apigateway", api.regions, list[str]())
         apis = read_if_enabled("apigateway", api.apis, no_apis).result()
+        ours = [service for item in services.result() if (service := parse_service(item))]
+        callers = pool.map(lambda service: api.members(service_policy(settings, service.name), INVOKER), ours)
+        names = list(secrets.result())
+        readers = pool.map(lambda name: api.members(secret_policy(settings, name), READER), names)
         return CurrentState(
+            number=last_segment(listed_apis[0]["name"].partition("/services/")[0]) if listed_apis else "",
+            regions=frozenset(regions.result()),
             enabled=enabled,
             repositories=frozenset(last_segment(item["name"]) for item in repositories.result()),
             accounts=frozenset(item["email"] for item in accounts.result()),
-            services={item["metadata"]["name"]: parse_service(item) for item in services.result()},
+            services={
+                service.name: replace(service, callers=found) for service, found in zip(ours, callers, strict=True)
+            },
             secrets=secrets.result(),
+            readers=dict(zip(names, readers, strict=True)),
             keys={last_segment(item["name"]): parse_key(item) for item in keys.result()},
-            apis=apis,
+            apis={name: found for name, found in apis.items() if name == settings.api},
             configs=api.configs() if settings.api in apis else {},
-            gateways=gateways.result(),
+            gateways={name: found for name, found in gateways.result().items() if name == settings.gateway},
             builds=tuple(
                 build for item in (found_builds.result() if found_builds else []) if (build := parse_build(item))
             ),
+            monitoring={
+                **{f"metric {item['name']}": (item["name"],) for item in (metrics.result() if metrics else [])},
+                **_by_name("dashboard", dashboards.result() if dashboards else [], lambda _: "guichet"),
+                **_by_name("alert", alerts.result() if alerts else [], lambda item: item["userLabels"]["guichet"]),
+            },
         )
+
+
+def _by_name(
+    kind: str, items: list[dict[str, Any]], name: Callable[[dict[str, Any]], str]
+) -> dict[str, tuple[str, ...]]:
+    """The ids that Google chose, by the kind and the name that we gave; an interrupted run may leave two of a name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        key = f"{kind} {name(item)}"
+        found[key] = (*found.get(key, ()), last_segment(item["name"]))
+    return found
 
 
 def _secrets(settings: DeploySettings, gcloud: Gcloud, commands: Commands) -> dict[str, tuple[str, ...]]:
@@ -141,19 +190,36 @@ def _secrets(settings: DeploySettings, gcloud: Gcloud, commands: Commands) -> di
         name: tuple(
             last_segment(version["name"])
             for version in gcloud.json(commands.list_versions(name)) or []
-            if version["state"] == "ENABLED"
+            if version["state"] == ENABLED
         )
         for name in ours
         if name in (settings.document_secret, settings.key_secret)
     }
 
 
-def parse_service(item: Mapping[str, Any]) -> CloudService:
-    """A service from gcloud's JSON."""
+def service_policy(settings: DeploySettings, name: str) -> tuple[str, str]:
+    """The API and the path of a service's IAM policy."""
+    return "run", f"v1/projects/{settings.project}/locations/{settings.region}/services/{name}:getIamPolicy"
+
+
+def secret_policy(settings: DeploySettings, name: str) -> tuple[str, str]:
+    """The API and the path of a secret's IAM policy."""
+    return "secretmanager", f"v1/projects/{settings.project}/secrets/{name}:getIamPolicy"
+
+
+def parse_service(item: Mapping[str, Any]) -> CloudService | None:
+    """A service from gcloud's JSON; None unless its name is one of ours."""
+    if not item["metadata"]["name"].startswith(PREFIX):
+        return None
     meta, template, status = item["metadata"], item["spec"]["template"], item.get("status", {})
     ready = next((c for c in status.get("conditions", []) if c["type"] == "Ready"), {"status": "Unknown"})
     traffic = item["spec"].get("traffic", [])
-    pinned = [part for part in traffic if part.get("percent") and not part.get("latestRevision")]
+    staged: Mapping[str, Any] = next((part for part in status.get("traffic", []) if part.get("tag") == NEXT), {})
+    pinned = [
+        part
+        for part in traffic
+        if part.get("percent") and not part.get("latestRevision") and part["revisionName"] != staged.get("revisionName")
+    ]
     notes = meta.get("annotations", {})
     stamps = template.get("metadata", {}).get("annotations", {})
     container = template["spec"]["containers"][0]
@@ -172,6 +238,13 @@ def parse_service(item: Mapping[str, Any]) -> CloudService:
         pinned=pinned[0].get("revisionName", "") if pinned else "",
         key=stamps.get(KEY, ""),
         environment={item["name"]: item.get("value", "") for item in container.get("env", [])},
+        staged=staged.get("revisionName", ""),
+        staged_url=staged.get("url", ""),
+        share=sum(
+            int(part.get("percent") or 0)
+            for part in status.get("traffic", [])
+            if staged and part.get("revisionName") == staged.get("revisionName")
+        ),
     )
 
 
@@ -188,4 +261,10 @@ def parse_build(item: Mapping[str, Any]) -> SubmittedBuild | None:
 def parse_key(item: Mapping[str, Any]) -> ApiKey:
     """An API key from gcloud's JSON."""
     targets = item.get("restrictions", {}).get("apiTargets", [])
-    return ApiKey(last_segment(item["name"]), "deleteTime" in item, tuple(target["service"] for target in targets))
+    return ApiKey(
+        last_segment(item["name"]),
+        "deleteTime" in item,
+        tuple(target["service"] for target in targets),
+        item.get("displayName", ""),
+        item.get("createTime", ""),
+    )

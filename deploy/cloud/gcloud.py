@@ -18,8 +18,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from deploy.cloud.gcloud_errors import ATTEMPTS, GcloudError, explain, parse_error
 from deploy.errors import CommandFailed, DeployError
+from deploy.failures import Failure, explain, failure
 
 # Creating a gateway takes minutes; a command that takes longer than this hangs.
 COMMAND_TIMEOUT_SECONDS = 30 * 60
@@ -43,7 +43,7 @@ class Run(Protocol):
 class GcloudFailed(CommandFailed):
     """gcloud failed; `error` says how, for callers that can handle it."""
 
-    def __init__(self, argv: tuple[str, ...], error: GcloudError, project: str) -> None:
+    def __init__(self, argv: tuple[str, ...], error: Failure, project: str) -> None:
         super().__init__(explain(argv, error, project))
         self.error = error
 
@@ -77,7 +77,10 @@ def run_in(folder: Path, environment: Mapping[str, str]) -> Run:
 
 
 class Gcloud:
-    """gcloud for one project. Transient errors are retried with growing pauses; `tell` is called before each retry."""
+    """gcloud for one project. Failures are retried as their row of the table says; `tell` is called before each retry.
+
+    Unless `patient`, changes that are not visible yet are not waited for.
+    """
 
     def __init__(
         self,
@@ -87,18 +90,25 @@ class Gcloud:
         stop: threading.Event | None = None,
         sleep: Callable[[float], object] | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        patient: bool = True,
     ) -> None:
         self._run = run
         self._project = project
         self._stop = stop or threading.Event()
         self.sleep = sleep or self._stop.wait
         self._tell = tell
+        self._patient = patient
+        self._made: set[str] = set()  # the kinds of failure that changes of this run explain
+
+    def impatient(self) -> Gcloud:
+        """The same gcloud for checks, which report what is not visible yet."""
+        return Gcloud(self._run, self._project, stop=self._stop, sleep=self.sleep, tell=self._tell, patient=False)
 
     def __call__(self, argv: tuple[str, ...], stdin: str | None = None) -> str:
         """The command's output; raises GcloudFailed if retrying did not help."""
         retrying = Retrying(
-            retry=retry_if_exception(lambda err: isinstance(err, GcloudFailed) and err.error.kind in ATTEMPTS),
-            stop=lambda state: self._stop.is_set() or state.attempt_number >= ATTEMPTS[_error(state).kind],
+            retry=retry_if_exception(lambda err: isinstance(err, GcloudFailed)),
+            stop=lambda state: self._stop.is_set() or not self._worth_another(state),
             wait=wait_exponential_jitter(initial=1, max=20, jitter=1),
             sleep=self._sleep,
             before_sleep=self._before_sleep,
@@ -114,10 +124,21 @@ class Gcloud:
         except ValueError as err:
             raise CommandFailed(f"The output of `{' '.join(argv)}` is not JSON: {text[:200]!r}.") from err
 
+    def _worth_another(self, state: RetryCallState) -> bool:
+        error = _error(state)
+        waited = state.idle_for < error.seconds and self._patient
+        # A manifest must change before Cloud Run tries again, so whoever applies it retries.
+        return state.attempt_number < error.attempts or (waited and not is_replacement(state.args[0]))
+
     def _once(self, argv: tuple[str, ...], stdin: str | None) -> str:
         done = self._run(argv, stdin)
         if done.code:
-            raise GcloudFailed(argv, parse_error(done.stderr), self._project)
+            error = failure(done.stderr)
+            raise GcloudFailed(argv, error.not_yet() if error.kind in self._made else error, self._project)
+        if argv[1:3] == ("services", "enable"):
+            self._made.add("disabled")
+        if argv[1:4] == ("iam", "service-accounts", "create"):
+            self._made.add("act as")
         return done.stdout
 
     def _sleep(self, seconds: float) -> None:
@@ -125,10 +146,16 @@ class Gcloud:
 
     def _before_sleep(self, state: RetryCallState) -> None:
         wait = state.next_action.sleep if state.next_action else 0
-        self._tell(f"{_error(state).message} Retrying in {wait:.0f} s.")
+        limit = f" for {_error(state).seconds / 60:.0f} minutes at most" if _error(state).seconds else ""
+        self._tell(f"{_error(state).message} Retrying in {wait:.0f} s{limit}.")
 
 
-def _error(state: RetryCallState) -> GcloudError:
+def is_replacement(argv: tuple[str, ...]) -> bool:
+    """Whether the command applies the manifest of a service."""
+    return argv[1:4] == ("run", "services", "replace")
+
+
+def _error(state: RetryCallState) -> Failure:
     """The error of the attempt that just failed; tenacity asks only after one that is retried."""
     err = state.outcome.exception() if state.outcome else None
     assert isinstance(err, GcloudFailed)  # noqa: S101  # the only exception that is retried

@@ -17,6 +17,11 @@ Kind = Literal[
     "gateway",
     "managed service",
     "key",
+    "role",
+    "sources",
+    "metric",
+    "dashboard",
+    "alert",
 ]
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from deploy.cloud.api_gateway_client import ApiGatewayClient, last_segment
 from deploy.cloud.commands import Commands
-from deploy.cloud.current_state import CHANGING, CurrentState, parse_service
+from deploy.cloud.current_state import CurrentState, parse_service
 from deploy.cloud.gcloud import Gcloud
 from deploy.cloud.resources import Resource
+from deploy.cloud.states import ACTIVE, CHANGING, FAILED
 from deploy.errors import StepFailed
 from deploy.settings import DeploySettings
 
@@ -28,7 +29,7 @@ class Waiter:
 
     def wait_until_ready(self, resource: Resource, tell: Callable[[str], None] = lambda _: None) -> None:
         """Returns once the resource exists and is ready; raises StepFailed if its creation failed or times out."""
-        if self._wait(lambda: self._state(resource), tell, str(resource)) == "FAILED":
+        if self._wait(lambda: self._state(resource), tell, str(resource)) == FAILED:
             raise StepFailed(f"Google could not create {resource}: run again to create it anew.")
 
     def wait_until_idle(self, read: Callable[[], CurrentState], tell: Callable[[str], None]) -> CurrentState:
@@ -40,7 +41,7 @@ class Waiter:
             current = read()
             if current.changing:
                 tell(f"Waiting for a change in progress: {', '.join(current.changing)}")
-            return "UPDATING" if current.changing else "ACTIVE"
+            return "UPDATING" if current.changing else ACTIVE
 
         self._wait(state, lambda _: None, "a change in progress")
         return current
@@ -70,7 +71,7 @@ class Waiter:
                 return found.state if found else ""
             case "service":
                 service = parse_service(self.gcloud.json(commands.describe_service(name)))
-                return {None: "UPDATING", True: "ACTIVE", False: "FAILED"}[service.ready]
+                return {None: "UPDATING", True: ACTIVE, False: FAILED}[service.ready if service else None]
             case "repository":
                 return self._listed(commands.list_repositories(), "name", name)
             case "account":
@@ -79,8 +80,8 @@ class Waiter:
                 return self._listed(commands.list_secrets(), "name", name)
             case "key":
                 return self._listed(commands.list_keys(), "name", name)
-        return "ACTIVE"
+        return ACTIVE
 
     def _listed(self, argv: tuple[str, ...], field: str, name: str) -> str:
         items = self.gcloud.json(argv) or []
-        return "ACTIVE" if any(last_segment(item[field]) == name for item in items) else ""
+        return ACTIVE if any(last_segment(item[field]) == name for item in items) else ""

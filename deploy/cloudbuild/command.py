@@ -33,7 +33,7 @@ def images(
     from deploy.cloudbuild.image_sizes import image_sizes, table
     from deploy.cloudbuild.local_build import LocalBuild
     from deploy.errors import DeployError
-    from deploy.plan.container_images import BUILD_FILE, directory_image, images_to_build, page_image, substitutions
+    from deploy.plan.container_images import BASES, directory_image, images_to_build, page_image, substitutions
     from deploy.report.console import error_console, output_console
 
     try:
@@ -45,9 +45,9 @@ def images(
         selected = [known[name] for name in dict.fromkeys(names or default)]
         settings = local_settings(registry or "localhost", catalog_path.absolute())
         if check:
-            for image in selected:
-                read_build(ROOT / BUILD_FILE, substitutions(image, settings))
-            output_console().print(f"{BUILD_FILE} is valid.")
+            for image in [*selected, *(known[base] for base in BASES)]:
+                read_build(ROOT / image.build_file, substitutions(image, settings))
+            output_console().print("The Cloud Build files are valid.")
             return
         found = found_engine(engine)
         if sizes:
@@ -59,7 +59,7 @@ def images(
         )
         for image in selected:
             console.print(f"{image.name}: building with {found.name}", style="bold")
-            build_id = build.run(BUILD_FILE, substitutions(image, settings))
+            build_id = build.run(image.build_file, substitutions(image, settings))
             console.print(f"{image.name}: built {settings.image(image.name)}:{build_id}", style="green")
     except (DeployError, CatalogError) as err:
         error_console().print(str(err), style="red", markup=False)

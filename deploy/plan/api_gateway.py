@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from deploy.cloud.resources import Resource
+from deploy.cloud.states import ACTIVE, CHANGING
 from deploy.plan import cloud_run_manifests
 from deploy.plan.plan_builder import PlanBuilder
 from deploy.plan.steps import (
@@ -10,6 +13,7 @@ from deploy.plan.steps import (
     BaseUrl,
     Command,
     ContentName,
+    WaitUntilReady,
     WriteFile,
     base_url,
     content_name,
@@ -18,16 +22,17 @@ from deploy.plan.steps import (
     value_name,
 )
 from deploy.recorded_state import Note
-from deploy.settings import PREFIX
 
 CONFIG_PREFIX = "openapi-"
+# The page's keys; those of other consumers have the consumer in their name.
+PAGE_KEY = re.compile(r"guichet-\d{8}-\d{6}")
 
 
 def api(builder: PlanBuilder) -> None:
     """The API; keys are restricted to its managed service."""
     name = builder.settings.api
     state, managed = builder.current.apis.get(name, ("", ""))
-    if state == "ACTIVE":
+    if state == ACTIVE or (state in CHANGING and managed):
         builder.known["MANAGED_SERVICE"] = managed
         return
     resource = Resource("api", name)
@@ -55,13 +60,14 @@ def config(builder: PlanBuilder) -> None:
         document = filled(builder.desired.document, builder.known)
         there = content_name(CONFIG_PREFIX, document.encode())
         state = builder.current.configs.get(there, "")
-        if state == "ACTIVE":
+        if state == ACTIVE or state in CHANGING:  # one that is changing will be ready before it is used
             builder.known["CONFIG"] = there
             return
     if state:
         actions.append(Command(builder.commands.delete_config(name), removes=Resource("config", name)))
     create = builder.commands.create_config(name, file, builder.settings.account(account))
     actions.append(Command(create, creates=(Resource("config", name),)))
+    actions.append(WaitUntilReady(Resource("config", name), builder.commands.show_config_state(name)))
     builder.add(
         "config",
         "change" if state else "create",
@@ -84,9 +90,9 @@ def gateway(builder: PlanBuilder) -> None:
         Note(("gateway", "url"), placeholder("GATEWAY_URL")),
     ]
     # A gateway that could not be created is FAILED too; one that has worked before can be updated.
-    if there and (there.state == "ACTIVE" or entry.url):
+    if there and (there.state == ACTIVE or entry.url):
         builder.known["GATEWAY_URL"] = base_url(there.host)
-        if there.config != builder.known.get("CONFIG") or there.state != "ACTIVE":
+        if there.config != builder.known.get("CONFIG") or there.state != ACTIVE:
             update = Command(builder.commands.update_gateway(wanted))
             why = f"its config is {there.config}"
             builder.add("gateway", "change", f"gateway {name}", [update], why=why, needs=["config"], notes=notes)
@@ -142,11 +148,11 @@ def key(builder: PlanBuilder) -> None:
 
 
 def _usable_key(builder: PlanBuilder) -> str:
-    """The recorded key, or else any key of a deployment, that is restricted to the managed service alone."""
+    """The recorded key, or else any key of the page, that is restricted to the managed service alone."""
     managed = builder.known.get("MANAGED_SERVICE")
     ours = [
         key.name
         for key in builder.current.keys.values()
-        if key.name.startswith(PREFIX) and not key.deleted and managed and key.targets == (managed,)
+        if PAGE_KEY.fullmatch(key.name) and not key.deleted and managed and key.targets == (managed,)
     ]
     return builder.recorded.gateway.key if builder.recorded.gateway.key in ours else min(ours, default="")

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.cloud.annotations import ATTEMPT, CONTENT, KEY, MANIFEST
+from deploy.cloud.annotations import ATTEMPT, CONTENT, KEY, MANIFEST, NEXT
 from deploy.errors import SettingsError
 from deploy.settings import DeploySettings
 from services.catalog import Model
@@ -29,6 +29,13 @@ MODEL_ACCOUNT, DIRECTORY_ACCOUNT, PAGE_ACCOUNT, GATEWAY_ACCOUNT = (
     "guichet-page",
     "guichet-gateway",
 )
+# Who may open the page, as annotations of its service. `public` disables the check of the caller, which also works
+# where the organisation forbids `allUsers`.
+PAGE_ACCESS: Mapping[str, Mapping[str, str]] = {
+    "public": {"run.googleapis.com/invoker-iam-disabled": "true"},
+    "private": {},
+    "iap": {"run.googleapis.com/iap-enabled": "true", "run.googleapis.com/launch-stage": "BETA"},
+}
 Manifest = dict[str, Any]
 
 
@@ -83,6 +90,7 @@ def page_manifest(image: str, gateway: str, key: str, settings: DeploySettings) 
         # Browsers keep a connection open, and must reconnect to the instance that has their session.
         deadline=3600,
         notes={"run.googleapis.com/sessionAffinity": "true", KEY: key},
+        access=PAGE_ACCESS[settings.page_access],
     )
 
 
@@ -94,17 +102,32 @@ def gib(memory: str) -> float:
 def stamped(manifest: Manifest, content: str, attempt: int = 1) -> Manifest:
     """The manifest with annotations for the next plan: its hash, the content of its image, and the attempt.
 
-    The hash excludes the image, whose address is unknown before the build. A second attempt changes the template;
-    otherwise Cloud Run would not retry a failed revision.
+    The hash excludes the traffic, and the image, whose address is unknown before the build. A second attempt changes
+    the template; otherwise Cloud Run would not retry a failed revision.
     """
     bare = json.loads(json.dumps(manifest))
     bare["spec"]["template"]["spec"]["containers"][0]["image"] = ""
+    del bare["spec"]["traffic"]
     digest = hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()[:16]
     stamp: Manifest = json.loads(json.dumps(manifest))
     stamp["metadata"].setdefault("annotations", {}).update({CONTENT: content, MANIFEST: digest})
     if attempt > 1:
         stamp["spec"]["template"]["metadata"]["annotations"][ATTEMPT] = str(attempt)
     return stamp
+
+
+def staged(manifest: Manifest, serving: str) -> Manifest:
+    """The manifest with the tag `next` and no traffic for its revision; `serving` keeps the traffic."""
+    traffic = [{"revisionName": serving, "percent": 100}, {"latestRevision": True, "percent": 0, "tag": NEXT}]
+    return {**manifest, "spec": {**manifest["spec"], "traffic": traffic}}
+
+
+def next_attempt(text: str) -> str:
+    """The manifest in `text` with another attempt, so that Cloud Run tries again."""
+    manifest: Manifest = json.loads(text)
+    notes = manifest["spec"]["template"]["metadata"]["annotations"]
+    notes[ATTEMPT] = str(int(notes.get(ATTEMPT, 1)) + 1)
+    return json.dumps(manifest, indent=1) + "\n"
 
 
 def _service(
@@ -121,8 +144,12 @@ def _service(
     deadline: float = 60,
     mounts: Mapping[str, tuple[str, str, str]] | None = None,
     notes: Mapping[str, str] | None = None,
+    access: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """A service; `mounts` maps each volume to its folder, its secret and the name of the file."""
+    """A service; `mounts` maps each volume to its folder, its secret and the name of the file.
+
+    `notes` are annotations of its revisions, and `access` of the service.
+    """
     mounts = mounts or {}
     container: dict[str, Any] = {
         "image": image,
@@ -154,7 +181,11 @@ def _service(
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
-        "metadata": {"name": name, "labels": dict(LABELS), "annotations": {"run.googleapis.com/ingress": "all"}},
+        "metadata": {
+            "name": name,
+            "labels": dict(LABELS),
+            "annotations": {"run.googleapis.com/ingress": "all", **(access or {})},
+        },
         "spec": {
             "template": {
                 "metadata": {

@@ -13,23 +13,26 @@ from deploy.plan.desired_state import DesiredService
 from deploy.plan.plan_builder import PlanBuilder
 from deploy.plan.steps import Action, Command, WriteFile, base_url, placeholder, value_name
 from deploy.recorded_state import Note
-from deploy.settings import DeploySettings
+from deploy.settings import DeploySettings, short_name
 from services.published_document import COMPRESSED_SUFFIX
 
 
-def keep_other_models(builder: PlanBuilder) -> None:
-    """Keeps the services of models that are behind the gateway but not selected in this run."""
+def keep_other_services(builder: PlanBuilder) -> None:
+    """Keeps the services that are behind the gateway but not selected in this run, and the page if it was left out."""
     touched = {service.name for service in builder.desired.services}
-    for model in builder.desired.models:
-        if model.service not in touched:
-            there = builder.current.services[model.service]
-            builder.know("address", there.name, there.url)
-            builder.know("revision", there.name, there.revision)
-            builder.know("image", model.name, there.image)
+    kept = [model.service for model in builder.desired.models if model.service not in touched]
+    if builder.desired.page is None and builder.settings.page in builder.current.services:
+        kept.append(builder.settings.page)
+    for name in kept:
+        there = builder.current.services[name]
+        if there.revision:
+            builder.know("address", name, there.url)
+            builder.know("revision", name, there.revision)
+            builder.know("image", short_name(name), builder.recorded.image_of(name, there.revision) or there.image)
 
 
-def directory(builder: PlanBuilder) -> None:
-    """The directory's service, and the secret with the document it serves."""
+def document(builder: PlanBuilder) -> None:
+    """The secret with the document that the directory serves."""
     entry, secret = builder.recorded.document, builder.settings.document_secret
     builder.secret(secret, cloud_run_manifests.DIRECTORY_ACCOUNT, "document", entry.reader)
     versions = builder.current.secrets.get(secret, ())
@@ -50,7 +53,6 @@ def directory(builder: PlanBuilder) -> None:
                 Note(("document", "version"), placeholder("DOCUMENT")),
             ],
         )
-    service(builder, builder.desired.directory)
 
 
 def service(builder: PlanBuilder, wanted: DesiredService) -> None:
@@ -60,7 +62,9 @@ def service(builder: PlanBuilder, wanted: DesiredService) -> None:
     attempt = 1 if there is None else there.attempt + (there.ready is False)
     manifest = cloud_run_manifests.stamped(wanted.manifest, builder.desired.contents[wanted.image], attempt)
     changes = _changes(builder, wanted, there, manifest) if there else []
-    granted = there is not None and entry is not None and entry.invoker == wanted.caller
+    grants, why_grants = _grants(builder, wanted, there)
+    if builder.staging and there and there.revision:
+        manifest = cloud_run_manifests.staged(manifest, there.revision)
     actions: list[Action] = []
     notes: list[Note] = []
     if there and there.url:
@@ -71,10 +75,10 @@ def service(builder: PlanBuilder, wanted: DesiredService) -> None:
         builder.know("revision", name, there.latest)
         if entry is None or (entry.url, entry.revision) != (there.url, there.latest):
             notes += _service_notes(name, there.url, there.latest, there.generation)
-    if not granted:
-        actions.append(Command(builder.commands.allow_calls(name, wanted.caller)))
+    actions += grants
+    if entry is None or entry.invoker != wanted.caller:
         notes.append(Note(("services", name, "invoker"), wanted.caller))
-    if not notes:
+    if not notes and not actions:
         return
     if there and not builder.created(Resource("service", name)):
         builder.remarks.append(
@@ -85,7 +89,7 @@ def service(builder: PlanBuilder, wanted: DesiredService) -> None:
         "check" if not actions else "change" if there else "create",
         f"service {name}",
         actions,
-        why="; ".join(changes) or ("" if there is None else "not in the record"),
+        why="; ".join([*changes, *why_grants]) or ("" if there is None else "not in the record"),
         needs=["enable", f"build {wanted.image}", f"account {wanted.account}", *wanted.needs],
         notes=notes,
     )
@@ -101,6 +105,27 @@ def replace_service(
     replace = Command(Commands(settings).replace_service(file), yields=yields, creates=created)
     notes = _service_notes(name, *(placeholder(value) for value in yields))
     return [WriteFile(file, json.dumps(manifest, indent=1) + "\n"), replace], notes
+
+
+def _grants(
+    builder: PlanBuilder, wanted: DesiredService, there: CloudService | None
+) -> tuple[list[Command], list[str]]:
+    """The changes of who may call a service, and why. Members that somebody else added are reported and stay."""
+    entry, commands = builder.recorded.services.get(wanted.name), builder.commands
+    callers = there.callers if there else frozenset[str]()
+    if callers is None:  # they cannot be read: trust the record
+        callers = frozenset({entry.invoker}) - {""} if entry else frozenset()
+    actions, reasons = [], []
+    if wanted.caller and wanted.caller not in callers:
+        actions.append(Command(commands.allow_calls(wanted.name, wanted.caller)))
+        reasons += ["its caller lost the permission"] if entry and entry.invoker == wanted.caller else []
+    for member in sorted(callers & {"allUsers", "allAuthenticatedUsers"}):
+        actions.append(Command(commands.forbid_calls(wanted.name, member)))
+        reasons.append(f"{member} may call it")
+    others = sorted(callers - {wanted.caller, "allUsers", "allAuthenticatedUsers"})
+    if others and wanted.name != builder.settings.page:
+        builder.remarks.append(f"{wanted.name} may also be called by {', '.join(others)}, which `up` did not grant.")
+    return actions, reasons
 
 
 def _service_notes(name: str, url: str, revision: str, generation: str | int) -> list[Note]:
@@ -121,15 +146,15 @@ def _changes(
         "new image": image is None or there.image != image or there.content != annotations[CONTENT],
         "its manifest changed": there.manifest != annotations[MANIFEST],
         "changed outside of this tool": entry is not None and 0 < entry.generation < there.generation,
-        f"traffic is pinned to {there.pinned}": bool(there.pinned),
+        f"traffic is pinned to {there.pinned}": bool(there.pinned) and not builder.staging,
         f"the newest revision is not ready ({there.message.rstrip('.')})": there.ready is False,
         "the API key changed": bool(there.key) and there.key != builder.known.get("KEY_NAME"),
         "the gateway's URL changed": api_gateway is not None
         and (gateway is None or api_gateway != base_url(gateway.host)),
     }
-    if there.pinned:
+    if there.pinned and not builder.staging:
         builder.remarks.append(
-            f"The traffic of {there.name} is pinned to {there.pinned}, as after a rollback. This plan sends it to the"
-            " newest revision again."
+            f"The traffic of {there.name} is pinned to {there.pinned}, as after a rollback or a staged deployment. This"
+            " plan sends it to the newest revision."
         )
     return [what for what, differs in found.items() if differs]

@@ -15,9 +15,15 @@ from deploy.recorded_state import RUN_FIELDS
 from deploy.settings import DeploySettings
 from services.catalog import Catalog, Model
 
-BUILD_FILE = "cloudbuild/image.yaml"
+BUILD_FILE, BASE_BUILD_FILE = "cloudbuild/image.yaml", "cloudbuild/base.yaml"
 # Inputs of every image.
-SHARED_INPUTS = (".dockerignore", ".gcloudignore", BUILD_FILE, "services/base.Dockerfile")
+SHARED_INPUTS = (".dockerignore", ".gcloudignore", "services/base.Dockerfile")
+# The base images, and the requirements that each installs. They are built before the images that share them.
+BASES = {
+    "base": "services/classifier.lock",
+    "base-directory": "services/directory.lock",
+    "base-page": "frontend/frontend.lock",
+}
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,29 @@ class ContainerImage:
     inputs: tuple[str, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def build_file(self) -> str:
+        """The Cloud Build file that builds it."""
+        return BASE_BUILD_FILE if self.name in BASES else BUILD_FILE
+
 
 def images_to_build(names: Collection[str], catalog: Catalog) -> dict[str, ContainerImage]:
-    """The images of the named models (if none are named, of the whole catalog), of the directory and of the page."""
+    """The images of the bases, the named models (if none are named, the whole catalog), the directory and the page.
+
+    Raises SettingsError if two of them would have the same name.
+    """
     models = catalog.select(names) if names else list(catalog)
+    for model in models:
+        if model.name in {*BASES, "directory", "page"}:
+            raise SettingsError(f"{catalog.path}: {model.name}: the name is reserved for an image of ours.")
     images = [*(model_image(model, catalog) for model in models), directory_image(), page_image()]
+    images = [*(base_image(name) for name in BASES), *images]
     return {image.name: image for image in images}
+
+
+def base_image(name: str) -> ContainerImage:
+    """A base image: Python and the locked packages."""
+    return ContainerImage(name, "services/base.Dockerfile", name, BASES[name], (BASES[name],))
 
 
 def model_image(model: Model, catalog: Catalog) -> ContainerImage:
@@ -50,7 +73,7 @@ def model_image(model: Model, catalog: Catalog) -> ContainerImage:
         name=model.name,
         dockerfile="services/Dockerfile",
         base="base",
-        lock="services/classifier.lock",
+        lock=BASES["base"],
         inputs=(
             "services/Dockerfile",
             "services/__init__.py",
@@ -97,7 +120,7 @@ def directory_image() -> ContainerImage:
         name="directory",
         dockerfile="services/directory/Dockerfile",
         base="base-directory",
-        lock="services/directory.lock",
+        lock=BASES["base-directory"],
         inputs=(
             "services/directory.lock",
             "services/__init__.py",
@@ -117,7 +140,7 @@ def page_image() -> ContainerImage:
         name="page",
         dockerfile="frontend/Dockerfile",
         base="base-page",
-        lock="frontend/frontend.lock",
+        lock=BASES["base-page"],
         inputs=("frontend/**/*",),
     )
 
@@ -126,13 +149,15 @@ def content_hash(image: ContainerImage, root: Path) -> str:
     """Sixteen hex digits of the SHA-256 of everything the image is built from."""
     description = json.dumps([image.dockerfile, image.base, image.lock, image.facts], sort_keys=True)
     digest = hashlib.sha256(description.encode())
-    for path, sha256 in sorted(set(_files(root, (*SHARED_INPUTS, *image.inputs)))):
+    for path, sha256 in sorted(set(_files(root, (*SHARED_INPUTS, image.build_file, *image.inputs)))):
         digest.update(f"{path}\0{sha256}\n".encode())
     return digest.hexdigest()[:16]
 
 
 def substitutions(image: ContainerImage, settings: DeploySettings) -> dict[str, str]:
     """The substitutions of the Cloud Build file."""
+    if image.name in BASES:
+        return {"_BASE_IMAGE_URI": settings.image(image.base), "_LOCK": image.lock}
     return {
         "_BASE_IMAGE_URI": settings.image(image.base),
         "_APP_URI": settings.image(image.name),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploy.cloud.current_state import CurrentState
-from deploy.plan import api_gateway, cloud_run_services, image_builds, prerequisites, releases
+from deploy.plan import api_gateway, cloud_run_services, image_builds, monitoring, prerequisites, releases
 from deploy.plan.desired_state import DesiredState
 from deploy.plan.plan_builder import PlanBuilder
 from deploy.plan.steps import Plan
@@ -25,22 +25,26 @@ def deployment_plan(
     `rebuild` names images to build even if they exist; `new_key` is the name of the API key to create if there is none.
     """
     builder = PlanBuilder(desired, current, recorded, settings, rebuild, new_key)
-    cloud_run_services.keep_other_models(builder)
+    prerequisites.gateway_region(builder)
+    cloud_run_services.keep_other_services(builder)
     prerequisites.apis(builder)
     prerequisites.repository(builder)
     prerequisites.accounts(builder)
     image_builds.images(builder)
     for service in desired.services:
         cloud_run_services.service(builder, service)
-    cloud_run_services.directory(builder)
+    cloud_run_services.document(builder)
+    cloud_run_services.service(builder, desired.directory)
     api_gateway.api(builder)
     api_gateway.config(builder)
     api_gateway.gateway(builder)
     api_gateway.managed_service(builder)
     api_gateway.key(builder)
-    cloud_run_services.service(builder, desired.page)
+    if desired.page:
+        cloud_run_services.service(builder, desired.page)
     releases.new_release(builder)
     releases.removals(builder)
+    monitoring.monitoring(builder)
     return builder.plan
 
 
@@ -56,14 +60,4 @@ def image_build_plan(
     prerequisites.apis(builder)
     prerequisites.repository(builder)
     image_builds.images(builder)
-    return builder.plan
-
-
-def prerequisites_plan(
-    desired: DesiredState, current: CurrentState, recorded: RecordedState, settings: DeploySettings
-) -> Plan:
-    """The part of the plan that `doctor --fix` carries out."""
-    builder = PlanBuilder(desired, current, recorded, settings)
-    prerequisites.apis(builder)
-    prerequisites.repository(builder)
     return builder.plan

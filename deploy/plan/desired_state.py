@@ -11,12 +11,14 @@ from typing import Any
 from deploy.errors import SettingsError
 from deploy.plan import cloud_run_manifests, container_images
 from deploy.plan.steps import placeholder, value_name
-from deploy.settings import DeploySettings
+from deploy.settings import DeploySettings, service_name
 from gateway.product.document import openapi_document, public_document
 from services.catalog import Catalog, Model
 from services.published_document import compressed, published_text
 
 SECRET_BYTES = 65536
+# Stands for the dollar sign of a title until the document is written, so that no title is taken for a placeholder.
+DOLLAR = "\ue000"
 ACCOUNTS = {
     cloud_run_manifests.MODEL_ACCOUNT: "Guichet: runs the models; has no permissions",
     cloud_run_manifests.DIRECTORY_ACCOUNT: "Guichet: runs the directory; may read its document",
@@ -29,8 +31,8 @@ ACCOUNTS = {
 class DesiredService:
     """A service, the image it runs, and its manifest, with placeholders for the image and the gateway's URL.
 
-    It runs as the service account `account`; the IAM member `caller` may call it; `needs` are the steps without which
-    it cannot start.
+    It runs as the service account `account`; the IAM member `caller` may call it, if any; `needs` are the steps without
+    which it cannot start.
     """
 
     name: str
@@ -47,30 +49,38 @@ class DesiredState:
 
     `models` are behind the gateway, `services` are brought up to date. `document` is the gateway's, with placeholders
     for the services' URLs; `published` is the document of the directory, `published_content` its hash. If `whole`,
-    services of models that are not in the catalog are removed.
+    services of models that are not in the catalog are removed. The services in `left_out` failed in this run, and keep
+    the revision that they have, if any.
     """
 
     models: tuple[Model, ...]
     services: tuple[DesiredService, ...]
     directory: DesiredService
-    page: DesiredService
+    page: DesiredService | None
     images: Mapping[str, container_images.ContainerImage]
     contents: Mapping[str, str]
     document: str
     published: str
     published_content: str
     whole: bool
+    left_out: frozenset[str] = frozenset()
 
 
-def desired_state(settings: DeploySettings, catalog: Catalog, running: Collection[str] = ()) -> DesiredState:
-    """The state that the settings and the catalog ask for.
+def desired_state(
+    settings: DeploySettings,
+    catalog: Catalog,
+    running: Collection[str] = (),
+    *,
+    left_out: frozenset[str] = frozenset(),
+    number: str = "",
+) -> DesiredState:
+    """The state that the settings and the catalog ask for; `number` is the project's.
 
-    If only some models are selected, those among the services `running` stay behind the gateway as they are.
+    Models that are not selected, or left out, stay behind the gateway as they are if they are among the services
+    `running`.
     """
     selected = catalog.select(settings.models) if settings.models else list(catalog)
-    for model in catalog:
-        if model.service in (settings.directory, settings.page):
-            raise SettingsError(f"{catalog.path}: {model.name}: the service name {model.service} is reserved.")
+    selected = [model for model in selected if model.service not in left_out]
     models = tuple(model for model in catalog if model in selected or model.service in running)
     caller = f"serviceAccount:{settings.account(cloud_run_manifests.GATEWAY_ACCOUNT)}"
     caller_exists = f"account {cloud_run_manifests.GATEWAY_ACCOUNT}"
@@ -104,24 +114,29 @@ def desired_state(settings: DeploySettings, catalog: Catalog, running: Collectio
             image_of("page"), placeholder("GATEWAY_URL"), placeholder("KEY_NAME"), settings
         ),
         cloud_run_manifests.PAGE_ACCOUNT,
-        "allUsers",
+        f"serviceAccount:service-{number}@gcp-sa-iap.iam.gserviceaccount.com" if settings.page_access == "iap" else "",
         (f"secret {settings.key_secret}", "stored key", "gateway"),
     )
-    images = container_images.images_to_build(settings.models, catalog)
+    images = {
+        name: image
+        for name, image in container_images.images_to_build(settings.models, catalog).items()
+        if service_name(name) not in left_out
+    }
     document = gateway_document(models, settings)
-    published = published_text(public_document(document), listing(catalog, models))
+    published = published_text(public_document(document), listing(catalog, models)).replace(DOLLAR, "$")
     return DesiredState(
         models=models,
         services=services,
         directory=directory,
-        page=page,
+        page=None if page.name in left_out else page,
         images=images,
         contents={name: container_images.content_hash(image, settings.root) for name, image in images.items()},
-        document=json.dumps(document, indent=1) + "\n",
+        document=json.dumps(document, indent=1).replace("\\ue000", "\\u0024") + "\n",
         published=secret_text(published),
         # Of the text before compression: zlib's versions compress differently.
         published_content=hashlib.sha256(published.encode()).hexdigest()[:16],
         whole=not settings.models,
+        left_out=left_out,
     )
 
 
@@ -131,7 +146,7 @@ def gateway_document(models: Iterable[Model], settings: DeploySettings) -> dict[
     def url(service: str) -> str:
         return placeholder(value_name("address", service))
 
-    models = list(models)
+    models = [model.model_copy(update={"title": model.title.replace("$", DOLLAR)}) for model in models]
     # The document requires URLs with a scheme, which the placeholders' values bring along.
     urls = {model.name: f"https://{url(model.service)}" for model in models}
     text = json.dumps(openapi_document(models, urls, f"https://{url(settings.directory)}"), ensure_ascii=False)

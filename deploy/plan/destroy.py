@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from deploy.cloud.commands import Argv, Commands
 from deploy.cloud.current_state import CurrentState
 from deploy.cloud.resources import Resource
+from deploy.plan.monitoring import MONITORING, removals
 from deploy.plan.steps import Command, Plan, Step
 from deploy.recorded_state import RecordedState
 from deploy.settings import DeploySettings
@@ -23,12 +24,19 @@ USERS: dict[str, tuple[str, ...]] = {
     "account": ("service", "config"),
     "image": ("service",),
     "repository": ("service", "image"),
+    "sources": ("service",),
+    "role": ("service",),
+    "alert": (),
+    "dashboard": (),
+    "metric": ("alert", "dashboard"),
 }
 USERS["enabled API"] = tuple(USERS)
 
 
-def destroy_plan(current: CurrentState, recorded: RecordedState, settings: DeploySettings) -> Plan:
-    """The plan; resources that no longer exist are only taken off the record."""
+def destroy_plan(
+    current: CurrentState, recorded: RecordedState, settings: DeploySettings, *, force: bool = False
+) -> Plan:
+    """The plan; resources that no longer exist are only taken off the record. `force` disables APIs that are in use."""
     commands = Commands(settings)
     created = recorded.resources
     with_repository = Resource("repository", settings.repository) in created
@@ -43,11 +51,15 @@ def destroy_plan(current: CurrentState, recorded: RecordedState, settings: Deplo
             before = [step.id for step in steps if step.id.startswith(tuple(f"{user} " for user in users))]
             if kind == "enabled API":
                 before += [step.id for step in steps if step.id.startswith("enabled API ")]
+            if kind in MONITORING:
+                removed = removals(resource, current, commands)
+                steps.append(Step(str(resource), "remove", str(resource), "", tuple(before), removed))
+                continue
             command = Command(
-                _removal(resource, commands, settings),
+                _removal(resource, commands, settings, force),
                 removes=resource,
-                # Google refuses to disable an API that anything else in the project uses.
-                optional=kind == "enabled API",
+                # Google refuses to disable an API that was used lately, or that another one needs.
+                optional=kind == "sources" or (kind == "enabled API" and not force),
             )
             steps.append(Step(str(resource), "remove", str(resource), "", tuple(before), (command,)))
     if gone:
@@ -57,10 +69,7 @@ def destroy_plan(current: CurrentState, recorded: RecordedState, settings: Deplo
 
 def _remarks(created: Iterable[Resource], with_repository: bool, settings: DeploySettings) -> Iterable[str]:
     if any(resource.kind == "image" for resource in created):
-        yield (
-            "Cloud Build keeps its build records and sources: remove the sources with"
-            f" `gcloud storage rm --recursive {settings.staging}`."
-        )
+        yield "Cloud Build keeps the records and logs of its builds."
     if not with_repository:
         yield f"`up` did not create the repository {settings.repository}: it stays, without the images."
 
@@ -81,10 +90,14 @@ def _exists(resource: Resource, current: CurrentState, settings: DeploySettings)
         return settings.account(resource.name) in current.accounts
     if resource.kind == "image":
         return settings.repository in current.repositories
+    if resource.kind in ("role", "sources"):
+        return True
+    if resource.kind in MONITORING:
+        return str(resource) in current.monitoring
     return resource.name in there[resource.kind]
 
 
-def _removal(resource: Resource, commands: Commands, settings: DeploySettings) -> Argv:
+def _removal(resource: Resource, commands: Commands, settings: DeploySettings, force: bool) -> Argv:
     name = resource.name
     match resource.kind:
         case "gateway":
@@ -108,4 +121,9 @@ def _removal(resource: Resource, commands: Commands, settings: DeploySettings) -
         case "repository":
             return commands.delete_repository()
         case "enabled API":
-            return commands.disable(name)
+            return commands.disable(name, force=force)
+        case "role":
+            role, _, member = name.partition(" of ")
+            return commands.grant_role(role, member, "remove")
+        case "sources" | "metric" | "dashboard" | "alert":  # the last three have commands of their own: `removals`
+            return commands.delete_sources()

@@ -16,7 +16,10 @@ from deploy.settings import DeploySettings
 
 @dataclass
 class PlanBuilder:
-    """The inputs of a plan, its steps so far, and the placeholder values that are known already."""
+    """The inputs of a plan, its steps so far, and the placeholder values that are known already.
+
+    If `staging`, changed services keep their traffic on the present revision.
+    """
 
     desired: DesiredState
     current: CurrentState
@@ -24,6 +27,7 @@ class PlanBuilder:
     settings: DeploySettings
     rebuild: frozenset[str] = frozenset()
     new_key: str = "guichet-new"
+    staging: bool = False
     steps: list[Step] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -44,7 +48,9 @@ class PlanBuilder:
     @property
     def serving(self) -> list[str]:
         """All services that a release records."""
-        return [*self.routed, self.settings.page]
+        page = self.settings.page
+        known = self.desired.page or value_name("revision", page) in self.known
+        return [*self.routed, *([page] if known else [])]
 
     def created(self, resource: Resource) -> bool:
         """Whether an earlier run created the resource, according to the record."""
@@ -77,10 +83,12 @@ class PlanBuilder:
     def secret(self, name: str, account: str, part: str, reader: str) -> None:
         """A secret, and the one account that may read it; `part` is the section of the record that names the reader."""
         there, member = name in self.current.secrets, f"serviceAccount:{self.settings.account(account)}"
+        readers = self.current.readers.get(name)
+        lost = readers is not None and member not in readers
         actions: list[Action] = []
         if not there:
             actions.append(Command(self.commands.create_secret(name), creates=(Resource("secret", name),)))
-        if not there or reader != member:
+        if not there or reader != member or lost:
             actions.append(Command(self.commands.allow_reading(name, member)))
         if actions:
             self.add(
@@ -88,7 +96,7 @@ class PlanBuilder:
                 "change" if there else "create",
                 f"secret {name}",
                 actions,
-                why="its reader is not recorded" if there else "",
+                why="" if not there else "its reader lost the permission" if lost else "its reader is not recorded",
                 needs=["enable", f"account {account}"],
                 notes=[Note((part, "reader"), member)],
             )

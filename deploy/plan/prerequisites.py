@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from deploy.cloud.current_state import CurrentState
 from deploy.cloud.resources import Resource
+from deploy.errors import SettingsError
 from deploy.plan.desired_state import ACCOUNTS
 from deploy.plan.plan_builder import PlanBuilder
 from deploy.plan.steps import Command
 from deploy.settings import APIS
+
+GATEWAY_REGIONS = Path(__file__).parents[1] / "cloud/gateway_regions.yaml"
+
+
+def gateway_region(builder: PlanBuilder) -> None:
+    """Raises SettingsError if the gateway's region does not offer API Gateway."""
+    region, offered = builder.settings.gateway_region, regions(builder.current)
+    if region not in offered:
+        raise SettingsError(
+            f"{region} does not offer API Gateway: set GATEWAY_REGION to one of {', '.join(sorted(offered))}. The"
+            f" services stay in {builder.settings.region}."
+        )
+
+
+def regions(current: CurrentState) -> frozenset[str]:
+    """The regions that offer API Gateway, as Google says or, before its API is enabled, as its documentation says."""
+    return current.regions or frozenset(YAML(typ="safe", pure=True).load(GATEWAY_REGIONS))
 
 
 def apis(builder: PlanBuilder) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from deploy.cloud.commands import Commands
 from deploy.cloud.resources import Resource
+from deploy.cloud.states import ACTIVE
 from deploy.plan.plan_builder import PlanBuilder
 from deploy.plan.steps import Command, RecordRelease, SmokeTest, Step, placeholder, value_name
 from deploy.recorded_state import KEPT_RELEASES, RUN_FIELDS, Note
@@ -17,7 +18,7 @@ def new_release(builder: PlanBuilder) -> None:
     if not builder.steps and _is_released(builder):
         return
     gateway = builder.current.gateways.get(builder.settings.gateway)
-    former = gateway.config if gateway and builder.current.configs.get(gateway.config) == "ACTIVE" else ""
+    former = gateway.config if gateway and builder.current.configs.get(gateway.config) == ACTIVE else ""
     release = RecordRelease(
         config=placeholder("CONFIG"),
         document=placeholder("DOCUMENT"),
@@ -47,7 +48,8 @@ def removals(builder: PlanBuilder) -> None:
     """Removes services that are in the record and not in the catalog, after the gateway no longer uses them."""
     if not builder.desired.whole:
         return
-    wanted = {service.name for service in (*builder.desired.services, builder.desired.directory, builder.desired.page)}
+    wanted = {service.name for service in (*builder.desired.services, builder.desired.directory)}
+    wanted |= {builder.settings.page} | builder.desired.left_out
     for name in sorted(set(builder.recorded.services) - wanted):
         resource = Resource("service", name)
         forgotten = [Note(("services", name)), Note(("images", short_name(name)))]

@@ -6,10 +6,12 @@ from collections.abc import Collection
 
 from deploy.cloud.commands import Commands
 from deploy.cloud.current_state import CurrentState
+from deploy.cloud.states import ACTIVE
 from deploy.errors import DeployError
 from deploy.plan import cloud_run_manifests
 from deploy.plan.cloud_run_services import replace_service
 from deploy.plan.releases import smoke_test_step
+from deploy.plan.rollout import pin, traffic_step
 from deploy.plan.steps import (
     Command,
     Plan,
@@ -52,7 +54,7 @@ def rollback_plan(
     """The plan; `revisions` are the names of the revisions that still exist."""
     commands = Commands(settings)
     gateway = current.gateways.get(settings.gateway)
-    if gateway is None or current.configs.get(release.config) != "ACTIVE":
+    if gateway is None or current.configs.get(release.config) != ACTIVE:
         raise DeployError(f"Release {release.release} needs config {release.config}, which no longer exists.")
     steps: list[Step] = []
     known = {"GATEWAY_URL": base_url(gateway.host), "CONFIG": release.config, "DOCUMENT": release.document}
@@ -63,8 +65,9 @@ def rollback_plan(
         if there is None or service.revision not in revisions:
             steps.append(_recreated(name, service, there is not None, commands, settings))
             known.pop(value_name("revision", name))
-        elif there.revision != service.revision:
-            steps.append(_traffic_to(name, service.revision, there.revision, commands))
+        elif there.revision != service.revision or there.staged:
+            why = f"from {there.revision} to {service.revision}"
+            steps.append(traffic_step(there, why, pin(service.revision), settings))
     if release.document != recorded.document.version:
         del known["DOCUMENT"]
         steps.append(_document_again(release, commands, settings))
@@ -89,20 +92,6 @@ def rollback_plan(
     former = gateway.config if gateway.config != release.config else ""
     steps.append(smoke_test_step(_again(release), former, steps, settings))
     return Plan(tuple(steps), tuple(remarks), known)
-
-
-def _traffic_to(name: str, revision: str, present: str, commands: Commands) -> Step:
-    return Step(
-        f"service {name}",
-        "change",
-        f"service {name}",
-        f"from {present} to {revision}",
-        actions=(Command(commands.send_traffic(name, revision)), _show(name, commands)),
-        notes=(
-            Note(("services", name, "url"), placeholder(value_name("address", name))),
-            Note(("services", name, "generation"), placeholder(value_name("generation", name))),
-        ),
-    )
 
 
 def _recreated(name: str, service: ReleasedService, there: bool, commands: Commands, settings: DeploySettings) -> Step:
@@ -153,9 +142,3 @@ def _again(release: Release) -> RecordRelease:
         },
         rolled_back_to=release.rolled_back_to or release.release,
     )
-
-
-def _show(name: str, commands: Commands) -> Command:
-    """Reads the service after a change of traffic; it prints the newest revision, not the one with the traffic."""
-    yields = (value_name("address", name), value_name("newest", name), value_name("generation", name))
-    return Command(commands.show_service(name), yields=yields)

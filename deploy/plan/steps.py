@@ -34,7 +34,8 @@ class Command:
 
     `yields` names the words of its output; `reads` is a command whose output becomes its standard input. Resources in
     `creates` are recorded before the command runs, and may exist already; the resource in `removes` is taken off the
-    record afterwards, and may be absent already. If an `optional` command fails, the plan continues.
+    record afterwards, and may be absent already. If an `optional` command fails, the plan continues, and the resource
+    in `removes` stays on the record.
     """
 
     argv: tuple[str, ...]
@@ -43,6 +44,14 @@ class Command:
     creates: tuple[Resource, ...] = ()
     removes: Resource | None = None
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class WaitUntilReady:
+    """Wait until Google has finished creating the resource; `show` is a command that prints its state."""
+
+    resource: Resource
+    show: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class RecordRelease:
     rolled_back_to: int | None = None
 
 
-Action = WriteFile | Command | ContentName | BaseUrl | BuildImage | SmokeTest | RecordRelease
+Action = WriteFile | Command | WaitUntilReady | ContentName | BaseUrl | BuildImage | SmokeTest | RecordRelease
 
 
 @dataclass(frozen=True)

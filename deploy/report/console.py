@@ -106,6 +106,9 @@ class PlainProgress:
     def failed(self, step: Step, error: DeployError) -> None:
         self._line(f"FAILED {step.what}: {str(error).splitlines()[0]}")
 
+    def kept(self, step: Step, error: DeployError) -> None:
+        self._line(f"kept {step.what}: {error}")
+
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False)
 
@@ -137,6 +140,10 @@ class LiveProgress(PlainProgress):
     def failed(self, step: Step, error: DeployError) -> None:
         self._end(step)
         super().failed(step, error)
+
+    def kept(self, step: Step, error: DeployError) -> None:
+        self._end(step)
+        super().kept(step, error)
 
     def _end(self, step: Step) -> None:
         if (task := self._tasks.pop(step.id, None)) is not None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from deploy.plan.cloud_run_manifests import PAGE_CPU, PAGE_MEMORY, gib
+from deploy.plan.container_images import BASES
 from services.catalog import Model
 
 PRICES = Path(__file__).with_name("prices.yaml")
@@ -105,8 +106,8 @@ def bill(models: Sequence[Model], traffic: Traffic, prices: Mapping[str, Mapping
         ),
         BillLine(
             "Artifact Registry: images",
-            f"{count + 2} images × {traffic.image_gb:g} GB",
-            (count + 2) * traffic.image_gb,
+            f"({count} models + directory + page + {len(BASES)} bases) × {traffic.image_gb:g} GB",
+            (count + 2 + len(BASES)) * traffic.image_gb,
             "GB",
             prices["artifact_registry"]["gb_month"],
         ),

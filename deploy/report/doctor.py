@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deploy.cloud.api_gateway_client import ApiGatewayClient, GcloudConfig, last_segment
 from deploy.cloud.commands import Commands
+from deploy.cloud.current_state import CurrentState
 from deploy.cloud.gcloud import Gcloud, GcloudFailed
+from deploy.cloud.resources import Resource
+from deploy.cloud.states import ACTIVE, DOCKER
 from deploy.errors import CommandFailed, DeployError
 from deploy.local.ports import why_not_free
+from deploy.plan.prerequisites import regions
+from deploy.plan.steps import Command, Plan, Step
 from deploy.report.script import shell_line
 from deploy.settings import APIS, DeploySettings
 
@@ -34,17 +39,32 @@ PERMISSIONS = {
     "apikeys.keys.create": "roles/serviceusage.apiKeysAdmin",
     "secretmanager.secrets.create": "roles/secretmanager.admin",
 }
+# What the account that builds run as needs: one of these sets. The first is what FIX=1 grants.
+BUILD_ROLES = (
+    {"roles/cloudbuild.builds.builder"},
+    {"roles/editor"},
+    {"roles/owner"},
+    {"roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer"},
+)
+NO_PUBLIC_SERVICES = "run.managed.requireInvokerIam"
 Verdict = Literal["met", "missing", "unclear"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check. `doctor --fix` repairs what is `fixable`; `unclear` does not prevent a deployment."""
+    """The result of a check. `doctor --fix` carries out `fix`; `unclear` does not prevent a deployment."""
 
     verdict: Verdict
     what: str
     remedy: str = ""
-    fixable: bool = False
+    fix: Step | None = None
+
+
+def fixes(findings: Iterable[Finding]) -> Plan:
+    """The steps that repair what can be repaired; the APIs come first."""
+    steps = [finding.fix for finding in findings if finding.fix]
+    first = tuple(step.id for step in steps if step.id == "enable")
+    return Plan(tuple(step if step.id in first else replace(step, needs=first) for step in steps))
 
 
 class Doctor:
@@ -60,18 +80,27 @@ class Doctor:
     def examine(self) -> list[Finding]:
         """The findings of every check; without an account, only of those that need none."""
         first = [*self.version(), *self.account()]
+        checks: dict[str, Callable[[], list[Finding]]] = {
+            "the project": self.project,
+            "billing": self.billing,
+            "the APIs, the repository and the gateway's region": self.services,
+            "the account's permissions": self.permissions,
+            "the account that builds run as": self.build_account,
+            "who may open the page": self.page_access,
+        }
         if any(finding.remedy == SIGN_IN for finding in first):
-            return [*first, Finding("unclear", "the other checks need an account"), *self.ports()]
-        checks: list[Callable[[], list[Finding]]] = [
-            self.project,
-            self.billing,
-            self.services,
-            self.permissions,
-            self.ports,
-        ]
+            later = [Finding("unclear", f"checked once somebody is signed in: {name}") for name in checks]
+            return [*first, *later, *self.ports()]
+
+        def examined(name: str) -> list[Finding]:
+            try:
+                return checks[name]()
+            except DeployError as err:
+                return [Finding("unclear", f"cannot check {name}: {err}")]
+
         with ThreadPoolExecutor(4) as pool:
-            rest = [finding for findings in pool.map(lambda check: check(), checks) for finding in findings]
-        return [*first, *rest]
+            rest = [finding for findings in pool.map(examined, checks) for finding in findings]
+        return [*first, *rest, *self.ports()]
 
     def version(self) -> list[Finding]:
         """gcloud is installed and new enough."""
@@ -99,7 +128,7 @@ class Doctor:
         except CommandFailed:
             absent = f"project {project} does not exist, or this account cannot access it"
             return [Finding("missing", absent, f"gcloud projects create {project}")]
-        if found.get("lifecycleState") != "ACTIVE":
+        if found.get("lifecycleState") != ACTIVE:
             return [Finding("missing", f"project {project} is being deleted", f"gcloud projects undelete {project}")]
         return [Finding("met", f"project {project} (number {found['projectNumber']})")]
 
@@ -126,19 +155,13 @@ class Doctor:
 
     def services(self) -> list[Finding]:
         """The APIs are enabled; and, which needs them: the repository exists, and the region offers API Gateway."""
-        try:
-            enabled = {item["config"]["name"] for item in self._gcloud.json(self._commands.list_enabled())}
-        except CommandFailed as err:
-            return [
-                Finding("missing", f"the enabled APIs cannot be read: {err}", shell_line(self._commands.list_enabled()))
-            ]
+        enabled = {item["config"]["name"] for item in self._gcloud.json(self._commands.list_enabled()) or []}
         missing = [api for api in APIS if api not in enabled]
         found = [
-            Finding(
-                "missing",
+            self._fixable(
                 f"APIs are not enabled: {', '.join(missing)}",
-                shell_line(self._commands.enable(missing)),
-                True,
+                "enable",
+                Command(self._commands.enable(missing), creates=tuple(Resource("enabled API", api) for api in missing)),
             )
             if missing
             else Finding("met", f"{len(APIS)} APIs are enabled")
@@ -146,39 +169,70 @@ class Doctor:
         return [*found, self._repository(enabled), self._region(enabled)]
 
     def _repository(self, enabled: set[str]) -> Finding:
-        name, create = self._settings.repository, shell_line(self._commands.create_repository())
+        name = self._settings.repository
         there: list[dict[str, str]] = []
         if "artifactregistry.googleapis.com" in enabled:
             there = self._gcloud.json(self._commands.list_repositories()) or []
         for item in there:
             if last_segment(item["name"]) == name:
-                if item.get("format", "DOCKER") != "DOCKER":
+                if item.get("format", DOCKER) != DOCKER:
                     other = f"repository {name} has the format {item['format'].lower()}, not docker"
                     return Finding("missing", other, "make doctor REPOSITORY=another-name")
                 return Finding("met", f"repository {name} in {self._settings.region}")
-        return Finding("missing", f"repository {name} does not exist in {self._settings.region}", create, True)
+        return self._fixable(
+            f"repository {name} does not exist in {self._settings.region}",
+            "repository",
+            Command(self._commands.create_repository(), creates=(Resource("repository", name),)),
+        )
 
     def _region(self, enabled: set[str]) -> Finding:
-        region = self._settings.region
-        if "apigateway.googleapis.com" not in enabled:
-            return Finding("unclear", f"cannot read whether {region} offers API Gateway until its API is enabled")
-        try:
-            regions = self._api.regions()
-        except CommandFailed as err:
-            return Finding("unclear", f"cannot read whether {region} offers API Gateway: {err}")
-        if region not in regions:
-            offered = ", ".join(sorted(name for name in regions if name != "global"))
-            return Finding(
-                "missing", f"{region} does not offer API Gateway; these do: {offered}", "make doctor REGION=…"
-            )
+        region = self._settings.gateway_region
+        asked = self._api.regions() if "apigateway.googleapis.com" in enabled else []
+        offered = regions(CurrentState(regions=frozenset(asked)))
+        if region not in offered:
+            what = f"{region} does not offer API Gateway; these do: {', '.join(sorted(offered))}"
+            return Finding("missing", what, "make doctor GATEWAY_REGION=…")
         return Finding("met", f"{region} offers API Gateway")
+
+    def build_account(self) -> list[Finding]:
+        """The account that builds run as has the roles for them; in new projects it has none."""
+        found = self._gcloud.json(self._commands.build_account())
+        email = last_segment(found["serviceAccountEmail"])
+        policy = self._gcloud.json(self._commands.read_roles()) or {}
+        member = f"serviceAccount:{email}"
+        held = {binding["role"] for binding in policy.get("bindings", []) if member in binding["members"]}
+        # Google grants its own account for builds its role outside of the policy that we may read.
+        if email.endswith("@cloudbuild.gserviceaccount.com") or any(roles <= held for roles in BUILD_ROLES):
+            return [Finding("met", f"builds run as {email}, which has the roles for them")]
+        role = min(BUILD_ROLES[0])
+        grant = Command(self._commands.grant_role(role, member), creates=(Resource("role", f"{role} of {member}"),))
+        return [self._fixable(f"builds run as {email}, which lacks {role}", "build account", grant)]
+
+    def page_access(self) -> list[Finding]:
+        """The organisation allows services that anybody may call, if the page is to be public."""
+        access = self._settings.page_access
+        if access != "public":
+            return [Finding("met", f"the page is {access}: see docs/deploying.md for who may open it")]
+        try:
+            policy = self._gcloud.json(self._commands.read_policy(NO_PUBLIC_SERVICES)) or {}
+        except CommandFailed:
+            return [Finding("unclear", "cannot read whether the organisation allows a public page (PAGE_ACCESS)")]
+        if any(rule.get("enforce") for rule in policy.get("spec", {}).get("rules", [])):
+            what = "the organisation forbids services that anybody may call, such as a public page"
+            return [Finding("missing", what, "make deploy PAGE_ACCESS=private  # or iap")]
+        return [Finding("met", "the page may be public")]
+
+    def _fixable(self, what: str, step: str, command: Command) -> Finding:
+        return Finding(
+            "missing",
+            what,
+            shell_line(command.argv),
+            Step(step, "create", ", ".join(map(str, command.creates)), actions=(command,)),
+        )
 
     def permissions(self) -> list[Finding]:
         """The account has the required permissions."""
-        try:
-            held = self._api.permissions(tuple(PERMISSIONS))
-        except DeployError as err:
-            return [Finding("unclear", f"cannot read the account's permissions: {err}")]
+        held = self._api.permissions(tuple(PERMISSIONS))
         member = f"user:{self._config.account or 'ACCOUNT'}"
         if member.endswith(".gserviceaccount.com"):
             member = member.replace("user:", "serviceAccount:")

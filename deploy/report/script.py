@@ -17,6 +17,7 @@ from deploy.plan.steps import (
     RecordRelease,
     SmokeTest,
     Step,
+    WaitUntilReady,
     WriteFile,
     value_name,
 )
@@ -47,6 +48,19 @@ wait_for_build() {{
     --format='value(results.images.name,results.images.digest)' |
     awk -v tag="$2:$1" '$1 == tag {{ print $1 "@" $2 }}'
 }}
+"""
+
+WAIT_UNTIL_ACTIVE = """
+# wait_until_active COMMAND: waits until the command prints ACTIVE.
+wait_until_active() {
+  while :; do
+    case "$("$@")" in
+      ACTIVE) return 0 ;;
+      FAILED) echo "Its creation failed: $*" >&2; return 1 ;;
+      *) sleep 5 ;;
+    esac
+  done
+}
 """
 
 BASE_URL = """
@@ -84,6 +98,8 @@ def script(plan: Plan, settings: DeploySettings) -> str:
         parts.append(WAIT_FOR_BUILD.format(project=shlex.quote(settings.project)))
     if any(isinstance(action, BaseUrl) for action in actions):
         parts.append(BASE_URL)
+    if any(isinstance(action, WaitUntilReady) for action in actions):
+        parts.append(WAIT_UNTIL_ACTIVE)
     if any(isinstance(action, SmokeTest) for action in actions):
         parts.append(SMOKE_TEST.format(patience=settings.patience))
     text = "\n".join(line for step in plan.steps for line in _step(step, builds))
@@ -99,6 +115,11 @@ def shell_line(argv: Iterable[str]) -> str:
     return " ".join(quoted(word) for word in argv)
 
 
+def comment(text: str) -> str:
+    """A comment of one line; `text` may contain what Google or the catalog says."""
+    return "# " + " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
 def quoted(word: str) -> str:
     """A word quoted for the shell, except for placeholders."""
     if not PLACEHOLDER.search(word):
@@ -110,7 +131,7 @@ def quoted(word: str) -> str:
 
 def _step(step: Step, builds: list[BuildImage]) -> Iterator[str]:
     yield ""
-    yield f"# {step.verb} {step.what}" + (f": {step.why}" if step.why else "")
+    yield comment(f"{step.verb} {step.what}" + (f": {step.why}" if step.why else ""))
     for action in step.actions:
         if builds and action is builds[0]:
             # Submit all builds before waiting for the first.
@@ -125,6 +146,8 @@ def _lines(action: Action) -> Iterator[str]:
             yield from _write_file(action)
         case Command():
             yield from _command(action)
+        case WaitUntilReady():
+            yield f"wait_until_active {shell_line(action.show)}"
         case ContentName():
             yield f'{action.yields}="{action.prefix}$(sha256sum < {quoted(action.path)} | cut -c1-12)"'
         case BaseUrl():

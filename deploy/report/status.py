@@ -103,9 +103,8 @@ def _service(
     message = "" if there.ready else "starting" if there.ready is None else there.message or "not ready"
     if check and check.status != 200 and not message:
         message = f"through the gateway: {check.status or check.text}"
-    serving = (release.services.get(name) for release in reversed(recorded.releases))
     # A service's image is that of its newest revision; after a rollback, an older revision has the traffic.
-    image = next((then.image for then in serving if then and then.revision == there.revision), there.image)
+    image = recorded.image_of(name, there.revision) or there.image
     return ServiceStatus(
         name=short,
         build=image.partition("@")[0].rpartition(":")[2],

@@ -9,12 +9,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+
+from frontend.api.errors import GatewayError
 
 # Seconds. A model's deadline at the gateway is usually 60.
 REQUEST_TIMEOUT = 75.0
@@ -22,16 +24,21 @@ CONNECT_TIMEOUT = 5.0
 # The directory does not scale to zero, and the page is empty until it responds.
 DIRECTORY_TIMEOUT = 10.0
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-IMAGENET_LABELS = 1000
+# What a model's scores are: one label is right (softmax), each label is right or wrong by itself (sigmoid), or the
+# model's outputs as they are (none).
+ScoreKind = Literal["softmax", "sigmoid", "none"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model as the directory lists it; `labels` is how many it distinguishes."""
+    """A model as the directory lists it; `labels` is how many it distinguishes, None if only its card says so."""
 
     name: str
     title: str
-    labels: int = IMAGENET_LABELS
+    labels: int | None = None
+    scores: ScoreKind = "softmax"
+    input: tuple[int, int] | None = None
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,30 +68,6 @@ class PredictResponse:
     timings: Timings
     request_id: str
     version: str = ""
-
-
-class GatewayError(Exception):
-    """The gateway or a service behind it did not return what was requested.
-
-    `code` is stable: a service's own (`image_unsupported`, `overloaded`, …), `http_STATUS` for the gateway's errors, or
-    one of `unreachable`, `too_slow`, `not_understood`, `redirected`. `detail` is one English sentence.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        detail: str,
-        *,
-        request_id: str = "",
-        status: int | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.request_id = request_id
-        self.status = status
-        self.retry_after = retry_after
 
 
 class GatewayClient:
@@ -199,10 +182,15 @@ def server_timing(header: str) -> dict[str, float]:
 
 
 def _model(entry: dict[str, Any]) -> Model:
-    name, labels = entry["name"], entry.get("labels")
-    if not isinstance(labels, int) or labels <= 0:
-        labels = IMAGENET_LABELS
-    return Model(name, str(entry.get("title") or name), labels)
+    labels, size = entry.get("labels"), entry.get("input")
+    return Model(
+        entry["name"],
+        str(entry.get("title") or entry["name"]),
+        labels if isinstance(labels, int) and labels > 0 else None,
+        scores if (scores := entry.get("scores")) in {"sigmoid", "none"} else "softmax",
+        (size["width"], size["height"]) if isinstance(size, dict) and {"width", "height"} <= size.keys() else None,
+        str(entry.get("precision") or ""),
+    )
 
 
 def _prediction(entry: Any) -> Prediction:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from frontend.api.client import GatewayError, PredictResponse
+from frontend.api.client import PredictResponse
+from frontend.api.errors import GatewayError
 from frontend.images.image import Image
 
 State = Literal["queued", "waking", "running", "done", "failed", "cancelled"]
@@ -118,11 +119,12 @@ class JobStore:
             self._notify()
 
     def retry(self, models: Iterable[str] | None = None) -> None:
-        """Queue cancelled and failed jobs again: those of `models`, or all."""
+        """Queue the cancelled jobs again, and the failed ones that may succeed now: those of `models`, or all."""
         names = None if models is None else set(models)
         with self._changed:
             for key, job in self._jobs.items():
-                if job.state in {"cancelled", "failed"} and (names is None or job.model in names):
+                again = job.state == "cancelled" or (job.state == "failed" and (not job.error or job.error.retryable))
+                if again and (names is None or job.model in names):
                     self._jobs[key] = Job(*key)
                     self._queues[job.model].append(key)
             self._notify()

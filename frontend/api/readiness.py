@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from frontend.api.client import GatewayError
+from frontend.api.errors import GatewayError
 
 # Seconds. Cloud Run keeps an idle instance for minutes, so a recent success still counts.
 READY_FOR = 240.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,16 @@ export default function ({ parentElement, data }) {
 """
 
 
+# Each one imports only from those before it.
+IMAGE_INPUT_MODULES = ("formats", "files", "prepare", "delivery", "input")
+
+
+def one_module(modules: Iterable[str]) -> str:
+    """JavaScript modules as one, because Streamlit takes one script per component and it cannot import others."""
+    text = re.sub(r"^import .*\n", "", "\n".join(modules), flags=re.MULTILINE)
+    return re.sub(r"^export (?!default)", "", text, flags=re.MULTILINE)
+
+
 def as_data(value: object) -> bytes:
     """A component's data. Bytes, because Streamlit searches anything else for data frames on every run."""
     return json.dumps(value, ensure_ascii=False).encode()
@@ -33,8 +45,13 @@ def as_data(value: object) -> bytes:
 
 @cache
 def image_input() -> ComponentRenderer:
-    """Triggers: `images` (a batch, see VisitorState.add_uploads), `sample` (its name), `url` (pasted), `cleared`."""
-    return _from_files("image_input")
+    """Triggers: `images` (a batch, see VisitorState.add_uploads), `sample` (its name), `url` (pasted), `cleared`,
+    `resume` (the token of the visit before a reload), `reconnected`.
+    """
+    folder = HERE / "image_input"
+    html, css = ((HERE / f"image_input.{kind}").read_text(encoding="utf-8") for kind in ("html", "css"))
+    modules = [(folder / f"{name}.mjs").read_text(encoding="utf-8") for name in IMAGE_INPUT_MODULES]
+    return st.components.v2.component("guichet_image_input", html=html, css=css, js=one_module(modules))
 
 
 @cache

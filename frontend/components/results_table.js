@@ -90,14 +90,16 @@ class ResultsTable {
         const button = Object.assign(document.createElement("button"), { type: "button" });
         button.dataset.id = row.id;
         button.title = texts.open_image.replace("{name}", row.name);
-        const src = row.preview || globalThis.guichetPreviews?.get(row.handle);
+        const src = row.preview || globalThis.guichetPreviews?.get(row.handle) || row.kept;
         if (src) button.append(Object.assign(document.createElement("img"), { src, alt: "" }));
         button.append(Object.assign(document.createElement("span"), { textContent: row.name }));
         head.append(button);
+        if (row.fault) head.append(Object.assign(document.createElement("span"), { className: "fault", textContent: row.fault }));
         line.append(head, ...models.map(({ name }) => this.cell(row.cells[name])));
         const agree = document.createElement("td");
-        agree.textContent = row.agree === null ? "" : row.agree ? texts.yes : texts.no;
-        agree.className = row.agree === false ? "differs" : "";
+        agree.textContent = row.agree;
+        agree.title = row.sentence;
+        agree.className = differs(row) ? "differs" : "";
         line.append(agree);
         return line;
       }),
@@ -110,7 +112,7 @@ class ResultsTable {
     place.className = cell.state;
     if (cell.state === "done") {
       place.append(
-        Object.assign(document.createElement("span"), { className: cell.sure ? "label" : "label unsure", textContent: cell.label }),
+        Object.assign(document.createElement("span"), { className: cell.sure ? "label" : "label unsure", textContent: cell.label || texts.no_label_applies }),
         Object.assign(document.createElement("span"), {
           className: "more",
           textContent: [cell.percent, cell.sure ? "" : texts.unsure, cell.time].filter(Boolean).join(" · "),
@@ -131,7 +133,7 @@ class ResultsTable {
     const value = column.startsWith("model:")
       ? ({ cells }) => cells[column.slice(6)].score
       : column === "agree"
-        ? ({ agree }) => (agree === null ? -1 : Number(agree))
+        ? ({ order }) => order
         : ({ name }) => name.toLowerCase();
     const direction = descending ? -1 : 1;
     return (a, b) => {
@@ -144,10 +146,15 @@ class ResultsTable {
 
 function wanted(row, only) {
   const cells = Object.values(row.cells);
-  if (only === "differ") return row.agree === false;
+  if (only === "differ") return differs(row);
   if (only === "unsure") return cells.some((cell) => cell.state === "done" && !cell.sure);
   if (only === "failed") return cells.some((cell) => cell.state === "failed");
   return true;
+}
+
+// The models that responded do not say the same.
+function differs(row) {
+  return row.order === 0 || row.order === 1;
 }
 
 function matches(row, words) {

@@ -22,6 +22,22 @@ MAX_BYTES = 10 * 1024 * 1024
 # Per visitor.
 MAX_IMAGES = 200
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
+# Per visitor, of files that the browser could not decode and so could not reduce.
+MAX_UNDECODED_BYTES = 24 * 1024 * 1024
+EXTENSIONS = {
+    "image/jpeg": (".jpg", ".jpeg"),
+    "image/png": (".png",),
+    "image/webp": (".webp",),
+    "image/gif": (".gif",),
+    "image/bmp": (".bmp",),
+}
+IMAGE_EXTENSIONS = {each for extensions in EXTENSIONS.values() for each in extensions} | {
+    ".heic",
+    ".avif",
+    ".tif",
+    ".tiff",
+}
+UNKNOWN_TYPE = "application/octet-stream"
 MAX_URL_LENGTH = 2000
 MAX_NAME_LENGTH = 120
 
@@ -44,9 +60,27 @@ class Image:
     original_bytes: int = 0
 
     @property
+    def folder(self) -> str:
+        """The folder that the file was given in, or ""."""
+        return self.name.rpartition("/")[0]
+
+    @property
+    def file_name(self) -> str:
+        """The name with the extension of the bytes, which the browser may have encoded anew."""
+        path = PurePath(PurePath(self.name).name)
+        extensions = EXTENSIONS.get(self.media_type, ())
+        if not extensions or path.suffix.lower() in extensions or path.suffix.lower() not in IMAGE_EXTENSIONS:
+            return path.name
+        return f"{path.stem}{extensions[0]}"
+
+    @property
     def payload(self) -> bytes | str:
         """What is sent to a model: the URL, or the bytes."""
         return self.url or self.data
+
+
+# The reasons for which the browser refuses a file without sending it.
+BROWSER_REFUSALS = frozenset({"refused_empty", "refused_type", "refused_size", "refused_count"})
 
 
 class ImageRefused(Exception):
@@ -59,22 +93,25 @@ class ImageRefused(Exception):
 
 
 def from_upload(item: Any) -> Image:
-    """An image from the image input, {"name", "data", "handle", "original"}. Untrusted: ImageRefused if malformed."""
+    """An image from the image input, {"name", "data", "handle", "original"}, or {"name", "refused"}. Untrusted:
+    ImageRefused if malformed.
+    """
     if not isinstance(item, dict):
         raise ImageRefused("refused_form")
     name = short_name(str(item.get("name", "")))
-    encoded = item.get("data")
-    original = item.get("original")
+    encoded, original, refused = item.get("data"), item.get("original"), item.get("refused")
+    if isinstance(refused, str) and refused in BROWSER_REFUSALS:
+        raise ImageRefused(refused, name)
     if not isinstance(encoded, str) or not encoded:
-        # For a file that is too large the browser sends only its size.
-        large = isinstance(original, int) and original > MAX_BYTES
-        raise ImageRefused("refused_size" if large else "refused_empty", name)
+        raise ImageRefused("refused_empty", name)
     if len(encoded) > MAX_BYTES * 4 // 3 + 4:
         raise ImageRefused("refused_size", name)
     try:
         data = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as err:
         raise ImageRefused("refused_form", name) from err
+    if _media_type(data) == UNKNOWN_TYPE:
+        raise ImageRefused("refused_type", name)
     return Image(
         id=hashlib.sha256(data).hexdigest(),
         name=name,
@@ -114,22 +151,39 @@ def sample_names() -> list[str]:
     return sorted(file.stem for file in SAMPLES.glob("*.jpg"))
 
 
-def limited(images: Iterable[Image]) -> list[Image]:
-    """The images without duplicates, cut off where a visitor's limits are reached."""
+@dataclass(frozen=True)
+class Budget:
+    """How many bytes the page can keep for a visitor: in all, and of files that the browser could not decode."""
+
+    total: int = MAX_TOTAL_BYTES
+    undecoded: int = MAX_UNDECODED_BYTES
+
+
+def limited(images: Iterable[Image], budget: Budget) -> tuple[list[Image], list[ImageRefused]]:
+    """The images without duplicates, and those beyond a visitor's limits or what the page has left for the visitor."""
     kept: dict[str, Image] = {}
-    size = 0
+    refused = []
+    size = undecoded = 0
     for image in images:
-        size += len(image.data)
-        if len(kept) >= MAX_IMAGES or size > MAX_TOTAL_BYTES:
-            break
-        kept.setdefault(image.id, image)
-    return list(kept.values())
+        if image.id in kept:
+            continue
+        bytes_more, undecoded_more = len(image.data), 0 if image.handle or image.preview else len(image.data)
+        if len(kept) >= MAX_IMAGES:
+            refused.append(ImageRefused("refused_count", image.name))
+        elif size + bytes_more > MAX_TOTAL_BYTES or undecoded + undecoded_more > MAX_UNDECODED_BYTES:
+            refused.append(ImageRefused("refused_total", image.name))
+        elif size + bytes_more > budget.total or undecoded + undecoded_more > budget.undecoded:
+            refused.append(ImageRefused("refused_busy", image.name))
+        else:
+            size, undecoded = size + bytes_more, undecoded + undecoded_more
+            kept[image.id] = image
+    return list(kept.values()), refused
 
 
 def short_name(name: str) -> str:
-    """A file's base name without control characters, cut to MAX_NAME_LENGTH."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    clean = "".join(letter for letter in last if letter.isprintable()).strip()
+    """A file's name and that of its folder, without control characters, cut to MAX_NAME_LENGTH."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
+    clean = "".join(letter for letter in "/".join(parts[-2:]) if letter.isprintable()).strip()
     return clean[-MAX_NAME_LENGTH:] or "image"
 
 
@@ -143,4 +197,4 @@ def _media_type(data: bytes) -> str:
     }.items():
         if data.startswith(head):
             return media_type
-    return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else "application/octet-stream"
+    return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else UNKNOWN_TYPE

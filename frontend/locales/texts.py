@@ -24,6 +24,15 @@ class Texts:
     def has(self, key: str) -> bool:
         return key in self._texts
 
+    def word(self, number: int) -> str:
+        """A small number as a word."""
+        words = self._texts["number_words"].split()
+        return words[number] if number < len(words) else str(number)
+
+    def score(self, score: float, kind: str) -> str:
+        """A score as a share, or as the model's output if `kind` is "none"."""
+        return self.number(score, 2) if kind == "none" else self.percent(score)
+
     def percent(self, share: float) -> str:
         """69% or 69 %; a positive share is never shown as 0 %."""
         number = "<1" if 0 < share < 0.005 else f"{share * 100:.0f}"
@@ -35,9 +44,9 @@ class Texts:
             return f"{milliseconds:.0f} ms"
         return f"{self.number(milliseconds / 1000)} s"
 
-    def number(self, value: float) -> str:
-        """With one decimal."""
-        text = f"{value:.1f}"
+    def number(self, value: float, decimals: int = 1) -> str:
+        """With one decimal, or as many as given."""
+        text = f"{value:.{decimals}f}"
         return text.replace(".", ",") if self.language == "fr" else text
 
     def count(self, value: int) -> str:

@@ -88,4 +88,4 @@ def _key(request: Request) -> str:
 
 def _path(image: Image) -> str:
     # curl reads a leading dash as an option or as standard input.
-    return f"./{image.name}" if image.name.startswith("-") else image.name
+    return f"./{image.file_name}" if image.file_name.startswith("-") else image.file_name

@@ -7,33 +7,53 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from streamlit import file_util
 
 from frontend.images.image import SAMPLES, SAMPLES_PATH
 from frontend.serve.compression import Compression
+from frontend.serve.paths import PROXY_CHECK, Paths
 from frontend.serve.security import Security
-from frontend.state.streamlit_state import page_texts
+from frontend.settings import Settings
+from frontend.state.streamlit_state import page_texts, visits
 
 ROOT = Path(__file__).parents[1]
 ICON = ROOT / "assets" / "icon.svg"
 
 
-def application() -> st.App:
+def application(settings: Settings) -> st.App:
     """Streamlit's application with the page's own routes and middleware."""
     static = Path(file_util.get_static_dir())
     routes = [
         # Not st.set_page_config(page_icon=…), which imports NumPy and Pillow.
-        Route("/favicon.png", lambda _: FileResponse(ICON, media_type="image/svg+xml")),
+        *(
+            Route(f"/favicon.{kind}", lambda _: FileResponse(ICON, media_type="image/svg+xml"))
+            for kind in ("png", "ico")
+        ),
+        Route(PROXY_CHECK, lambda _: FileResponse(ROOT / "assets" / "proxy_check.js", media_type="text/javascript")),
+        # The Host that the server gets, which a proxy may have changed.
+        Route("/host", lambda request: PlainTextResponse(request.headers.get("host", ""))),
         Mount(SAMPLES_PATH, StaticFiles(directory=SAMPLES)),
+        Route("/visits/{visit}/{image}", uploaded_image),
     ]
+    index = (static / "index.html").read_text(encoding="utf-8")
     middleware = [
-        Middleware(Security, index=(static / "index.html").read_text(encoding="utf-8")),
+        Middleware(Security, index=index, settings=settings),
+        Middleware(Paths, index=index),
         Middleware(Compression, folder=static / "static"),
     ]
     return st.App(ROOT / "app.py", routes=routes, middleware=middleware, on_script_error=show_page_error)
+
+
+def uploaded_image(request: Request) -> Response:
+    """An image of the visit whose token is in the path: after a reload, the browser has no preview of it."""
+    image = visits().image(request.path_params["visit"], request.path_params["image"])
+    if image is None or not image.data:
+        return Response(status_code=404)
+    return Response(image.data, media_type=image.media_type, headers={"Cache-Control": "private, no-store"})
 
 
 def show_page_error(error: Exception) -> bool:

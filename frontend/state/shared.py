@@ -11,7 +11,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from frontend.api.client import GatewayClient, GatewayError, Model, PredictResponse, plain_session
+from frontend.api.client import GatewayClient, Model, PredictResponse, plain_session
+from frontend.api.errors import GatewayError
 from frontend.api.readiness import Readiness
 from frontend.images.image import Image
 from frontend.settings import Settings

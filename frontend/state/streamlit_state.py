@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from frontend.api.jobs import JobStore
 from frontend.locales.texts import LANGUAGES, Texts, language_of
 from frontend.settings import settings
 from frontend.state.shared import SharedState
 from frontend.state.visitor_state import VisitorState
+from frontend.state.visits import Visits
 
 
 @st.cache_resource(show_spinner=False)
@@ -17,15 +20,38 @@ def shared_state() -> SharedState:
     return SharedState(settings())
 
 
+@st.cache_resource(show_spinner=False)
+def visits() -> Visits:
+    """All visits of this process."""
+    found = Visits(lambda session: not runtime.exists() or runtime.get_instance().is_active_session(session))
+    found.watch()
+    return found
+
+
 def visitor_state() -> VisitorState:
     """This visitor's state."""
     if "visitor" not in st.session_state:
         shared = shared_state()
         jobs = JobStore(shared.predict, shared.readiness.wake, shared.threads)
-        st.session_state["visitor"] = VisitorState(jobs)
+        visitor = VisitorState(jobs, _session_id(), visits().budget)
+        visits().add(visitor)
+        st.session_state["visitor"] = visitor
     state = st.session_state["visitor"]
     assert isinstance(state, VisitorState)  # noqa: S101  # for mypy
     return state
+
+
+def resume_visit(token: str) -> bool:
+    """Continue the visit of that token, which a reload of the page interrupted; False if it has ended."""
+    visitor = visits().resume(token, _session_id())
+    if visitor is not None:
+        st.session_state["visitor"] = visitor
+    return visitor is not None
+
+
+def _session_id() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def page_texts() -> Texts:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from frontend.api.jobs import JobStore
-from frontend.images.image import Image, ImageRefused, from_upload, from_url, limited, sample
+from frontend.images.image import Budget, Image, ImageRefused, from_upload, from_url, limited, sample
 
 
-@dataclass
+def new_token() -> str:
+    return secrets.token_urlsafe(16)
+
+
+@dataclass(eq=False)
 class VisitorState:
-    """`batch` is the id of the last upload batch, which tells the browser to send the next one; `opened` is the id of
-    the image whose predictions are shown in full below the table.
+    """`visit` is a random token: a browser that sees another one knows that its images are lost and sends them again.
+    `session` is the id of the Streamlit session. `batch` is the id of the last upload batch, which tells the browser to
+    send the next one; `opened` is the id of the image whose predictions are shown in full below the table. `budget`
+    returns how much the page can keep for this visitor.
     """
 
     jobs: JobStore
+    session: str = ""
+    budget: Callable[[VisitorState], Budget] = lambda _: Budget()
+    visit: str = field(default_factory=new_token)
     images: list[Image] = field(default_factory=list)
     refused: list[ImageRefused] = field(default_factory=list)
     batch: str = ""
@@ -37,8 +47,25 @@ class VisitorState:
                 refused.append(err)
         first = bool(payload.get("first"))
         self.batch = batch
-        self._set_images(accepted if first else [*self.images, *accepted])
         self.refused = refused if first else self.refused + refused
+        self._set_images(accepted if first else [*self.images, *accepted])
+
+    @property
+    def used(self) -> Budget:
+        """The bytes of the images."""
+        sizes = [(len(image.data), not image.handle and not image.preview) for image in self.images]
+        return Budget(sum(size for size, _ in sizes), sum(size for size, undecoded in sizes if undecoded))
+
+    def path_of(self, image: Image) -> str:
+        """Where the page serves an uploaded image to this visitor, relative to its root; "" for other images."""
+        return f"visits/{self.visit}/{image.id}" if image.data and not image.preview else ""
+
+    @property
+    def given(self) -> str:
+        """How the visitor gave the images: "upload", "sample", "url", or "" without images."""
+        if not self.images:
+            return ""
+        return "url" if self.images[0].url else "sample" if self.images[0].preview else "upload"
 
     def use_url(self, url: str) -> None:
         """Replace the images by the one at `url`; an empty `url` removes only an image that came from a URL."""
@@ -64,8 +91,14 @@ class VisitorState:
         self.refused = []
         self._set_images([])
 
+    def end(self) -> None:
+        """Drop everything. A browser that comes back sees another token, and sends its images again."""
+        self.clear()
+        self.visit = new_token()
+
     def _set_images(self, images: Iterable[Image]) -> None:
-        images = limited(images)
+        images, refused = limited(images, self.budget(self))
+        self.refused = self.refused + refused
         kept = {image.id for image in images}
         self.jobs.forget(image.id for image in self.images if image.id not in kept)
         self.images = images

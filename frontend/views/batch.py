@@ -8,9 +8,12 @@ import streamlit as st
 
 from frontend import components
 from frontend.api.jobs import Job, Key
+from frontend.results.agreement import sentence, short
 from frontend.results.comparison import Row, Summary, summary, table
 from frontend.results.export import as_csv, as_json
+from frontend.results.folders import confusions, folder_scores
 from frontend.state.visitor_state import VisitorState
+from frontend.views import markup
 from frontend.views.cards import Cards
 from frontend.views.inputs import ViewOptions
 from frontend.views.markup import escape_markdown
@@ -18,7 +21,7 @@ from frontend.views.messages import error_message
 
 TABLE_TEXTS = (
     "table_title", "filter", "only", "only_all", "only_differ", "only_unsure", "only_failed", "column_image",
-    "column_agree", "yes", "no", "pending", "failed", "cancelled", "unsure",
+    "column_agree", "pending", "failed", "cancelled", "unsure", "no_label_applies",
 )  # fmt: skip
 
 
@@ -26,7 +29,7 @@ def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
     """Draw the current state of all images' jobs."""
     ids = {image.id for image in visitor.images}
     jobs = {key: job for key, job in visitor.jobs.jobs().items() if key[0] in options.models and key[1] in ids}
-    rows = table(visitor.images, options.models, jobs, options.threshold)
+    rows = table(visitor.images, options.chosen, jobs, options.thresholds)
     counts = summary(rows, jobs.values())
     _show_progress(counts, visitor, options)
     _show_summary(counts, options)
@@ -36,9 +39,10 @@ def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
 
     components.results_table()(
         key="table",
-        data=components.as_data(table_data(rows, visitor.opened, options)),
+        data=components.as_data(table_data(rows, visitor, options)),
         on_opened_change=open_image,
     )
+    _show_folders(rows, options)
     _show_downloads(rows, jobs, options)
     for image in visitor.images:
         if image.id == visitor.opened:
@@ -54,7 +58,7 @@ def _show_progress(counts: Summary, visitor: VisitorState, options: ViewOptions)
         st.progress(share, texts("progress", done=finished, total=counts.total))
         if counts.pending:
             st.button(texts("cancel"), key="cancel", icon=":material/stop:", on_click=visitor.jobs.cancel)
-        elif (counts.cancelled or counts.failed) and st.button(
+        elif (counts.cancelled or counts.retryable) and st.button(
             texts("resume" if counts.cancelled else "retry"), key="resume", icon=":material/play_arrow:"
         ):
             visitor.jobs.retry()
@@ -81,11 +85,26 @@ def _show_summary(counts: Summary, options: ViewOptions) -> None:
             st.metric(label, value, width="content")
 
 
+def _show_folders(rows: list[Row], options: ViewOptions) -> None:
+    texts = options.texts
+    if scores := folder_scores(rows):
+        with st.expander(texts("folders")):
+            st.html(markup.folder_table(scores, options.titles, texts))
+            for model, folder, label, count in confusions(rows):
+                line = texts("confusion", model=options.titles[model], folder=folder, label=label, count=count)
+                st.caption(escape_markdown(line))
+
+
 def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptions) -> None:
     texts = options.texts
     with st.container(horizontal=True, key="downloads"):
         st.download_button(
-            texts("download_csv"), lambda: as_csv(rows), "guichet.csv", "text/csv", key="csv", on_click="ignore"
+            texts("download_csv"),
+            lambda: as_csv(rows, jobs, options.top),
+            "guichet.csv",
+            "text/csv",
+            key="csv",
+            on_click="ignore",
         )
         st.download_button(
             texts("download_json"),
@@ -97,13 +116,13 @@ def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptio
         )
 
 
-def table_data(rows: list[Row], opened: str, options: ViewOptions) -> dict[str, object]:
+def table_data(rows: list[Row], visitor: VisitorState, options: ViewOptions) -> dict[str, object]:
     """The data of the results table component."""
     texts = options.texts
     return {
         "models": [{"name": model, "title": options.titles[model]} for model in options.models],
-        "rows": [_row_data(row, options) for row in rows],
-        "opened": opened,
+        "rows": [_row_data(row, visitor, options) for row in rows],
+        "opened": visitor.opened,
         "texts": {key: texts(key) for key in TABLE_TEXTS}
         | {
             "sort_by": texts("sort_by", column="{column}"),
@@ -113,25 +132,31 @@ def table_data(rows: list[Row], opened: str, options: ViewOptions) -> dict[str, 
     }
 
 
-def _row_data(row: Row, options: ViewOptions) -> dict[str, object]:
-    texts = options.texts
+def _row_data(row: Row, visitor: VisitorState, options: ViewOptions) -> dict[str, object]:
+    texts, found = options.texts, row.agreement
+    faults = [each.error for each in row.verdicts.values() if each.error and each.error.image_fault]
     cells = {
         model: {
-            "state": cell.state,
-            "label": cell.label,
-            "score": cell.score,
-            "sure": cell.sure,
-            "percent": texts.percent(cell.score),
-            "time": texts.duration(cell.milliseconds),
-            "detail": error_message(cell.error, texts) if cell.error else "",
+            "state": each.state,
+            "label": each.label,
+            "score": each.score,
+            "sure": each.sure,
+            "percent": texts.score(each.score, options.known[model].scores),
+            "time": texts.duration(each.milliseconds),
+            "detail": error_message(each.error, texts) if each.error and not each.error.image_fault else "",
         }
-        for model, cell in row.cells.items()
+        for model, each in row.verdicts.items()
     }
     return {
         "id": row.image.id,
         "name": row.image.name,
         "preview": row.image.preview,
         "handle": row.image.handle,
-        "agree": None if row.agreement.models < 2 else row.agreement.kind == "all",
+        "kept": visitor.path_of(row.image),
+        "fault": error_message(faults[0], texts) if faults else "",
+        "agree": short(found, texts),
+        "sentence": sentence(found, texts),
+        # For sorting: disagreement first, then what is incomplete, then agreement.
+        "order": {"no": 0, "most": 1, "all": 3}.get(found.kind, 2) if found.chosen > 1 else -1,
         "cells": cells,
     }

@@ -9,9 +9,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from frontend import components
+from frontend.api.errors import GatewayError
 from frontend.api.jobs import Job
 from frontend.images.image import Image
-from frontend.results.comparison import agreement
+from frontend.results.agreement import Agreement, agreement, notes, sentence
+from frontend.results.verdict import verdict
 from frontend.state.streamlit_state import shared_state
 from frontend.state.visitor_state import VisitorState
 from frontend.views import markup
@@ -31,6 +33,9 @@ class Cards:
         self._jobs = jobs_of(image, options, visitor)
         self.shown = status_by_model(self._jobs, options)
         self._agreement = _agreement_row(self._jobs, options)
+        self._fault_place = st.empty()
+        self._fault: GatewayError | None = None
+        self._show_fault()
         # A placeholder even while empty: if the elements below moved, Streamlit would create them anew.
         with st.container(key=f"agreement-{image.id[:8]}"):
             self._agreement_place = st.html(self._agreement) if self._agreement else st.empty()
@@ -61,6 +66,7 @@ class Cards:
             else:
                 with self._places.pop(model).container():
                     self._show_result(job)
+        self._show_fault()
         if (row := _agreement_row(self._jobs, self._options)) and row != self._agreement:
             self._agreement = row
             self._agreement_place.html(row)
@@ -70,20 +76,30 @@ class Cards:
         texts, lines = self._options.texts, []
         for model, job in self._jobs.items():
             title = self._options.titles[model]
-            if job.response and job.response.predictions:
-                best = job.response.predictions[0]
-                lines.append(texts("announce", model=title, label=best.label, score=texts.percent(best.score)))
+            if job.response:
+                lines.append(announcement(job, self._options))
             elif job.error:
                 lines.append(texts("announce_failed", model=title, reason=error_message(job.error, texts)))
+        if said := sentence(_agreement(self._jobs, self._options), texts):
+            lines.insert(0, said)
         components.announcer()(key="announcer", data=components.as_data({"text": ". ".join(lines)}))
 
     def _show_result(self, job: Job) -> None:
         st.html(_body(job, self._options))
-        if job.error is not None:
+        if job.error is not None and not job.error.image_fault:
             show_error(job.error, self._options.texts)
+        if job.error is not None and job.error.retryable:
             retry = self._visitor.jobs.retry
             st.button(self._options.texts("retry"), key=f"again-{job.model}", on_click=retry, args=[[job.model]])
         show_details(job, self._image, self._options)
+
+    def _show_fault(self) -> None:
+        """What is wrong with the image, once for all models."""
+        fault = next((job.error for job in self._jobs.values() if job.error and job.error.image_fault), None)
+        if fault is not self._fault and fault is not None:
+            with self._fault_place.container():
+                show_error(fault, self._options.texts)
+        self._fault = fault
 
 
 def jobs_of(image: Image, options: ViewOptions, visitor: VisitorState) -> dict[str, Job]:
@@ -99,12 +115,13 @@ def status_by_model(jobs: Mapping[str, Job], options: ViewOptions) -> dict[str, 
 
 def _body(job: Job, options: ViewOptions) -> str:
     texts, title = options.texts, options.titles[job.model]
+    model = options.known[job.model]
     if job.response is not None:
         head = markup.card_head(title, readiness_note(job.wake_seconds, job.response.timings, texts))
-        return head + markup.predictions(job.response, options.top, options.threshold, texts)
+        return head + markup.predictions(job.response, model, options.top, options.thresholds, texts)
     head = markup.card_head(title)
     if job.error is not None:
-        return head
+        return head + (markup.waiting(texts("image_refused")) if job.error.image_fault else "")
     if job.state == "cancelled":
         return head + markup.waiting(texts("cancelled"))
     bar = markup.waking_bar(*waking) if (waking := _waking(job)) else markup.INDETERMINATE_BAR
@@ -127,11 +144,23 @@ def _waking(job: Job) -> tuple[float, float | None] | None:
     return None
 
 
+def announcement(job: Job, options: ViewOptions) -> str:
+    """A model's verdict for screen readers."""
+    texts, model = options.texts, options.known[job.model]
+    said = verdict(job, model, options.thresholds)
+    if not said.labels:
+        return texts("finds_nothing", model=model.title)
+    score = texts.score(said.score, model.scores)
+    return texts("announce" if said.sure else "announce_unsure", model=model.title, label=said.label, score=score)
+
+
+def _agreement(jobs: Mapping[str, Job], options: ViewOptions) -> Agreement:
+    return agreement({model.name: verdict(jobs.get(model.name), model, options.thresholds) for model in options.chosen})
+
+
 def _agreement_row(jobs: Mapping[str, Job], options: ViewOptions) -> str:
-    best = {
-        model: job.response.predictions[0].label
-        for model, job in jobs.items()
-        if job.response and job.response.predictions
-    }
-    pending = sum(job.pending for job in jobs.values())
-    return markup.agreement_row(agreement(best), options.titles, pending, options.texts)
+    found = _agreement(jobs, options)
+    if any(job.error and job.error.image_fault for job in jobs.values()) and not found.responded:
+        return ""
+    said = sentence(found, options.texts)
+    return markup.agreement_row(found, said, notes(found, options.known, options.texts)) if said else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from frontend.api.client import GatewayError
+from frontend.api.errors import GatewayError
 from frontend.state.streamlit_state import page_texts, shared_state, visitor_state
 from frontend.views import markup
 from frontend.views.inputs import ViewOptions, choose_images, choose_models, choose_options, update_link
@@ -26,16 +26,17 @@ def main() -> None:
     with right:
         with st.container(key="choices", horizontal=True, vertical_alignment="bottom"):
             chosen = choose_models(models, texts)
-            top, threshold = choose_options(texts)
+            known = {model.name: model for model in models}
+            top, thresholds = choose_options((known[name] for name in chosen), texts)
         update_link(chosen)
         for model in chosen:
             shared.readiness.wake(model)  # while the visitor chooses an image
         visitor.jobs.submit(visitor.images, chosen)
-        options = ViewOptions(chosen, {model.name: model for model in models}, top, threshold, texts)
+        options = ViewOptions(chosen, known, top, thresholds, texts)
         if not chosen:
             st.caption(texts("no_models"))
         elif not visitor.images:
-            st.html(markup.welcome(texts, max(model.labels for model in models)))
+            st.html(markup.welcome(options.chosen, texts))
         else:
             show_results(visitor, options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,11 @@ import streamlit as st
 
 from frontend import components
 from frontend.api.client import Model
-from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, sample_names
+from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, ImageRefused, sample_names
 from frontend.locales.texts import Texts
+from frontend.results.verdict import Thresholds
 from frontend.state.shared import MAX_LABELS
+from frontend.state.streamlit_state import resume_visit
 from frontend.state.visitor_state import VisitorState
 from frontend.views.markup import escape_markdown
 
@@ -22,21 +24,27 @@ DEFAULT_MODELS = 3
 SIDE = 640
 # How many of several images are previewed.
 MAX_PREVIEWS = 24
+# How many refused files of one kind are named.
+MAX_NAMES = 8
 INPUT_TEXTS = (
     "invite", "choose", "folder", "camera", "paste", "remove", "samples", "shoot", "close", "no_camera",
-    "no_image_in_clipboard", "no_image_in_files",
+    "no_image_in_clipboard", "no_image_in_files", "disconnected", "interrupted",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """The chosen models, all models by name, the number of labels to show, and the score below which one is unsure."""
+    """The chosen models, all models by name, the number of labels to show, and from which scores they count."""
 
     models: list[str]
     known: Mapping[str, Model]
     top: int
-    threshold: float
+    thresholds: Thresholds
     texts: Texts
+
+    @property
+    def chosen(self) -> list[Model]:
+        return [self.known[name] for name in self.models]
 
     @property
     def titles(self) -> dict[str, str]:
@@ -62,14 +70,21 @@ def choose_models(models: list[Model], texts: Texts) -> list[str]:
     return [name for name in titles if name in chosen]
 
 
-def choose_options(texts: Texts) -> tuple[int, float]:
-    """The number of labels to show, and the score below which a model is unsure."""
+def choose_options(chosen: Iterable[Model], texts: Texts) -> tuple[int, Thresholds]:
+    """The number of labels to show, and from which scores they count."""
+    kinds = {model.scores for model in chosen}
+    applies = 50
     with st.popover(texts("options"), icon=":material/tune:"):
         top = st.slider(texts("top"), 1, MAX_LABELS, 5, key="top", bind="query-params")
         sure = st.slider(
             texts("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=texts("sure_help"), bind="query-params"
         )
-    return int(top), sure / 100
+        if "sigmoid" in kinds:
+            applies = st.slider(
+                texts("applies"), 5, 95, 50, step=5, format="%d %%", key="applies", help=texts("applies_help"),
+                bind="query-params",
+            )  # fmt: skip
+    return int(top), Thresholds(sure / 100, applies / 100)
 
 
 def update_link(chosen: list[str]) -> None:
@@ -103,6 +118,9 @@ def choose_images(visitor: VisitorState, texts: Texts) -> None:
         st.session_state["url"] = ""
         visitor.clear()
 
+    def on_resume() -> None:
+        st.session_state["visit_lost"] = not resume_visit(str(_event("resume")))
+
     components.image_input()(
         key="input",
         data=components.as_data(input_data(visitor, texts)),
@@ -110,6 +128,8 @@ def choose_images(visitor: VisitorState, texts: Texts) -> None:
         on_sample_change=on_sample,
         on_url_change=on_url,
         on_cleared_change=on_cleared,
+        on_resume_change=on_resume,
+        on_reconnected_change=lambda: None,
     )
     with st.container(key="address"):
         st.text_input(
@@ -120,9 +140,23 @@ def choose_images(visitor: VisitorState, texts: Texts) -> None:
             bind="query-params",
             on_change=lambda: visitor.use_url(st.session_state["url"]),
         )
-    for refused in visitor.refused[:5]:
-        name = f"{refused.name}: " if refused.name else ""
-        st.error(escape_markdown(name + texts(refused.reason)))
+    if st.session_state.pop("visit_lost", False) and not visitor.images:
+        st.warning(texts("visit_lost"))
+    for message in refusals(visitor.refused, texts):
+        st.error(escape_markdown(message))
+
+
+def refusals(refused: Iterable[ImageRefused], texts: Texts) -> list[str]:
+    """One message per reason, which names the files."""
+    names: dict[str, list[str]] = {}
+    for each in refused:
+        names.setdefault(each.reason, []).append(each.name)
+    messages = []
+    for reason, files in names.items():
+        listed = ", ".join(files[:MAX_NAMES])
+        more = texts("and_more", count=len(files) - MAX_NAMES) if len(files) > MAX_NAMES else ""
+        messages.append(f"{listed}{more}: {texts(reason)}" if listed else texts(reason))
+    return messages
 
 
 def _event(name: str) -> Any:
@@ -133,26 +167,28 @@ def _event(name: str) -> Any:
 def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
     """The data of the image input component."""
     labels = {key: texts(key) for key in INPUT_TEXTS}
-    labels["too_many"] = texts("too_many", most=MAX_IMAGES)
     labels["preparing"] = texts("preparing", done="{done}", total="{total}")
     return {
         "texts": labels,
         "language": texts.language,
         "side": SIDE,
         "most": MAX_IMAGES,
+        "visit": visitor.visit,
         "batch": visitor.batch,
-        "preview": _preview(visitor.images, texts),
+        "given": visitor.given,
+        "preview": _preview(visitor, texts),
         "samples": [_sample(name, visitor.images, texts) for name in sample_names()],
     }
 
 
-def _preview(images: list[Image], texts: Texts) -> dict[str, object] | None:
+def _preview(visitor: VisitorState, texts: Texts) -> dict[str, object] | None:
+    images = visitor.images
     if not images:
         return None
     if len(images) > 1:
         strip = [image.handle for image in images[:MAX_PREVIEWS]]
         caption = texts("image_count", count=len(images))
-        return {"src": "", "handle": "", "alt": "", "strip": strip, "caption": caption, "note": ""}
+        return {"src": "", "handle": "", "kept": "", "alt": "", "strip": strip, "caption": caption, "note": ""}
     (image,) = images
     note = ""
     if image.original_bytes:
@@ -160,6 +196,7 @@ def _preview(images: list[Image], texts: Texts) -> dict[str, object] | None:
     return {
         "src": image.preview,
         "handle": image.handle,
+        "kept": visitor.path_of(image),
         "alt": texts("preview_alt", name=image.name),
         "strip": [],
         "caption": image.name,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape as escape
 
-from frontend.api.client import PredictResponse, Timings
+from frontend.api.client import Model, Prediction, PredictResponse, ScoreKind, Timings
 from frontend.locales.texts import Texts
-from frontend.results.comparison import Agreement
+from frontend.results.agreement import Agreement
+from frontend.results.folders import FolderScore
+from frontend.results.verdict import Thresholds
 
 TIMING_PARTS = ("fetch", "queue", "decode", "infer")
 INDETERMINATE_BAR = '<div class="g-wait" aria-hidden="true"><span class="g-moving"></span></div>'
@@ -33,31 +35,42 @@ def footer(gateway: str, texts: Texts) -> str:
     )
 
 
-def welcome(texts: Texts, labels: int) -> str:
-    """Shown until there is an image."""
+def welcome(models: Sequence[Model], texts: Texts) -> str:
+    """Shown until there is an image: what the chosen models can say, and one line on how each differs."""
+    kinds = "".join(
+        f"<p>{escape(texts(f'honest_{kind}'))}</p>" for kind in dict.fromkeys(model.scores for model in models)
+    )
+    lines = "".join(
+        f"<li><strong>{escape(model.title)}</strong> {escape(model_line(model, texts))}</li>" for model in models
+    )
     return (
         f'<section class="g-welcome"><h1>{escape(texts("welcome_title"))}</h1>'
-        f'<p class="g-lead">{escape(texts("welcome"))}</p>'
-        f"<p>{escape(texts('honest', labels=texts.count(labels)))}</p></section>"
+        f'<p class="g-lead">{escape(texts("welcome"))}</p>{kinds}<ul>{lines}</ul></section>'
     )
 
 
-def agreement_row(agreement: Agreement, titles: Mapping[str, str], pending: int, texts: Texts) -> str:
-    """Whether the models agree; "" until two have responded, unless more are pending."""
-    if agreement.kind == "none" or (agreement.kind == "one" and not pending):
-        return ""
-    if agreement.kind == "one":
-        return f'<p class="g-agree g-agree-wait">{escape(texts("agree_pending", count=pending))}</p>'
-    sentence = {
-        "all": texts("agree_all", count=agreement.models, label=agreement.label),
-        "most": texts("agree_most", votes=agreement.votes, count=agreement.models, label=agreement.label),
-        "no": texts("agree_no"),
-    }[agreement.kind]
-    others = [texts("says", model=titles.get(model, model), label=label) for model, label in agreement.others]
-    if pending:
-        others.append(texts("agree_pending", count=pending))
-    rest = f'<span class="g-others">{escape(" · ".join(others))}</span>' if others else ""
-    return f'<p class="g-agree g-agree-{agreement.kind}"><strong>{escape(sentence)}</strong>{rest}</p>'
+def model_line(model: Model, texts: Texts) -> str:
+    """What sets a model apart: its labels, scores, input and precision."""
+    parts = []
+    if model.labels is not None:
+        one = "label_count_one" if model.labels == 1 else "label_count"
+        parts.append(texts(one, count=texts.count(model.labels)))
+    if model.scores != "softmax":
+        parts.append(texts(f"scores_{model.scores}"))
+    if model.input is not None:
+        parts.append(f"{model.input[0]} × {model.input[1]}")
+    return " · ".join([*parts, *([model.precision] if model.precision else [])])
+
+
+def agreement_row(found: Agreement, said: str, notes: Iterable[str]) -> str:
+    """The sentence about all chosen models, and what it leaves out."""
+    if found.kind == "all" and not found.unsure:
+        tone = "good"
+    else:
+        tone = "mild" if found.kind in {"most", "no"} or found.unsure else "wait"
+    others = " · ".join(notes)
+    rest = f'<span class="g-others">{escape(others)}</span>' if others else ""
+    return f'<p class="g-agree g-agree-{tone}"><strong>{escape(said)}</strong>{rest}</p>'
 
 
 def card_head(title: str, note: str = "") -> str:
@@ -65,25 +78,41 @@ def card_head(title: str, note: str = "") -> str:
     return f'<div class="g-card-head"><h2>{escape(title)}</h2>{chip}</div>'
 
 
-def predictions(response: PredictResponse, top: int, threshold: float, texts: Texts) -> str:
-    """A model's best label, the top labels with bars, and the timings."""
-    best = response.predictions[0] if response.predictions else None
-    if best is None:
-        verdict = texts("not_sure")
-    elif best.score < threshold:
-        guess = escape(texts("best_guess", label=best.label))
-        verdict = f'{escape(texts("not_sure"))} <span class="g-guess">{guess}</span>'
-    else:
-        verdict = escape(best.label)
-    unsure = "" if best is not None and best.score >= threshold else " g-unsure"
-    bars = "".join(_bar(one.label, one.score, texts) for one in response.predictions[:top])
-    return f'<p class="g-verdict{unsure}">{verdict}</p><ol class="g-bars">{bars}</ol>{timings(response.timings, texts)}'
-
-
-def _bar(label: str, score: float, texts: Texts) -> str:
-    width = max(0.0, min(score, 1.0)) * 100
+def predictions(response: PredictResponse, model: Model, top: int, thresholds: Thresholds, texts: Texts) -> str:
+    """What a model says, its top labels with bars, and the timings."""
+    listed = response.predictions[:top]
+    highest = max((one.score for one in listed), default=1.0) if model.scores == "none" else 1.0
+    bars = "".join(_bar(one, one.score / highest if highest > 0 else 0.0, model.scores, texts) for one in listed)
+    few = ""
+    if model.labels is not None and model.labels < top and len(listed) == model.labels:
+        few = f'<p class="g-few">{escape(texts("few_labels", count=model.labels))}</p>'
     return (
-        f'<li><span class="g-label">{escape(label)}</span><span class="g-percent">{texts.percent(score)}</span>'
+        f"{_verdict(response, model, thresholds, texts)}"
+        f'<ol class="g-bars">{bars}</ol>{few}{timings(response.timings, texts)}'
+    )
+
+
+def _verdict(response: PredictResponse, model: Model, thresholds: Thresholds, texts: Texts) -> str:
+    if not response.predictions:
+        return f'<p class="g-verdict g-unsure">{escape(texts("no_predictions"))}</p>'
+    best = response.predictions[0]
+    if model.scores == "sigmoid":
+        labels = [one.label for one in response.predictions if one.score >= thresholds.applies]
+        note = texts("applies_from", percent=texts.percent(thresholds.applies))
+        said = escape(", ".join(labels) or texts("no_label_applies"))
+        unsure = "" if labels else " g-unsure"
+        return f'<p class="g-verdict{unsure}">{said} <span class="g-guess">{escape(note)}</span></p>'
+    if model.scores == "softmax" and best.score < thresholds.sure:
+        guess = escape(texts("best_guess", label=best.label))
+        return f'<p class="g-verdict g-unsure">{escape(texts("not_sure"))} <span class="g-guess">{guess}</span></p>'
+    return f'<p class="g-verdict">{escape(best.label)}</p>'
+
+
+def _bar(one: Prediction, share: float, kind: ScoreKind, texts: Texts) -> str:
+    width = max(0.0, min(share, 1.0)) * 100
+    return (
+        f'<li><span class="g-label">{escape(one.label)}</span>'
+        f'<span class="g-percent">{texts.score(one.score, kind)}</span>'
         f'<span class="g-track" aria-hidden="true"><span style="width:{width:.1f}%"></span></span></li>'
     )
 
@@ -115,6 +144,19 @@ def waking_bar(elapsed: float, typical: float | None) -> str:
     # The negative delay lets a bar that is drawn again continue where it was.
     style = f"animation-duration:{typical:.1f}s;animation-delay:-{elapsed:.1f}s"
     return f'<div class="g-wait" aria-hidden="true"><span class="g-filling" style="{style}"></span></div>'
+
+
+def folder_table(scores: Mapping[str, Mapping[str, FolderScore]], titles: Mapping[str, str], texts: Texts) -> str:
+    """A row per folder, a column per model, and the totals."""
+    models = list(next(iter(scores.values())))
+    totals = {model: sum((row[model] for row in scores.values()), FolderScore()) for model in models}
+    head = "".join(f'<th scope="col">{escape(titles[model])}</th>' for model in models)
+    body = ""
+    for folder, row in [*scores.items(), (texts("folders_all"), totals)]:
+        cells = [texts("folder_right", right=row[model].right, total=row[model].total) for model in models]
+        body += f'<tr><th scope="row">{escape(folder)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    column = escape(texts("column_folder"))
+    return f'<table class="g-folders"><thead><tr><th scope="col">{column}</th>{head}</tr></thead>{body}</table>'
 
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from frontend.api.client import GatewayError, Timings
+from frontend.api.client import Timings
+from frontend.api.errors import MALFORMED, GatewayError
 from frontend.api.jobs import State
 from frontend.api.readiness import SHORTEST_COLD_START
 from frontend.locales.texts import Texts
@@ -12,22 +13,6 @@ from frontend.views.markup import escape_markdown
 
 # A running request is said to take long after these seconds; a model that is ready and idle responds sooner.
 SLOW = (3, 10, 30, 60)
-# A service's codes for requests that only a bug in the page or the gateway can cause.
-MALFORMED = frozenset(
-    {
-        "body_malformed",
-        "expectation_failed",
-        "headers_too_large",
-        "input_ambiguous",
-        "json_invalid",
-        "media_type_unsupported",
-        "multipart_invalid",
-        "parameter_invalid",
-        "request_malformed",
-        "transfer_coding_unsupported",
-        "uri_too_long",
-    }
-)
 
 
 def show_error(error: GatewayError, texts: Texts) -> None:

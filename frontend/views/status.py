@@ -7,7 +7,8 @@ from typing import Literal
 
 import streamlit as st
 
-from frontend.api.client import GatewayError, Model
+from frontend.api.client import Model
+from frontend.api.errors import GatewayError
 from frontend.locales.texts import Texts
 from frontend.state.streamlit_state import page_texts, shared_state
 from frontend.views import markup

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
-from gateway.api import Api, Backend, Issuer, Origin, origin
+from gateway.api import Api, Backend, Issuer
 from gateway.envoy.messages import Message, named, socket, typed
+from gateway.origin import Origin, origin
 from gateway.runtime import Runtime
 
 # As in Google's gateway. A shorter deadline ends the request earlier.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.api import Api
-from gateway.envoy.messages import CONSUMER_NUMBER, Message, named, typed
+from gateway.envoy.messages import CONSUMER_NUMBER, Message, literal, named, typed
 
 NOT_DEFINED = "The current request is not defined by this API."
 KEY_MISSING = (
@@ -18,7 +18,7 @@ def local_reply_config(api: Api) -> Message:
     """Google's status and message for each of these reasons; Envoy's other responses keep their own."""
     not_enabled = f"PERMISSION_DENIED: API {api.service} is not enabled for the project."
     exhausted = (
-        f"RESOURCE_EXHAUSTED: Quota exceeded of service '{api.service}' for consumer"
+        f"RESOURCE_EXHAUSTED: Quota exceeded of service '{literal(api.service)}' for consumer"
         f" 'project_number:%REQ({CONSUMER_NUMBER})%'."
     )
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from gateway.api import Api, Issuer, Operation, PathTranslation
@@ -117,6 +118,7 @@ def provider(issuer: Issuer, runtime: Runtime) -> Message:
         "from_headers": headers,
         "from_params": [location.name for location in issuer.locations if location.in_query],
         "forward": True,
+        "require_expiration": True,
         "forward_payload_header": USERINFO,
         "jwt_cache_config": {"jwt_cache_size": 1000},
         **_key_set(issuer, runtime),
@@ -134,19 +136,13 @@ def _key_set(issuer: Issuer, runtime: Runtime) -> Message:
 
 
 def requirement_name(operation: Operation) -> str:
-    return " or ".join(" and ".join(names) or "no token" for names in operation.tokens)
+    """As JSON: joined by any separator, two lists of names could become the same text."""
+    return json.dumps(operation.tokens)
 
 
 def requirement(operation: Operation) -> Message:
-    alternatives = [_all_of(names) for names in operation.tokens]
+    alternatives: list[Message] = [{"provider_name": name} for name in operation.tokens]
     return alternatives[0] if len(alternatives) == 1 else {"requires_any": {"requirements": alternatives}}
-
-
-def _all_of(names: tuple[str, ...]) -> Message:
-    if not names:
-        return {"allow_missing": {}}
-    providers: list[Message] = [{"provider_name": name} for name in names]
-    return providers[0] if len(providers) == 1 else {"requires_all": {"requirements": providers}}
 
 
 def api_key(runtime: Runtime) -> Message:
@@ -174,7 +170,7 @@ def quota(api: Api, runtime: Runtime) -> Message:
     """One token bucket per metric and consumer; the metadata of a route says what a request costs."""
     lowest: dict[str, int] = {}
     for limit in api.limits:
-        lowest[limit.metric] = min(limit.per_minute, lowest.get(limit.metric, limit.per_minute))
+        lowest[limit.metric] = min(limit.per_minute, lowest.get(limit.metric, UNLIMITED))
     percent = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     limits = typed(
         "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",

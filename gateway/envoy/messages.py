@@ -33,6 +33,11 @@ def named(name: str, message: Message) -> Message:
     return {"name": name, "typed_config": message}
 
 
+def literal(text: str) -> str:
+    """The text for a field in which Envoy replaces commands such as `%ENVIRONMENT(NAME)%`."""
+    return text.replace("%", "%%")
+
+
 def header(name: str, value: str) -> Message:
     """Sets a header, replacing any former value; an empty value leaves it out."""
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from gateway.api import Api, Backend, Operation, PathTranslation
 from gateway.envoy import filters
@@ -20,6 +21,7 @@ from gateway.envoy.messages import (
     ORIGINAL_PATH,
     Message,
     header,
+    literal,
     named,
     seconds,
     typed,
@@ -95,6 +97,9 @@ def may_begin_with(template: PathTemplate, prefix: str) -> bool:
 def _routes(prefix: str, operations: list[Operation], runtime: Runtime) -> Iterator[Message]:
     for operation in operations:
         for match in matches(operation.template, prefix):
+            if operation.optional_key:
+                with_key = replace(operation, needs_key=True)
+                yield from (operation_route(with_key, match | source, runtime) for source in KEY_IS_PRESENT)
             yield operation_route(operation, match, runtime)
     templates: dict[object, PathTemplate] = {}
     for operation in operations:
@@ -102,6 +107,17 @@ def _routes(prefix: str, operations: list[Operation], runtime: Runtime) -> Itera
     for template in templates.values():
         for match in matches(template, prefix):
             yield method_not_allowed_route(template, match)
+
+
+def _present(field: str, name: str) -> Message:
+    return {field: [{"name": name, "string_match": {"safe_regex": {"regex": ".+"}}}]}
+
+
+# One for each place of an API key: the routes by which a request with an optional key has it verified.
+KEY_IS_PRESENT = tuple(
+    _present("headers" if "header" in source else "query_parameters", *source.values())
+    for source in filters.KEY_SOURCES
+)
 
 
 def matches(template: PathTemplate, prefix: str) -> list[Message]:
@@ -117,7 +133,7 @@ def operation_route(operation: Operation, match: Message, runtime: Runtime) -> M
     method = {"name": METHOD, "string_match": {"exact": operation.method}}
     message: Message = {
         "name": operation.name,
-        "match": {**match, "headers": [method]},
+        "match": {**match, "headers": [method, *match.get("headers", ())]},
         "route": {
             "cluster": backend_cluster_name(operation.backend),
             "host_rewrite_literal": operation.backend.origin.authority,
@@ -142,7 +158,7 @@ def _headers(operation: Operation, runtime: Runtime) -> Iterator[Message]:
         yield header(ORIGINAL_PATH, "%REQ(:PATH)%")
     if operation.backend.audience is not None:
         yield header(FORWARDED_AUTHORIZATION, "%REQ(authorization)%")
-        yield header("authorization", f"Bearer {runtime.id_tokens[operation.backend.audience]}")
+        yield header("authorization", literal(f"Bearer {runtime.id_tokens[operation.backend.audience]}"))
 
 
 def is_rewritten(operation: Operation) -> bool:

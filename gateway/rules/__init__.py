@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.diagnostics import Diagnostic
-from gateway.rules import backends, general, paths, quota, security
+from gateway.rules import backends, endpoints, general, paths, quota, references, security
 
 Rule = Callable[[Mapping[str, Any]], Iterator[Diagnostic]]
 
@@ -16,15 +17,15 @@ RULES: tuple[Rule, ...] = (
     general.host_is_a_host_name,
     general.base_path_is_valid,
     general.schemes_are_http,
-    general.references_resolve,
+    references.references_resolve,
     general.extensions_are_known,
-    general.x_google_allow_is_configured,
-    general.x_google_endpoints_is_ignored,
+    endpoints.x_google_allow_is_valid,
+    endpoints.x_google_endpoints_is_valid,
     paths.has_paths,
     paths.path_items_hold_operations,
     paths.path_templates_are_valid,
     paths.path_templates_are_unique,
-    paths.operation_ids_are_unique,
+    paths.operations_have_unique_ids,
     paths.operations_have_responses,
     paths.parameters_are_valid,
     paths.path_parameters_match_the_path,
@@ -32,14 +33,17 @@ RULES: tuple[Rule, ...] = (
     backends.backends_are_valid,
     security.security_definitions_are_valid,
     security.security_requirements_are_supported,
+    quota.management_has_known_fields,
     quota.metrics_have_unique_names,
     quota.limits_are_valid,
     quota.metric_costs_are_valid,
 )
+# What matters to a deployment, but not to the local gateway.
+DEPLOYMENT_RULES: tuple[Rule, ...] = (backends.addresses_are_public,)
 
 
-def diagnostics(document: Mapping[str, Any]) -> list[Diagnostic]:
-    """Everything the rules report, in their order."""
+def diagnostics(document: Mapping[str, Any], rules: tuple[Rule, ...] = RULES) -> list[Diagnostic]:
+    """Everything the rules report, in their order; about an OpenAPI 3 document, only that it is one."""
     if "openapi" in document:
-        return list(general.is_openapi_2(document))
-    return [diagnostic for rule in RULES for diagnostic in rule(document)]
+        rules = (general.is_openapi_2,)
+    return [replace(diagnostic, rule=rule.__name__) for rule in rules for diagnostic in rule(document)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,14 +12,15 @@ from gateway.diagnostics import Diagnostic, Place
 from gateway.operations import backend, mapping, operations
 
 TRANSLATIONS = ("CONSTANT_ADDRESS", "APPEND_PATH_TO_ADDRESS")
+HOST = re.compile(r"[A-Za-z0-9_.:-]+")
+NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
 PROTOCOLS = ("http/1.1", "h2")
 FIELDS = ("address", "path_translation", "deadline", "jwt_audience", "disable_auth", "protocol")
 
 
 def every_operation_has_a_backend(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for operation in operations(document):
-        levels = (operation.fields, operation.path_item, document)
-        if backend(document, operation) is None and not any("x-google-backend" in level for level in levels):
+        if backend(document, operation)[0] == operation.place:
             yield Diagnostic(
                 operation.place,
                 "has no backend",
@@ -41,6 +44,18 @@ def backends_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         if protocol not in PROTOCOLS:
             remedy = f"write {' or '.join(PROTOCOLS)}"
             yield Diagnostic((*place, "protocol"), f"the protocol {protocol!r} is not supported", remedy)
+
+
+def addresses_are_public(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    for place, fields in _backends(document):
+        address = mapping(fields).get("address")
+        if isinstance(address, str) and (host := _host(address)) and _is_private(host):
+            yield Diagnostic(
+                (*place, "address"),
+                f"Google cannot reach {host}",
+                f"write the public address here, and pass `--backend https://PUBLIC={address}` to `serve`",
+                fatal=False,
+            )
 
 
 def _backends(document: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
@@ -81,6 +96,15 @@ def _address(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
         yield Diagnostic(
             here, f"{address!r} has a query or fragment", "remove it; the request's own query is passed on"
         )
+    elif not HOST.fullmatch(parts.hostname):
+        yield Diagnostic(here, f"the host of {address!r} is not a DNS name or IP address", "write https://HOST/PATH")
+    elif "{" in parts.path:
+        yield Diagnostic(
+            here,
+            "{…} in an address is not replaced",
+            "remove it: path parameters become query parameters, or are kept by APPEND_PATH_TO_ADDRESS",
+            fatal=False,
+        )
 
 
 def _translation(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -100,14 +124,25 @@ def _translation(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic
 
 
 def _deadline(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    deadline = fields.get("deadline", 15.0)
+    given = fields.get("deadline", 15.0)
     here = (*place, "deadline")
-    if isinstance(deadline, bool) or not isinstance(deadline, (int, float)) or not deadline < 1e9:
-        yield Diagnostic(here, f"{deadline!r} is not a number of seconds", "write a number such as 30.0")
-    elif deadline <= 0:
+    found = seconds(given)
+    if found is None:
+        yield Diagnostic(here, f"{given!r} is not a number of seconds", "write a number such as 30.0")
+    elif found <= 0:
         yield Diagnostic(
-            here, f"{deadline:g} means the default of 15 s", "write a positive number, or remove it", fatal=False
+            here, f"{found:g} means the default of 15 s", "write a positive number, or remove it", fatal=False
         )
+
+
+def seconds(deadline: Any) -> float | None:
+    """The deadline, which may also be a string such as "25", or None if it is not a number of seconds."""
+    if isinstance(deadline, bool) or not isinstance(deadline, (int, float, str)):
+        return None
+    if isinstance(deadline, str) and not NUMBER.fullmatch(deadline):
+        return None
+    # An int may be too large for a float.
+    return float(deadline) if isinstance(deadline, str) or abs(deadline) < 1e9 else None
 
 
 def _authentication(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -119,7 +154,7 @@ def _authentication(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnos
     elif disabled and audience is not None:
         message = "has both jwt_audience and disable_auth: no ID token is sent"
         yield Diagnostic(place, message, "remove one of the two", fatal=False)
-    elif audience is None and not disabled and _path(fields.get("address")):
+    elif audience is None and not disabled and _path_of_service(fields.get("address")):
         yield Diagnostic(
             place,
             "has no jwt_audience: the ID token's audience is the whole address with its path, which Cloud Run rejects",
@@ -128,9 +163,27 @@ def _authentication(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnos
         )
 
 
-def _path(address: Any) -> str:
+def _path_of_service(address: Any) -> str:
+    """The path of an https address, except of a Cloud Function, whose tokens are for the address with its path."""
+    if (
+        not isinstance(address, str)
+        or not address.startswith("https://")
+        or _host(address).endswith(".cloudfunctions.net")
+    ):
+        return ""
+    return address.removeprefix("https://").partition("/")[2].strip("/")
+
+
+def _host(address: str) -> str:
     try:
-        parts = urlsplit(address if isinstance(address, str) else "")
+        return urlsplit(address).hostname or ""
     except ValueError:
         return ""
-    return parts.path.strip("/") if parts.scheme == "https" else ""
+
+
+def _is_private(host: str) -> bool:
+    """Whether the host is on loopback or in a private network."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal"))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import mapping, operations, reference_target
+from gateway.operations import mapping, operations
 
+# Labels may contain `_`: some public examples have a host such as YOUR_API.example.com.
+DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\Z"
+)
 KNOWN_EXTENSIONS = {
     "x-google-allow",
     "x-google-api-name",
     "x-google-audiences",
     "x-google-backend",
+    "x-google-deprecated",
     "x-google-endpoints",
     "x-google-extensions",
     "x-google-issuer",
@@ -57,6 +62,10 @@ def host_is_a_host_name(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         yield Diagnostic(("host",), f"{host!r} is not a host name", "remove the scheme and the path")
     elif ":" in host:
         yield Diagnostic(("host",), f"{host!r} has a port, which Google rejects", f"write {host.partition(':')[0]}")
+    elif not DNS_NAME.match(host):
+        yield Diagnostic(
+            ("host",), f"{host!r} is not a DNS name", "write one such as api.example.com, or remove `host`"
+        )
 
 
 def base_path_is_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -79,34 +88,6 @@ def schemes_are_http(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
             yield Diagnostic(("schemes", index), f"{scheme!r} is not supported", "write http or https")
 
 
-def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    for place, reference in _references(document, (), set()):
-        if not reference.startswith("#"):
-            yield Diagnostic(
-                place,
-                f"{reference!r} is an external reference, which Google rejects",
-                "copy its target into this document",
-            )
-        elif reference != "#" and reference_target(document, unquote(reference)) is None:
-            yield Diagnostic(place, f"{reference!r} does not exist", "write a reference such as #/definitions/Name")
-
-
-def _references(node: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place, str]]:
-    """Every `$ref`, except in examples and where it is the name of a property."""
-    if not isinstance(node, (Mapping, list)) or id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            yield from _references(item, (*place, index), seen)
-        return
-    if isinstance(node.get("$ref"), str) and (not place or place[-1] != "properties"):
-        yield (*place, "$ref"), node["$ref"]
-    for key, value in node.items():
-        if key not in ("example", "examples", "default", "enum") or place[-1:] == ("properties",):
-            yield from _references(value, (*place, key), seen)
-
-
 def extensions_are_known(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     places: list[tuple[Place, Mapping[str, Any]]] = [((), document)]
     places += [
@@ -119,23 +100,13 @@ def extensions_are_known(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for place, fields in places:
         for key in fields:
             if key.startswith("x-google-") and key not in KNOWN_EXTENSIONS:
-                yield Diagnostic((*place, key), "unknown extension", "check its spelling", fatal=False)
-
-
-def x_google_allow_is_configured(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    if document.get("x-google-allow", "configured") != "configured":
-        yield Diagnostic(
-            ("x-google-allow",),
-            "only `configured` is supported here: paths that the document does not define get 404",
-            "remove it, and add a path such as /{path=**} to accept other paths",
-        )
-
-
-def x_google_endpoints_is_ignored(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    if "x-google-endpoints" in document:
-        yield Diagnostic(
-            ("x-google-endpoints",),
-            "is an extension of Cloud Endpoints and has no effect here",
-            "declare `options` operations for CORS requests, and remove it",
-            fatal=False,
-        )
+                yield Diagnostic(
+                    (*place, key), f"{key} is not an extension of Google's", "check its spelling", fatal=False
+                )
+            elif key == "x-security":
+                # Ignoring it would leave open what its author meant to protect.
+                yield Diagnostic(
+                    (*place, key),
+                    "x-security is deprecated and not supported here",
+                    "write `security: [{NAME: []}]`, and `x-google-audiences` in the definition NAME",
+                )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -76,22 +77,36 @@ def path_templates_are_unique(document: Mapping[str, Any]) -> Iterator[Diagnosti
         first.setdefault(key, operation)
 
 
-def operation_ids_are_unique(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def operations_have_unique_ids(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """Google makes a method name of each id, so ids that differ only in punctuation are the same."""
     first: dict[str, OperationObject] = {}
     for operation in operations(document):
-        name = operation.fields.get("operationId")
+        given = operation.fields.get("operationId")
         place = (*operation.place, "operationId")
-        if name is None:
+        if given is None:
+            yield Diagnostic(operation.place, "has no operationId, which Google requires", _example_id(operation))
             continue
-        if not isinstance(name, str) or not name:
-            yield Diagnostic(place, "must be a string", "write letters, digits and underscores")
-        elif name in first:
-            other = f"{first[name].method} of {first[name].path!r}"
+        name = re.sub("[^A-Za-z0-9_]", "", given) if isinstance(given, str) else ""
+        method = name[:1].upper() + name[1:]
+        if not method:
+            yield Diagnostic(place, "must contain letters or digits", _example_id(operation))
+        elif method in first:
+            other = first[method]
             yield Diagnostic(
-                place, f"{name!r} is also the operationId of {other}", "give every operation its own operationId"
+                place,
+                f"becomes the method name {method} at Google, as does {other.fields['operationId']!r} of"
+                f" {other.method} {other.path}",
+                "give every operation its own operationId",
             )
         else:
-            first[name] = operation
+            first[method] = operation
+
+
+def _example_id(operation: OperationObject) -> str:
+    words = re.findall("[A-Za-z0-9]+", operation.path)
+    return (
+        f"write `operationId: {operation.method}{''.join(word[:1].upper() + word[1:] for word in words)}`, for example"
+    )
 
 
 def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -174,7 +189,9 @@ def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> I
             yield Diagnostic(here, f"duplicate {where} parameter {name!r}", "keep one of the two")
         seen.add((name, where))
         if where == "path" and parameter.get("required") is not True:
-            yield Diagnostic(here, f"the path parameter {name!r} must be required", "write `required: true`")
+            yield Diagnostic(
+                here, f"the path parameter {name!r} is not required", "write `required: true`", fatal=False
+            )
         if where == "body" and "schema" not in parameter:
             yield Diagnostic(here, f"the body parameter {name!r} has no schema", "write `schema: {…}`")
         if where != "body" and "type" not in parameter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,59 @@ from gateway.diagnostics import Diagnostic, Place
 from gateway.operations import OperationObject, items, mapping, operations, security
 
 UNIT = "1/min/{project}"
+METRIC_FIELDS = (
+    "name",
+    "displayName",
+    "valueType",
+    "metricKind",
+    "description",
+    "labels",
+    "launchStage",
+    "metadata",
+    "monitoredResourceTypes",
+    "type",
+    "unit",
+)
+LIMIT_FIELDS = (
+    "name",
+    "metric",
+    "unit",
+    "values",
+    "description",
+    "displayName",
+    "defaultLimit",
+    "duration",
+    "freeTier",
+    "maxLimit",
+)
 MANAGEMENT: Place = ("x-google-management",)
+
+
+def management_has_known_fields(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    if "x-google-management" not in document:
+        return
+    found = document["x-google-management"]
+    quota = mapping(found).get("quota", {})
+    yield from _unknown_fields(MANAGEMENT, found, ("metrics", "quota"))
+    yield from _entries((*MANAGEMENT, "metrics"), mapping(found).get("metrics", []), METRIC_FIELDS)
+    yield from _unknown_fields((*MANAGEMENT, "quota"), quota, ("limits",))
+    yield from _entries((*MANAGEMENT, "quota", "limits"), mapping(quota).get("limits", []), LIMIT_FIELDS)
+
+
+def _entries(place: Place, entries: Any, fields: tuple[str, ...]) -> Iterator[Diagnostic]:
+    if not isinstance(entries, list):
+        yield Diagnostic(place, "must be a list", f"write `{place[-1]}: [{{name: …}}]`")
+        return
+    for index, entry in enumerate(entries):
+        yield from _unknown_fields((*place, index), entry, fields)
+
+
+def _unknown_fields(place: Place, value: Any, fields: tuple[str, ...]) -> Iterator[Diagnostic]:
+    if not isinstance(value, Mapping):
+        yield Diagnostic(place, "must be a mapping", f"its fields are {', '.join(fields)}")
+    for key in mapping(value):
+        if key not in fields:
+            yield Diagnostic((*place, key), f"{key!r} is not one of its fields", f"use {', '.join(fields)}")
 
 
 def metrics_have_unique_names(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -37,28 +90,30 @@ def limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
             yield Diagnostic(place, f"duplicate limit {name!r}", "keep one of the two")
         else:
             names.add(name)
-        if metric not in metrics:
+        if not isinstance(metric, str) or metric not in metrics:
             yield Diagnostic(place, f"the metric {metric!r} is not defined", "add it to `metrics`")
         unit = mapping(limit).get("unit")
         if unit != UNIT:
             yield Diagnostic(place, f"the unit {unit!r} is not supported", f'write `unit: "{UNIT}"`')
         value = mapping(limit, "values").get("STANDARD")
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if (whole_number(value) or 0) < 1:
             yield Diagnostic(
                 place,
                 f"the limit {value!r} is invalid",
-                "write `values: {STANDARD: N}` with a whole number N of 1 or more",
+                "write `values: {STANDARD: 100}`, for example",
             )
 
 
 def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     metrics = _metrics(document)
-    limited = {mapping(limit).get("metric") for limit in items(document, "x-google-management", "quota", "limits")}
+    limits = items(document, "x-google-management", "quota", "limits")
+    limited = [mapping(limit).get("metric") for limit in limits]
     for operation in operations(document):
         if "x-google-quota" not in operation.fields:
             continue
         place = (*operation.place, "x-google-quota")
         costs = mapping(operation.fields["x-google-quota"], "metricCosts")
+        yield from _unknown_fields(place, operation.fields["x-google-quota"], ("metricCosts",))
         if not costs:
             yield Diagnostic(place, "has no metricCosts", "write `metricCosts: {METRIC: 1}`")
         for metric, cost in costs.items():
@@ -67,7 +122,7 @@ def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
                 yield Diagnostic(here, f"the metric {metric!r} is not defined", "add it to x-google-management.metrics")
             elif metric not in limited:
                 yield Diagnostic(here, f"the metric {metric!r} has no limit", "add one to quota.limits", fatal=False)
-            if isinstance(cost, bool) or not isinstance(cost, int) or cost < 1:
+            if (whole_number(cost) or 0) < 1:
                 yield Diagnostic(here, f"the cost {cost!r} is invalid", "write a whole number of 1 or more")
         if costs and not _needs_key(document, operation):
             yield Diagnostic(
@@ -76,6 +131,13 @@ def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
                 "require an API key in `security`",
                 fatal=False,
             )
+
+
+def whole_number(value: Any) -> int | None:
+    """The number, which may also be a string such as "5", or None if it is not a whole number of 64 bits."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
 def _metrics(document: Mapping[str, Any]) -> set[str]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import OperationObject, mapping, operations, security
+from gateway.operations import OperationObject, extension, mapping, operations, security
+from gateway.origin import origin
 
-API_KEY_LOCATIONS = {("query", "key"), ("query", "api_key"), ("header", "x-api-key")}
+DEPRECATED = {"x-issuer": "x-google-issuer", "x-jwks_uri": "x-google-jwks_uri"}
+API_KEY_LOCATIONS = (("query", "key"), ("query", "api_key"), ("header", "x-api-key"))
 
 
 def security_definitions_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -27,37 +29,39 @@ def security_definitions_are_valid(document: Mapping[str, Any]) -> Iterator[Diag
 def _scheme(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
     kind = scheme.get("type")
     if kind == "apiKey":
-        name = scheme.get("name")
-        location = (scheme.get("in"), name.lower() if scheme.get("in") == "header" and isinstance(name, str) else name)
-        if location not in API_KEY_LOCATIONS:
+        name, where = scheme.get("name"), scheme.get("in")
+        if not isinstance(name, str) or not name:
+            yield Diagnostic((*place, "name"), "must be a string", "write `name: x-api-key`")
+        elif (where, name.lower() if where == "header" else name) not in API_KEY_LOCATIONS:
             yield Diagnostic(
                 place,
                 "the gateway does not read API keys from this location",
                 "write `{type: apiKey, name: x-api-key, in: header}` or `{type: apiKey, name: key, in: query}`",
                 fatal=False,
             )
-    elif kind == "basic":
-        yield Diagnostic(place, "Google does not support basic authentication", "use an API key or OAuth 2")
-    elif kind != "oauth2":
-        yield Diagnostic(
-            (*place, "type") if kind else place,
-            f"{kind!r} is not a type that OpenAPI 2.0 defines",
-            "write apiKey or oauth2",
-        )
-    else:
+    elif kind == "oauth2":
         yield from _issuer(place, scheme)
+    elif kind == "basic":
+        message = "Google ignores basic authentication, which leaves the operation open"
+        yield Diagnostic(place, message, "use an API key or OAuth 2")
+    else:
+        here = (*place, "type") if kind else place
+        yield Diagnostic(here, f"{kind!r} is not a type that OpenAPI 2.0 defines", "write apiKey or oauth2")
 
 
 def _issuer(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    issuer = scheme.get("x-google-issuer")
+    for old, new in DEPRECATED.items():
+        if old in scheme and new in scheme:
+            yield Diagnostic((*place, old), f"has both {old} and {new}", f"keep {new}")
+        elif old in scheme:
+            yield Diagnostic((*place, old), f"{old} is deprecated", f"rename it to {new}", fatal=False)
+    key, issuer = extension(scheme, "x-google-issuer")
     if not isinstance(issuer, str) or not issuer:
-        where = place if issuer is None else (*place, "x-google-issuer")
+        where = place if issuer is None else (*place, key)
         yield Diagnostic(where, "x-google-issuer is missing or not a string", "write `x-google-issuer: https://…`")
-    uri = scheme.get("x-google-jwks_uri")
-    if uri is not None and (not isinstance(uri, str) or not uri.startswith(("https://", "http://"))):
-        yield Diagnostic(
-            (*place, "x-google-jwks_uri"), "must be a URL", "write the https:// URL of the issuer's key set"
-        )
+    key, uri = extension(scheme, "x-google-jwks_uri")
+    if uri is not None and not _is_url(uri):
+        yield Diagnostic((*place, key), "must be a URL", "write the https:// URL of the issuer's key set")
     audiences = scheme.get("x-google-audiences")
     if audiences is None:
         yield Diagnostic(
@@ -73,11 +77,20 @@ def _issuer(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
         return
     for index, location in enumerate(locations if isinstance(locations, list) else [None]):
         fields = mapping(location)
-        if ("header" in fields) == ("query" in fields) or not fields.keys() <= {"header", "query", "value_prefix"}:
+        names = fields.keys() & {"header", "query"}
+        unknown = fields.keys() - {"header", "query", "value_prefix"}
+        if len(names) != 1 or unknown or not all(isinstance(value, str) and value for value in fields.values()):
             here = (*place, "x-google-jwt-locations", index)
             yield Diagnostic(
                 here, "must name a header or a query parameter", "write `{header: …, value_prefix: …}` or `{query: …}`"
             )
+
+
+def _is_url(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and origin(value) is not None
+    except ValueError:
+        return False
 
 
 def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -96,13 +109,36 @@ def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator
                     yield Diagnostic((*place, index, name), f"{name!r} is not defined", remedy)
                 elif not isinstance(scopes, list):
                     yield Diagnostic((*place, index, name), "must be a list of scopes", f"write `{name}: []`")
-        names = {name for requirement in alternatives for name in requirement}
-        if len(alternatives) > 1 and any(mapping(schemes, name).get("type") == "apiKey" for name in names):
+        yield from _unsupported_combination(place, [_kinds(schemes, requirement) for requirement in alternatives])
+
+
+def _kinds(schemes: Mapping[str, Any], requirement: Mapping[str, Any]) -> list[Any]:
+    return [mapping(schemes, name).get("type") for name in requirement]
+
+
+def _unsupported_combination(place: Place, alternatives: list[list[Any]]) -> Iterator[Diagnostic]:
+    """Google requires a key if every alternative has one, and a token if any alternative has one."""
+    for index, kinds in enumerate(alternatives):
+        if kinds.count("oauth2") > 1:
             yield Diagnostic(
-                place,
-                "an API key as one of several alternatives (OR) is not supported by Google",
-                "require the key alone, or the key and the token in one requirement",
+                (*place, index),
+                "two OAuth definitions in one requirement (AND) are not supported by Google",
+                "write them as alternatives: `[{a: []}, {b: []}]`",
             )
+    keys = {"apiKey" in kinds for kinds in alternatives}
+    tokens = {"oauth2" in kinds for kinds in alternatives}
+    if len(tokens) > 1:
+        yield Diagnostic(
+            place,
+            "a token in only some of the alternatives (OR) is not supported by Google, which always requires it",
+            "write the token in each alternative or in none",
+        )
+    elif len(keys) > 1 and tokens == {True}:
+        yield Diagnostic(
+            place,
+            "an API key in only some of the alternatives (OR) is not supported by Google, which never requires it",
+            "write the key in each alternative or in none",
+        )
 
 
 def _malformed_requirements(

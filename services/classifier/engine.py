@@ -17,7 +17,7 @@ from openvino import opset15 as ops
 from services.artifact import ScoreFunction
 
 if TYPE_CHECKING:
-    from services.classifier.decoding.pixels import Pixels
+    from services.classifier.decoding.resize import Pixels
 
 Logits = NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from services.classifier.predictions import SCORES, JsonWriter, best_labels
 from services.classifier.problems import ModelOutputInvalid
 
 if TYPE_CHECKING:
-    from services.classifier.decoding.pixels import Pixels
+    from services.classifier.decoding.resize import Pixels
 
 # An image's bytes -> the network's input, uint8 [height, width, channels]; raises a Problem.
 Decode = Callable[[bytes], "Pixels"]

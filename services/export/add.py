@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,20 +44,24 @@ def add(
     if Path(source).is_file():
         labels = labels or labels_beside(Path(source))
     options = AddOptions(title, _architecture(architecture), labels, size)
+    copies: list[Path] = []
     try:
         name = name or model_name(source)
+        catalog_path.parent.mkdir(parents=True, exist_ok=True)
+        copies = copy_files(_own_files(source, labels), catalog_path.parent)
         entry = _looked_at(source, name, catalog_path, options, output)
         text = entry_text(name, entry)
         if dry_run:
             sys.stdout.write(text)
+            _remove(copies)
             return
-        catalog_path.parent.mkdir(parents=True, exist_ok=True)
-        for copy in copy_files(_own_files(source, labels), catalog_path.parent):
-            console.print(f"{name}: copied to {copy}", markup=False)
         add_entry(catalog_path, name, entry)
     except (CatalogError, ExportError) as err:
+        _remove(copies)
         console.print(str(err), style="red", markup=False)
         raise typer.Exit(1) from err
+    for copy in copies:
+        console.print(f"{name}: copied to {copy}", markup=False)
     console.print(f"{name}: added to {catalog_path}:\n{text}", markup=False)
     if _export(name, catalog_path, output):
         console.print(
@@ -72,18 +74,20 @@ def add(
 
 def _looked_at(source: str, name: str, catalog_path: Path, options: AddOptions, output: Path) -> Draft:
     """The complete entry, after the network has been built once; raises CatalogError and ExportError."""
-    folder = catalog_path.parent
-    fields = draft(source, name, folder, options)
-    with _trial_folder(source, folder, options) as trial:
-        path = trial / "models.yaml"
-        add_entry(path, name, fields)
-        catalog = load_catalog(path)
+    fields = draft(source, name, catalog_path.parent, options)
+    trial = catalog_path.with_name(f".{catalog_path.name}.add")
+    trial.unlink(missing_ok=True)
+    try:
+        add_entry(trial, name, fields)
+        catalog = load_catalog(trial)
         model = catalog[name]
         weights = fetched_weights(catalog, model, output / ".weights", lambda done, size: None)
         install(name, requirements(model, library(catalog, model, weights)), output / ".packages")
         from services.export.network import built_network
 
         return completed(fields, built_network(catalog, model, weights))
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def _own_files(source: str, labels: Path | None) -> list[Path]:
@@ -93,17 +97,9 @@ def _own_files(source: str, labels: Path | None) -> list[Path]:
     return [path for path in (Path(source), Path(f"{source}.data"), labels) if path and path.exists()]
 
 
-@contextmanager
-def _trial_folder(source: str, folder: Path, options: AddOptions) -> Iterator[Path]:
-    """A folder with links to everything in the catalog's folder, and to the files to be added."""
-    with tempfile.TemporaryDirectory(prefix="guichet-add-") as name:
-        trial = Path(name)
-        present = [path for path in folder.iterdir() if path.name != "models.yaml"] if folder.is_dir() else []
-        for path in (*present, *_own_files(source, options.labels)):
-            link = trial / path.resolve().name
-            if not link.exists():
-                link.symlink_to(path.resolve())
-        yield trial
+def _remove(copies: list[Path]) -> None:
+    for copy in copies:
+        shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
 
 
 def _architecture(text: str) -> Any:

@@ -13,7 +13,7 @@ import openvino as ov
 import torch
 from openvino.preprocess import PrePostProcessor
 
-from services.classifier.decoding.pixels import Pixels
+from services.classifier.decoding.resize import Pixels
 from services.classifier.engine import Logits
 from services.export.errors import NetworkError, first_line
 from services.export.network import Network

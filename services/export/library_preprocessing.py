@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from services.preprocess import Interpolation, Preprocess, Size, preprocess_from
+from services.preprocess import Interpolation, Preprocess, Size
 
 # transformers writes Pillow's numbers.
 PILLOW: dict[int, Interpolation] = {
@@ -147,7 +147,8 @@ def _exceeds(crop: Size, size: Size | str) -> bool:
 
 
 def _preprocess(**fields: Any) -> Preprocess:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     try:
-        return preprocess_from(fields)
+        return Preprocess(**values)
     except ValueError as err:
         raise Unsupported(f"is not possible here: {err}") from err

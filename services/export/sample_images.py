@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from services.classifier.decoding.pixels import Pixels, decoded_pixels, with_channels
+from services.classifier.decoding.pixels import decoded_pixels, with_channels
+from services.classifier.decoding.resize import Pixels
 from services.preprocess import Preprocess
 from services.problems import Problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import openvino as ov
 
-from services.classifier.decoding.pixels import Pixels
+from services.classifier.decoding.resize import Pixels
 from services.export.convert import torch_logits
 from services.export.errors import NetworkError
 from services.export.network import Network

@@ -11,12 +11,12 @@ from typing import Any
 from deploy.cloud.api_gateway_client import GcloudConfig
 from deploy.cloud.gcloud import Gcloud, Run
 from deploy.errors import DeployError
-from deploy.plan.container_images import BUILD_FILE
+from deploy.plan.container_images import BASE_BUILD_FILE, BUILD_FILE
 from deploy.plan.steps import Plan, Step
 from deploy.recorded_state import RecordedState
 from deploy.session import Session
 from deploy.settings import DeploySettings
-from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
+from tests.deploy.fake_google_cloud.state import OVERRIDDEN, PROJECT, Cloud
 from tests.running import ROOT
 
 ENTRY = """\
@@ -53,6 +53,9 @@ class ProgressLog:
     def failed(self, step: Step, error: DeployError) -> None:
         self.failures.append(str(error))
 
+    def kept(self, step: Step, error: DeployError) -> None:
+        self.said.append(str(error))
+
 
 @dataclass
 class Deployment:
@@ -65,6 +68,8 @@ class Deployment:
     catalog: str = "services/models.yaml"
     patience: float = 0.5
     region: str = "us-central1"
+    gateway_region: str = ""
+    page_access: str = "public"
     heard: ProgressLog = field(default_factory=ProgressLog)
     waited: list[float] = field(default_factory=list)
     now: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -73,6 +78,7 @@ class Deployment:
         """Writes the sources, and a catalog of models with these names."""
         files = {
             BUILD_FILE: (ROOT / BUILD_FILE).read_text(encoding="utf-8"),
+            BASE_BUILD_FILE: (ROOT / BASE_BUILD_FILE).read_text(encoding="utf-8"),
             "services/classifier/app.py": "code\n",
             "services/directory/app.py": "code\n",
             "frontend/app.py": "code\n",
@@ -98,11 +104,13 @@ class Deployment:
             catalog=self.folder / self.catalog,
             deliverables=self.folder / "deliverables.yaml",
             patience=self.patience,
+            page_access=self.page_access,
+            gateway_place=self.gateway_region,
         )
 
     def session(self) -> Session:
         """The session of a command."""
-        endpoints = dict.fromkeys(("apigateway", "cloudresourcemanager"), f"http://{self.cloud.address}/")
+        endpoints = dict.fromkeys(OVERRIDDEN, f"http://{self.cloud.address}/")
         config = GcloudConfig(project=PROJECT, anonymous=True, endpoints=endpoints)
         gcloud = Gcloud(self.run, PROJECT, sleep=self.waited.append, tell=self.heard.said.append)
         return Session(self.settings, gcloud, config, now=lambda: self.now)
@@ -119,14 +127,16 @@ class Deployment:
         with session.deliverables.held("up"):
             recorded = session.recorded_state()
             plan = session.plan(recorded, session.current_state(recorded, self.heard.said.append))
-            self.carry_out(session, plan)
+            if plan:
+                session.deliverables.start(session.settings)
+                session.deploy(plan, session.applier(self.heard).run, self.heard.said.append)
         return plan
 
     def carry_out(self, session: Session, plan: Plan) -> None:
         """Carries out a plan."""
         if plan:
             session.deliverables.start(session.settings)
-            session.applier(self.heard).run(plan)
+            session.applier(self.heard).run(plan).raise_failures()
 
     @property
     def recorded(self) -> RecordedState:

@@ -12,11 +12,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ruamel.yaml import YAML
 
 from deploy.cloud.gcloud import Output
-from tests.deploy.fake_google_cloud.state import PROJECT
+from tests.deploy.fake_google_cloud.state import OVERRIDDEN, PROJECT
 
 TRIES = 5
 KNATIVE = f"/apis/serving.knative.dev/v1/namespaces/{PROJECT}"
@@ -81,7 +82,7 @@ class FakeGcloud:
         return {"Google Cloud SDK": "528.0.0"}
 
     def do_config_list(self, arguments: Arguments, stdin: str) -> Any:
-        endpoints = dict.fromkeys(("apigateway", "cloudresourcemanager"), f"http://{self._host}/")
+        endpoints = dict.fromkeys(OVERRIDDEN, f"http://{self._host}/")
         return {
             "core": {"project": PROJECT},
             "auth": {"disable_credentials": "true"},
@@ -107,7 +108,8 @@ class FakeGcloud:
             self._change("POST", f"/v1/projects/{PROJECT}/services:batchEnable", {"serviceIds": names})
 
     def do_services_disable(self, arguments: Arguments, stdin: str) -> Any:
-        self._change("POST", f"/v1/projects/{PROJECT}/services/{arguments.words[0]}:disable", {})
+        usage = {} if "force" in arguments.options else {"checkIfServiceHasUsage": "CHECK"}
+        self._change("POST", f"/v1/projects/{PROJECT}/services/{arguments.words[0]}:disable", usage)
 
     def do_iam_service_accounts_list(self, arguments: Arguments, stdin: str) -> Any:
         return self._ask("GET", f"/v1/projects/{PROJECT}/serviceAccounts")["accounts"]
@@ -167,6 +169,70 @@ class FakeGcloud:
     def do_builds_log(self, arguments: Arguments, stdin: str) -> Any:
         return "BUILD\nthe last line of the log"
 
+    def do_builds_get_default_service_account(self, arguments: Arguments, stdin: str) -> Any:
+        return self._ask("GET", f"{GLOBAL}/defaultServiceAccount")
+
+    def do_projects_get_iam_policy(self, arguments: Arguments, stdin: str) -> Any:
+        return self._ask("POST", f"/v1/projects/{PROJECT}:getIamPolicy", {})
+
+    def do_projects_add_iam_policy_binding(self, arguments: Arguments, stdin: str) -> Any:
+        self._bind(f"/v1/projects/{PROJECT}", arguments, "POST")
+
+    def do_projects_remove_iam_policy_binding(self, arguments: Arguments, stdin: str) -> Any:
+        self._unbind(f"/v1/projects/{PROJECT}", arguments, "POST")
+
+    def do_org_policies_describe(self, arguments: Arguments, stdin: str) -> Any:
+        return self._ask("GET", f"/v2/projects/{PROJECT}/policies/{arguments.words[0]}:getEffectivePolicy")
+
+    def do_storage_rm(self, arguments: Arguments, stdin: str) -> Any:
+        bucket, _, prefix = arguments.words[0].removeprefix("gs://").partition("/")
+        found = self._ask("GET", f"/storage/v1/b/{bucket}/o?prefix={prefix}/").get("items", [])
+        if not found:
+            raise Failed("The following URLs matched no objects or files.")
+        for item in found:
+            self._ask("DELETE", f"/storage/v1/b/{bucket}/o/{quote(item['name'], safe='')}")
+
+    def do_logging_read(self, arguments: Arguments, stdin: str) -> Any:
+        body = {"resourceNames": [f"projects/{PROJECT}"], "filter": arguments.words[0], "pageSize": 50}
+        return self._ask("POST", "/v2/entries:list", body)["entries"][: int(arguments["limit"])]
+
+    # Monitoring
+
+    def do_logging_metrics_list(self, arguments: Arguments, stdin: str) -> Any:
+        return self._ask("GET", f"/v2/projects/{PROJECT}/metrics").get("metrics", [])
+
+    def do_logging_metrics_create(self, arguments: Arguments, stdin: str) -> Any:
+        self._ask("POST", f"/v2/projects/{PROJECT}/metrics", self._json(arguments["config-from-file"]))
+
+    def do_logging_metrics_update(self, arguments: Arguments, stdin: str) -> Any:
+        place = f"/v2/projects/{PROJECT}/metrics/{arguments.words[0]}"
+        self._ask("PUT", place, self._json(arguments["config-from-file"]))
+
+    def do_logging_metrics_delete(self, arguments: Arguments, stdin: str) -> Any:
+        self._ask("DELETE", f"/v2/projects/{PROJECT}/metrics/{arguments.words[0]}")
+
+    def do_monitoring_dashboards_list(self, arguments: Arguments, stdin: str) -> Any:
+        return self._ask("GET", f"/v1/projects/{PROJECT}/dashboards").get("dashboards", [])
+
+    def do_monitoring_dashboards_create(self, arguments: Arguments, stdin: str) -> Any:
+        self._ask("POST", f"/v1/projects/{PROJECT}/dashboards", self._json(arguments["config-from-file"]))
+
+    def do_monitoring_dashboards_delete(self, arguments: Arguments, stdin: str) -> Any:
+        self._ask("DELETE", f"/v1/projects/{PROJECT}/dashboards/{arguments.words[0]}")
+
+    def do_alpha_monitoring_policies_list(self, arguments: Arguments, stdin: str) -> Any:
+        found = self._ask("GET", f"/v3/projects/{PROJECT}/alertPolicies").get("alertPolicies", [])
+        name = arguments["filter"].rpartition("=")[2]
+        if "format" in arguments.options and arguments["format"].startswith("value"):
+            return "\n".join(item["name"].rpartition("/")[2] for item in found if item["userLabels"]["guichet"] == name)
+        return found
+
+    def do_alpha_monitoring_policies_create(self, arguments: Arguments, stdin: str) -> Any:
+        self._ask("POST", f"/v3/projects/{PROJECT}/alertPolicies", self._json(arguments["policy-from-file"]))
+
+    def do_alpha_monitoring_policies_delete(self, arguments: Arguments, stdin: str) -> Any:
+        self._ask("DELETE", f"/v3/projects/{PROJECT}/alertPolicies/{arguments.words[0]}")
+
     # Services
 
     def do_run_services_list(self, arguments: Arguments, stdin: str) -> Any:
@@ -193,9 +259,15 @@ class FakeGcloud:
 
     def do_run_services_update_traffic(self, arguments: Arguments, stdin: str) -> Any:
         name, region = arguments.words[0], arguments["region"]
-        service = self._service(name, region)
-        revision, _, percent = arguments["to-revisions"].partition("=")
-        service["spec"]["traffic"] = [{"revisionName": revision, "percent": int(percent)}]
+        service, options = self._service(name, region), arguments.options
+        tagged = [part for part in service["spec"]["traffic"] if part.get("tag", "") != options.get("remove-tags")]
+        tagged = [{**part, "percent": 0} for part in tagged if "tag" in part]
+        if "to-latest" in options:
+            shares: list[dict[str, Any]] = [{"latestRevision": True, "percent": 100}]
+        else:
+            pairs = [pair.split("=") for pair in options["to-revisions"].split(",")]
+            shares = [{"revisionName": revision, "percent": int(percent)} for revision, percent in pairs]
+        service["spec"]["traffic"] = [*shares, *tagged]
         self._ask("PUT", f"{KNATIVE}/services/{name}", service, region=region)
         self._rolled_out(name, region)
 
@@ -206,6 +278,9 @@ class FakeGcloud:
 
     def do_run_services_add_iam_policy_binding(self, arguments: Arguments, stdin: str) -> Any:
         self._bind(self._regional(arguments, f"services/{arguments.words[0]}", "region"), arguments)
+
+    def do_run_services_remove_iam_policy_binding(self, arguments: Arguments, stdin: str) -> Any:
+        self._unbind(self._regional(arguments, f"services/{arguments.words[0]}", "region"), arguments)
 
     # The gateway
 
@@ -225,6 +300,9 @@ class FakeGcloud:
             "gatewayServiceAccount": arguments["backend-auth-service-account"],
         }
         self._change("POST", f"{GLOBAL}/apis/{arguments['api']}/configs?apiConfigId={arguments.words[0]}", body)
+
+    def do_api_gateway_api_configs_describe(self, arguments: Arguments, stdin: str) -> Any:
+        return self._ask("GET", f"{GLOBAL}/apis/{arguments['api']}/configs/{arguments.words[0]}")
 
     def do_api_gateway_api_configs_delete(self, arguments: Arguments, stdin: str) -> Any:
         self._change("DELETE", f"{GLOBAL}/apis/{arguments['api']}/configs/{arguments.words[0]}")
@@ -284,11 +362,18 @@ class FakeGcloud:
         made = self._ask("POST", f"/v1/projects/{PROJECT}/secrets/{arguments.words[0]}:addVersion", body)
         return made["name"].rsplit("/", 1)[-1]
 
+    def do_secrets_versions_destroy(self, arguments: Arguments, stdin: str) -> Any:
+        place = f"/v1/projects/{PROJECT}/secrets/{arguments['secret']}/versions/{arguments.words[0]}"
+        self._ask("POST", f"{place}:destroy", {})
+
     def do_secrets_versions_access(self, arguments: Arguments, stdin: str) -> Any:
         place = f"/v1/projects/{PROJECT}/secrets/{arguments['secret']}/versions/{arguments.words[0]}"
         return base64.b64decode(self._ask("GET", f"{place}:access")["payload"]["data"]).decode()
 
     # Helpers of the commands
+
+    def _json(self, file: str) -> Any:
+        return json.loads((self._folder / file).read_text(encoding="utf-8"))
 
     def _service(self, name: str, region: str, missing: str = "") -> dict[str, Any]:
         try:
@@ -304,8 +389,16 @@ class FakeGcloud:
             raise Failed(ready["message"])
         return service
 
-    def _bind(self, place: str, arguments: Arguments) -> None:
-        policy = self._ask("GET", f"{place}:getIamPolicy")
+    def _unbind(self, place: str, arguments: Arguments, method: str = "GET") -> None:
+        policy = self._ask(method, f"{place}:getIamPolicy")
+        for binding in policy.get("bindings", []):
+            if binding["role"] == arguments["role"]:
+                binding["members"] = [member for member in binding["members"] if member != arguments["member"]]
+        policy["bindings"] = [binding for binding in policy.get("bindings", []) if binding["members"]]
+        self._ask("POST", f"{place}:setIamPolicy", {"policy": policy})
+
+    def _bind(self, place: str, arguments: Arguments, method: str = "GET") -> None:
+        policy = self._ask(method, f"{place}:getIamPolicy")
         bindings = policy.setdefault("bindings", [])
         for binding in bindings:
             if binding["role"] == arguments["role"]:

@@ -12,7 +12,7 @@ from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_gcloud import Killed
 from tests.deploy.fake_google_cloud.state import Cloud, Fault
 
-MOST_RUNS = 40
+MOST_RUNS = 80
 DENIED = "Permission 'some.permission' denied on resource (or the role is missing)."
 
 

@@ -107,7 +107,7 @@ def test_plan_up_status_and_down_go_through_the_command_line(
     assert f"The API:  http://{deployment.cloud.address}" in done.stdout
 
     submitted = [entry for entry in deployment.cloud.writes if entry.path.endswith("/builds")]
-    assert len(submitted) == 3
+    assert len(submitted) == 6
 
     done = run("status", "--json", **cloud_environment)
     assert done.returncode == 0, done.stderr

@@ -30,10 +30,12 @@ EMPTY = """\
 project: null
 region: null
 repository: null
+gateway_region: null
 images: {}
 services: {}
 gateway: {}
 document: {}
+monitoring: ''
 releases: []
 created: []
 """
@@ -69,6 +71,7 @@ def test_comments_and_order_are_kept(deliverables: Deliverables) -> None:
 project: my-project
 region: us-central1
 repository: hw5-images
+gateway_region: null
 images:
   x:
     content: c
@@ -78,6 +81,7 @@ services:
     generation: 3
 gateway: {}
 document: {}
+monitoring: ''
 releases:
   - release: 1
     at: '2026-01-01'
@@ -112,6 +116,7 @@ def test_emptying_restores_the_committed_form(deliverables: Deliverables) -> Non
         deliverables.create(Resource("service", "guichet-x"))
         deliverables.release(release(1))
     with deliverables.held("down"):
+        deliverables.remove(Resource("service", "guichet-x"))
         deliverables.empty()
     assert deliverables.path.read_text(encoding="utf-8") == before
 
@@ -197,3 +202,19 @@ def test_the_committed_file_is_valid_and_documents_every_field() -> None:
     Deliverables(ROOT / "deliverables.yaml").read()
     for field in RecordedState.model_fields:
         assert field in COMMENT, f"the manual says nothing of {field}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('services: {"x\\ntouch stolen #": {}}', id="a name with a newline"),
+        pytest.param('created: ["service $(touch stolen)"]', id="a substitution"),
+        pytest.param('gateway: {key: "`touch stolen`"}', id="backquotes"),
+        pytest.param('images: {x: {content: c, build: "${HOME}"}}', id="a variable"),
+    ],
+)
+def test_a_record_with_shell_code_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deliverables.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecordError, match="common punctuation only"):
+        Deliverables(path).read()

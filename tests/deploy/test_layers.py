@@ -6,7 +6,7 @@ import pytest
 
 from tests.test_architecture import imports, sources, within
 
-BASE = {"deploy.errors", "deploy.settings"}
+BASE = {"deploy.errors", "deploy.failures", "deploy.settings"}
 CLOUD = BASE | {"deploy.cloud"}
 PLAN = CLOUD | {"deploy.plan", "deploy.recorded_state", "deploy.cloudbuild.build_file"}
 APPLY = PLAN | {"deploy.apply", "deploy.deliverables"}

@@ -63,8 +63,8 @@ def test_twenty_images_by_three_models_fill_the_table(page: Page, photos: list[P
 def test_a_blocked_url_is_refused(page: Page) -> None:
     page.get_by_label("Or an image URL").fill("http://127.0.0.1/secret.jpg")
     page.get_by_label("Or an image URL").press("Enter")
-    expect(page.get_by_role("alert")).to_have_text([Texts("en")("error_url_blocked")] * 3)
-    expect(page.get_by_text(re.compile(r"Request \S+"))).to_have_count(3)
+    expect(page.get_by_role("alert")).to_have_text(Texts("en")("error_url_blocked"))
+    expect(page.get_by_text(re.compile(r"Request \S+"))).to_have_count(1)
 
 
 def test_the_curl_command_works_when_pasted(page: Page, photos: list[Photo]) -> None:

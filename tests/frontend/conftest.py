@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,12 @@ class Served:
     url: str
     gateway: StubGateway
     process: subprocess.Popen[str]
+    start: Callable[[], subprocess.Popen[str]]
+
+    def restart(self) -> None:
+        """End the server's process, and start another one."""
+        end_process(self.process)
+        self.process = self.start()
 
 
 @contextmanager
@@ -34,15 +40,20 @@ def served_page(folder: Path) -> Iterator[Served]:
     port = free_port()
     with stub_gateway() as gateway, (folder / "page.log").open("w") as log:
         variables = environment(API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "frontend"], cwd=ROOT, env=variables, stdout=log, stderr=log, text=True
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+
+        def start() -> subprocess.Popen[str]:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "frontend"], cwd=ROOT, env=variables, stdout=log, stderr=log, text=True
+            )
             wait_for(lambda: answers(f"{url}/_stcore/health"), 30, "the page is up")
-            yield Served(url, gateway, process)
+            return process
+
+        served = Served(url, gateway, start(), start)
+        try:
+            yield served
         finally:
-            end_process(process)
+            end_process(served.process)
 
 
 @pytest.fixture(scope="session")

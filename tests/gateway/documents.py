@@ -22,13 +22,15 @@ JWT = {
 
 
 def document(paths: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """A document with these paths; operations get a response if they have none."""
+    """A document with these paths; operations get an id and a response if they have none."""
     filled = {
         path: {
-            key: {"responses": {"200": {"description": "ok"}}, **value} if key in METHODS else value
+            key: {"operationId": f"{key}{number}", "responses": {"200": {"description": "ok"}}, **value}
+            if key in METHODS
+            else value
             for key, value in item.items()
         }
-        for path, item in paths.items()
+        for number, (path, item) in enumerate(paths.items())
     }
     return {"swagger": "2.0", "info": {"title": "test", "version": "1"}, **more, "paths": filled}
 
@@ -79,7 +81,8 @@ def with_backend(**fields: Any) -> dict[str, Any]:
 def with_path(path: str, **item: Any) -> dict[str, Any]:
     """A valid document with one more path."""
     found = valid_document()
-    found["paths"][path] = {"get": {**operation(URL), "responses": {"200": {"description": "ok"}}}, **item}
+    fields = {"operationId": "added", "responses": {"200": {"description": "ok"}}, **operation(URL)}
+    found["paths"][path] = {"get": fields, **item}
     return found
 
 

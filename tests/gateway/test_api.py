@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.api import Backend, JwtLocation, Origin, PathTranslation, origin, read_api
+from gateway.api import Backend, JwtLocation, PathTranslation, read_api
+from gateway.origin import Origin, origin
 from tests.gateway.documents import API_KEY, backend, document, operation, with_issuer
 
 

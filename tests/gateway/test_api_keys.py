@@ -24,7 +24,7 @@ def test_an_empty_list_becomes_one_unknown_key_that_is_not_enabled(tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        pytest.param("{", "1: ", id="not-yaml"),
+        pytest.param("]", "1: ", id="not-yaml"),
         pytest.param("a: 1", " ", id="not-a-list"),
         pytest.param("[1]", " entry 1: ", id="not-a-mapping"),
         pytest.param("- {key: a}", " entry 1: consumer: ", id="no-consumer"),

@@ -30,6 +30,11 @@ from tests.gateway.documents import valid_document
             id="a-billion-laughs",
         ),
         pytest.param("[" * 5000, None, "", id="nested-too-deeply"),
+        pytest.param("a: " + "[" * 30_000 + "]" * 30_000, 1, "nested too deeply", id="deep-enough-to-crash-libyaml"),
+        pytest.param("- " * 30_000, 1, "nested too deeply", id="deep-lists-without-brackets"),
+        pytest.param("a: " + "9" * 5000, None, "invalid", id="number-of-5000-digits"),
+        pytest.param("a: !!int x", None, "invalid", id="number-that-is-none"),
+        pytest.param("a: \0", None, "not valid", id="nul"),
         pytest.param('{"a": ' * 3000 + "1" + "}" * 3000, None, "", id="json-nested-too-deeply"),
     ],
 )

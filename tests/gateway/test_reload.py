@@ -58,6 +58,7 @@ def test_no_request_fails_while_the_document_changes(tmp_path: Path, rose: Echo)
     (tmp_path / "jwks.json").write_text(issuer.jwks)
     plain = one_path(rose.url, "/open")
     guarded = with_issuer(rose.url, **{"x-google-issuer": issuer.name})
+    plain["paths"]["/open"]["get"]["operationId"] = "open"
     guarded["paths"] |= plain["paths"]
     with serving(tmp_path, plain, f"--jwks={issuer.name}={tmp_path / 'jwks.json'}") as gateway:
         stop = threading.Event()

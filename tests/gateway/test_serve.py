@@ -32,6 +32,7 @@ x-google-backend: {{address: "{rose.url}", disable_auth: true}}
 paths:
   /x:
     get:
+      operationId: x
       responses: {{200: {{description: a number as a key}}}}
 """
     )
@@ -117,7 +118,7 @@ def test_a_document_that_cannot_be_served_is_explained(tmp_path: Path) -> None:
     run = cli("serve", str(path), f"--port={free_port()}")
     assert run.returncode == 1
     errors = [line.split(": error: ")[0] for line in run.stderr.splitlines() if ": error: " in line]
-    assert errors == [f"{path}:3", f"{path}:6", f"{path}:6"]
+    assert errors == [f"{path}:3", f"{path}:6", f"{path}:6", f"{path}:6"]
     assert "Traceback" not in run.stderr
 
 

@@ -13,9 +13,12 @@ from gateway.yaml_file import YamlFileError, read_yaml, syntax_error
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        pytest.param(b"a: 1\nb: [", 2, id="syntax"),
+        pytest.param(b"a: 1\nb: ]", 2, id="syntax"),
         pytest.param(b"\xff", None, id="not-utf-8"),
-        pytest.param(b"[" * 5000, None, id="nested-too-deeply"),
+        pytest.param(b"[" * 30_000, 1, id="nested-too-deeply"),
+        pytest.param(b"a: " + b"9" * 5000, None, id="number-of-5000-digits"),
+        pytest.param(b"a: !!int x", None, id="number-that-is-none"),
+        pytest.param(b"a: 2026-99-99", None, id="impossible-date"),
         pytest.param(None, None, id="missing"),
     ],
 )

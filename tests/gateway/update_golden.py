@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
-from gateway.api import origin, read_api
+from gateway.api import read_api
 from gateway.api_keys import Key
 from gateway.document import read_document
 from gateway.envoy.bootstrap import bootstrap, resources
+from gateway.origin import origin
 from gateway.product.document import as_yaml
 from gateway.runtime import Runtime
 

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.plan.container_images import BUILD_FILE, SHARED_INPUTS, ContainerImage, images_to_build
+from deploy.plan.container_images import SHARED_INPUTS, ContainerImage, images_to_build
 from services.catalog import load_catalog
 from tests.running import ROOT
 
@@ -178,8 +178,8 @@ def test_gcloud_uploads_what_is_admitted_and_nothing_else(tmp_path: Path) -> Non
 @pytest.mark.parametrize("image", images_to_build([], load_catalog()).values(), ids=lambda image: image.name)
 def test_all_that_an_image_is_made_from_decides_its_content(image: ContainerImage) -> None:
     # A model's export takes the whole folder and picks: see services/export/build_context.py.
-    sources = {source for source in stage_sources(image.dockerfile) if source != "services/"}
-    for source in {BASE, image.dockerfile, image.lock, BUILD_FILE, *sources}:
+    sources = {source for source in stage_sources(image.dockerfile) if source not in ("services/", "${LOCK}")}
+    for source in {BASE, image.dockerfile, image.lock, *sources}:
         path = f"{source}x.py" if source.endswith("/") else source
         assert any(fnmatch(path, pattern.replace("**/", "")) for pattern in (*SHARED_INPUTS, *image.inputs)), (
             f"{image.name}: {source}"

@@ -8,11 +8,12 @@ from typing import Any
 
 from services.classifier import __main__ as service
 from services.classifier.decoding import pixels
+from services.classifier.decoding.resize import Pixels
 
 decoded_pixels = pixels.decoded_pixels
 
 
-def corrupt(data: bytes, **options: Any) -> pixels.Pixels:
+def corrupt(data: bytes, **options: Any) -> Pixels:
     """Decode the image; crash on `segfault`."""
     if data == b"segfault":
         ctypes.string_at(0)

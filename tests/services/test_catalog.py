@@ -252,7 +252,9 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
             pytest.param("file: own.pth", f"file: '{path}'", "own/weights/file: should be a relative path", id=path)
             for path in ("../private", "a/../../private", "/etc/shadow", "", ".", "a\\b")
         ),
-        pytest.param("labels: imagenet", "labels: ../private", "small/labels: should be a relative path", id="labels"),
+        pytest.param(
+            "labels: imagenet", "labels: ../private", "defaults/labels: should be a relative path", id="labels"
+        ),
         pytest.param("title: Own", 'title: "a\\e[31m"', "own/title: should be one line of printable", id="escape"),
         pytest.param("title: Own", 'title: "a\\nb"', "own/title: should be one line of printable", id="two-lines"),
         pytest.param("title: Own", 'title: "\\u202Ea"', "own/title: should be one line of printable", id="direction"),
@@ -285,7 +287,7 @@ def test_a_link_out_of_the_catalogs_folder_is_not_followed(tmp_path: Path) -> No
     folder.mkdir()
     (folder / "labels.txt").symlink_to(tmp_path / "private")
     (folder / "own.pth").symlink_to("/etc/hostname")
-    catalog = load_catalog(loaded(folder, ENTRY.replace("labels: imagenet", "labels: labels.txt")))
+    catalog = load_catalog(loaded(folder, ENTRY.replace("small: {", "small: {labels: labels.txt, ")))
     for read in (catalog.labels_file, catalog.label_count):
         with pytest.raises(CatalogError, match=r"small/labels: labels\.txt is a link out of the catalog's folder"):
             read(catalog["small"])

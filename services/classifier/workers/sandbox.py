@@ -17,7 +17,7 @@ from typing import Final
 
 from PIL import Image, MpoImagePlugin, WebPImagePlugin
 
-from services.classifier.decoding.pixels import Pixels
+from services.classifier.decoding.resize import Pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Decode
 from services.classifier.prediction import Predict

@@ -29,7 +29,8 @@ def test_everything_is_created_and_recorded(deployment: Deployment) -> None:
         assert (entry.url, entry.revision) == (service["status"]["url"], service["status"]["latestReadyRevisionName"])
     for name, image in recorded.images.items():
         build = resources[f"{PLACE}/global/builds/{image.build}"]
-        assert build["substitutions"]["_APP_URI"].endswith(f"/guichet-{name}")
+        built = build["substitutions"].get("_APP_URI", build["substitutions"]["_BASE_IMAGE_URI"])
+        assert built.endswith(f"/guichet-{name}")
         assert image.image == f"{build['images'][0]}@{build['results']['images'][0]['digest']}"
         assert image.log == build["logUrl"]
     gateway = resources[f"{PLACE}/us-central1/gateways/guichet"]
@@ -55,10 +56,11 @@ def test_only_the_page_is_public(deployment: Deployment) -> None:
     deployment.up()
     public = {
         name.rsplit("/", 1)[-1]
-        for name, policy in deployment.cloud.policies.items()
-        if "allUsers" in json.dumps(policy)
+        for name, resource in deployment.cloud.resources.items()
+        if "run.googleapis.com/invoker-iam-disabled" in json.dumps(resource) and "/services/" in name
     }
     assert public == {"guichet-page"}
+    assert "allUsers" not in json.dumps(deployment.cloud.policies)
 
 
 def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
@@ -124,7 +126,7 @@ def test_a_running_build_is_awaited_and_not_submitted_again(deployment: Deployme
 
 
 def test_a_failed_build_shows_its_log_and_stops_dependent_steps(deployment: Deployment) -> None:
-    deployment.cloud.faults = [Fault("POST", "/builds$", operation="step 1 exited with 2", count=4)]
+    deployment.cloud.faults = [Fault("POST", "/builds$", operation="step 1 exited with 2", skip=3, count=4)]
     with pytest.raises(DeployError) as failed:
         deployment.up()
     said = str(failed.value)
@@ -211,6 +213,9 @@ def test_images_alone_can_be_built(deployment: Deployment) -> None:
         deployment.carry_out(session, plan)
     assert {name for name, image in deployment.recorded.images.items() if image.image} == {
         "alpha",
+        "base",
+        "base-directory",
+        "base-page",
         "beta",
         "directory",
         "page",

@@ -27,7 +27,7 @@ LINES = [
     (COMMANDS.describe_build("b"), "gcloud builds describe b"),
     (COMMANDS.build_log("b"), "gcloud builds log b"),
     (COMMANDS.read_secret("s"), "gcloud secrets versions access latest --secret=s"),
-    (COMMANDS.read_logs("x", 9), "gcloud run services logs read x --region=europe-west1 --limit=9"),
+    (COMMANDS.read_logs("x", 9), "gcloud logging read x --limit=9 --order=desc --freshness=30d"),
     (COMMANDS.enable(["a", "b"]), "gcloud services enable a b"),
     (
         COMMANDS.create_repository(),
@@ -44,7 +44,7 @@ LINES = [
         f"gcloud run services replace f.json --region=europe-west1 '--format={SHOWN}'",
     ),
     (
-        COMMANDS.send_traffic("x", "x-1"),
+        COMMANDS.send_traffic("x", "--to-revisions=x-1=100"),
         "gcloud run services update-traffic x --region=europe-west1 --to-revisions=x-1=100 --format=none",
     ),
     (
@@ -74,7 +74,7 @@ LINES = [
     ),
     (
         COMMANDS.create_key("k", "m"),
-        "gcloud services api-keys create --key-id=k --display-name=Guichet --api-target=service=m"
+        "gcloud services api-keys create --key-id=k --display-name=page --api-target=service=m"
         " --no-user-output-enabled",
     ),
     (COMMANDS.read_key("k"), "gcloud services api-keys get-key-string k '--format=value(keyString)'"),

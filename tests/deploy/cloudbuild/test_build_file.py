@@ -8,7 +8,7 @@ import pytest
 
 from deploy.cloudbuild.build_file import BuildFileError, read_build, referenced, substituted
 from deploy.cloudbuild.command import local_settings
-from deploy.plan.container_images import BUILD_FILE, images_to_build, substitutions
+from deploy.plan.container_images import BASES, BUILD_FILE, images_to_build, substitutions
 from services.catalog import load_catalog
 from tests.running import ROOT
 
@@ -27,8 +27,10 @@ def mistakes(tmp_path: Path, text: str, given: dict[str, str] | None = None) -> 
 def test_every_image_is_submitted_with_exactly_the_substitutions_that_the_file_uses() -> None:
     settings = local_settings("registry.example/guichet")
     for image in images_to_build([], load_catalog()).values():
-        build = read_build(ROOT / BUILD_FILE, substitutions(image, settings))
-        assert settings.image(image.name) == build.substitutions["_APP_URI"]
+        build = read_build(ROOT / image.build_file, substitutions(image, settings))
+        assert (
+            settings.image(image.name) == build.substitutions["_BASE_IMAGE_URI" if image.name in BASES else "_APP_URI"]
+        )
 
 
 def test_the_file_builds_the_base_then_the_application_and_pushes_both_under_the_build_id() -> None:

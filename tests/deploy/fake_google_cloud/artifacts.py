@@ -73,6 +73,19 @@ def upload(cloud: Cloud, request: Request, bucket: str) -> Response:
     return store(cloud, bucket, name, request.raw)
 
 
+@route("storage", "GET", "storage/v1/b/{bucket}/o")
+def listed(cloud: Cloud, request: Request, bucket: str) -> Response:
+    prefix = f"objects/{bucket}/{request.query.get('prefix', '')}"
+    return {"items": [shown(found) for name, found in cloud.resources.items() if name.startswith(prefix)]}
+
+
+@route("storage", "DELETE", "storage/v1/b/{bucket}/o/(?P<name>.+)")
+def deleted(cloud: Cloud, request: Request, bucket: str, name: str) -> Response:
+    cloud.need(f"objects/{bucket}/{urllib.parse.unquote(name)}")
+    cloud.remove(f"objects/{bucket}/{urllib.parse.unquote(name)}")
+    return RawResponse(204)
+
+
 @route(
     "storage",
     "GET",

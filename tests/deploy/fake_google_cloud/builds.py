@@ -11,6 +11,7 @@ from tests.deploy.fake_google_cloud.artifacts import store
 from tests.deploy.fake_google_cloud.routing import Request, Response, route
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, Cloud, Resource, digest, now, refuse_if
 
+BUILD_ACCOUNT = f"{NUMBER}-compute@developer.gserviceaccount.com"
 BUILT_IN = {"PROJECT_ID", "BUILD_ID", "PROJECT_NUMBER", "LOCATION"}
 META = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata"
 
@@ -19,6 +20,15 @@ META = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata
 def submit(cloud: Cloud, request: Request, place: str = "global") -> Response:
     build, number = request.body, str(uuid.uuid4())
     _check(build)
+    bindings = cloud.policies.get(f"projects/{PROJECT}", {}).get("bindings", [])
+    able = any(f"serviceAccount:{BUILD_ACCOUNT}" in binding["members"] for binding in bindings)
+    refuse_if(
+        cloud.poor_builds and not able,
+        400,
+        f"could not resolve source: googleapi: Error 403: {BUILD_ACCOUNT} does not have storage.objects.get access to"
+        " the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).,"
+        " forbidden",
+    )
     source = build.get("source", {}).get("storageSource", {})
     if source:
         cloud.need(f"objects/{source['bucket']}/{source['object']}", "source object not found")
@@ -59,6 +69,15 @@ def submit(cloud: Cloud, request: Request, place: str = "global") -> Response:
     }
     started = {"name": f"operations/build/{PROJECT}/{base64.b64encode(number.encode()).decode()}", "done": False}
     return {**started, "metadata": {"@type": META, "build": _seen(cloud.resources[name])}}
+
+
+@route("cloudbuild", "GET", "v1/projects/{p}/locations/{place}/defaultServiceAccount")
+def build_account(cloud: Cloud, request: Request, place: str) -> Response:
+    parent = f"projects/{PROJECT}"
+    return {
+        "name": f"{parent}/locations/{place}/defaultServiceAccount",
+        "serviceAccountEmail": f"{parent}/serviceAccounts/{BUILD_ACCOUNT}",
+    }
 
 
 @route("cloudbuild", "GET", "v1/projects/{p}/locations/{place}/builds", "v1/projects/{p}/builds")

@@ -22,6 +22,7 @@ PATHS = (
 def collection(cloud: Cloud, request: Request, kind: str, api: str = "", place: str = "global") -> Response:
     parent = f"projects/{PROJECT}/locations/{place}" + (f"/apis/{api}" if api else "")
     if request.method == "GET":
+        _activate(cloud, parent, kind)
         listed = {"apis": "apis", "configs": "apiConfigs", "gateways": "gateways"}[kind]
         return {listed: [_without_documents(item) for item in cloud.children(parent, kind)]}
     parameter, message = KINDS[kind]
@@ -43,6 +44,16 @@ def collection(cloud: Cloud, request: Request, kind: str, api: str = "", place: 
     made["state"] = "CREATING"
     cloud.create(name, made)
     return _operation(cloud, "create", name, message, request.failing())
+
+
+def _activate(cloud: Cloud, parent: str, kind: str) -> None:
+    """Configs are ACTIVATING for a while after their creation has ended."""
+    for config in cloud.children(parent, kind) if kind == "configs" else []:
+        if config["state"] == "ACTIVE" and config.setdefault("_reads", cloud.activating):
+            config["state"] = "ACTIVATING"
+        elif config["state"] == "ACTIVATING":
+            config["_reads"] -= 1
+            config["state"] = "ACTIVE" if config["_reads"] < 1 else "ACTIVATING"
 
 
 @route("apigateway", "GET PATCH DELETE", *(f"{path}/{{own}}" for path in PATHS))
@@ -68,7 +79,7 @@ def one(cloud: Cloud, request: Request, kind: str, own: str, api: str = "", plac
 @route("", "GET", r"(?P<path>v1/models/.*)")
 def call(cloud: Cloud, request: Request, path: str) -> Response:
     """A client's request to the gateway: its config must have the path, and the key must be valid."""
-    gateways = cloud.children(f"projects/{PROJECT}/locations/us-central1", "gateways")
+    gateways = [gateway for name, gateway in cloud.resources.items() if "/gateways/" in name]
     if not gateways or gateways[0]["state"] != "ACTIVE":
         return RawResponse(503, b'{"code": 503, "message": "no gateway"}')
     config = cloud.resources[gateways[0]["apiConfig"].replace(f"projects/{NUMBER}", f"projects/{PROJECT}")]
@@ -81,14 +92,13 @@ def call(cloud: Cloud, request: Request, path: str) -> Response:
         return RawResponse(403, b'{"code": 403, "message": "The API key is not valid here."}')
     backend = document["paths"][f"/{path}"]["get"]["x-google-backend"]["address"]
     serving = [
-        service
-        for service in cloud.children(f"projects/{PROJECT}/locations/us-central1", "services")
-        if backend.startswith(service["status"]["url"] + "/")
+        name
+        for name, service in cloud.resources.items()
+        if "/services/guichet-" in name and "/locations/" in name and backend.startswith(service["status"]["url"] + "/")
     ]
     if not serving:
         return RawResponse(503, b'{"code": 503, "message": "no service"}')
-    name = f"projects/{PROJECT}/locations/us-central1/services/{serving[0]['metadata']['name']}"
-    callers = [member for b in cloud.policies.get(name, {}).get("bindings", []) for member in b["members"]]
+    callers = [member for b in cloud.policies.get(serving[0], {}).get("bindings", []) for member in b["members"]]
     gateway_account = config["gatewayServiceAccount"].rsplit("/", 1)[-1]
     if f"serviceAccount:{gateway_account}" not in callers:
         return RawResponse(403, b'{"code": 403, "message": "The gateway may not call the service."}')

@@ -99,6 +99,13 @@ def access(cloud: Cloud, request: Request, own: str, number: str) -> Response:
     return {"name": found["name"], "payload": {"data": found["_content"]}}
 
 
+@route("secretmanager", "POST", "v1/projects/{p}/secrets/{own}/versions/{number}:destroy")
+def destroy(cloud: Cloud, request: Request, own: str, number: str) -> Response:
+    found = cloud.need(f"projects/{PROJECT}/secrets/{own}/versions/{number}", "Secret Version not found.")
+    found["state"] = "DESTROYED"
+    return _named(found)
+
+
 def content(cloud: Cloud, own: str) -> str:
     """The newest version's content."""
     found = access(cloud, Request("GET", ""), own, "latest")

@@ -8,7 +8,8 @@ import uuid
 from tests.deploy.fake_google_cloud.routing import Request, Response, route
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, Cloud, digest, refuse_if
 
-REGIONS = ("asia-east1", "europe-west1", "us-central1", "us-east1")
+# Those with API Gateway.
+REGIONS = ("asia-northeast1", "europe-west1", "us-central1", "us-east1")
 
 
 @route("", "GET", "v1/projects/{p}")
@@ -23,7 +24,14 @@ def billing(cloud: Cloud, request: Request) -> Response:
 
 @route("", "GET", "v1/projects/{p}/locations")
 def locations(cloud: Cloud, request: Request) -> Response:
-    return {"locations": [{"name": f"projects/{PROJECT}/locations/{name}", "locationId": name} for name in REGIONS]}
+    names = [*REGIONS, "global"]
+    return {"locations": [{"name": f"projects/{PROJECT}/locations/{name}", "locationId": name} for name in names]}
+
+
+@route("", "GET", "v2/projects/{p}/policies/{name}(:getEffectivePolicy)?")
+def organisation_policy(cloud: Cloud, request: Request, name: str) -> Response:
+    rules = [{"enforce": name in cloud.forbidden}]
+    return {"name": f"projects/{NUMBER}/policies/{name}", "spec": {"rules": rules}}
 
 
 @route("", "GET POST", r"v[12]/(?P<name>(projects/[^/]+/locations/[^/]+/)?operations/[^/:]+)(:wait)?")
@@ -58,6 +66,15 @@ def change_services(cloud: Cloud, request: Request, name: str = "", verb: str = 
             f"Not found or permission denied for service(s): {one}.",
             reason="SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED",
         )
+    usage = request.body.get("checkIfServiceHasUsage") == "CHECK" and cloud.used
+    refuse_if(
+        verb == "disable" and usage,
+        400,
+        f"The service {names[0]} has been used in the last 30 days or was enabled in the recent 3 days. Re-run with"
+        " --force to disable it anyway.",
+        "FAILED_PRECONDITION",
+        reason="SERVICE_HAS_USAGE",
+    )
     failing = request.failing()
     for one in [] if failing else names:
         if verb == "enable":
@@ -115,7 +132,8 @@ def policy(cloud: Cloud, request: Request, name: str, verb: str) -> Response:
     )
     for member in [member for binding in wanted.get("bindings", []) for member in binding["members"]]:
         kind, _, who = member.partition(":")
-        missing = kind == "serviceAccount" and not cloud.account(who)
+        own = who.endswith(f"@{PROJECT}.iam.gserviceaccount.com")  # the others are Google's
+        missing = kind == "serviceAccount" and own and not cloud.account(who)
         refuse_if(missing, 400, f"Service account {who} does not exist.")
     cloud.policies[name] = {"version": 1, **wanted, "etag": uuid.uuid4().hex[:8]}
     return cloud.policies[name]

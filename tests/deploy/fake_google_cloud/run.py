@@ -48,7 +48,7 @@ def one(cloud: Cloud, request: Request, kind: str, name: str) -> Response:
             if revision["metadata"]["labels"]["serving.knative.dev/service"] == name:
                 cloud.remove(f"{place}/revisions/{revision['metadata']['name']}")
         cloud.remove(f"{place}/services/{name}")
-        return {"apiVersion": "v1", "kind": "Status", "status": "Success", "details": {"name": name, "kind": kind}}
+        return {"status": "Success", "details": {"name": name, "kind": kind}}
     return _seen(found, cloud)
 
 
@@ -92,7 +92,14 @@ def _applied(cloud: Cloud, request: Request, before: Resource | None) -> Resourc
     ready = old_status.get("latestReadyRevisionName") if late else revision
     url = f"https://{name}-{NUMBER}.{request.region}.run.app"
     status = {"url": url, "address": {"url": url}, "latestCreatedRevisionName": revision}
-    traffic = [{**part, "revisionName": part.get("revisionName") or ready} for part in spec["traffic"]]
+    traffic = [
+        {
+            **part,
+            "revisionName": part.get("revisionName") or ready,
+            **({"url": url.replace("://", f"://{part['tag']}---")} if "tag" in part else {}),
+        }
+        for part in spec["traffic"]
+    ]
     meta |= {
         "name": name,
         "namespace": NUMBER,

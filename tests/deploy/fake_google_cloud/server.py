@@ -1,6 +1,7 @@
 """The fake cloud's HTTP server: the APIs, and a proxy that terminates TLS for *.googleapis.com.
 
-Nothing is passed on: a connection to anywhere else is refused.
+Nothing is passed on: a connection to anywhere else is refused. Every request and every response is checked against
+Google's discovery documents.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.deploy.fake_google_cloud import artifacts, builds, gateway, keys, projects, run  # noqa: F401  # they register their routes
+from tests.deploy.fake_google_cloud import artifacts, builds, gateway, keys, logs, monitoring, projects, run  # noqa: F401  # they register their routes
 from tests.deploy.fake_google_cloud.routing import RawResponse, Request, find
 from tests.deploy.fake_google_cloud.state import NUMBER, PROJECT, ApiError, Cloud, Logged, refuse_if, shown
+from tests.deploy.google_apis import exchange_mistakes
 
 
 def answer(cloud: Cloud, request: Request) -> RawResponse:
@@ -49,12 +51,20 @@ def answer(cloud: Cloud, request: Request) -> RawResponse:
             refuse_if(
                 off,
                 403,
-                f"{route.api}.googleapis.com has not been used in project {NUMBER} before or it is disabled.",
+                f"{route.api}.googleapis.com has not been used in project {NUMBER} before or it is disabled. Enable it"
+                f" by visiting https://console.developers.google.com/apis/api/{route.api}.googleapis.com/overview?project="
+                f"{NUMBER} then retry. If you enabled this API recently, wait a few minutes for the action to propagate"
+                " to our systems and retry.",
                 reason="SERVICE_DISABLED",
             )
             segments.pop("p", None)
             given = route.handler(cloud, request, **segments)
-            return given if isinstance(given, RawResponse) else RawResponse(200, json.dumps(shown(given)).encode())
+            if isinstance(given, RawResponse) or request.path.startswith("/v1/models/"):  # the deployed gateway's
+                return given if isinstance(given, RawResponse) else RawResponse(200, json.dumps(given).encode())
+            response = shown(given)
+            body = {} if "/upload/" in request.path else request.body
+            cloud.unknown += exchange_mistakes(request.method, request.path, request.query, body, response)
+            return RawResponse(200, json.dumps(response).encode())
     except ApiError as err:
         return RawResponse(err.code, err.body)
     except Exception:  # a request that this cloud does not expect: the test fails at its end

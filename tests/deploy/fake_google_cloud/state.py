@@ -27,6 +27,8 @@ STATUS = {
 }
 # What every new project has enabled.
 ENABLED = ("cloudapis", "logging", "monitoring", "servicemanagement", "serviceusage", "storage", "storage-api")
+# The APIs that are also called without gcloud, at its endpoints.
+OVERRIDDEN = ("apigateway", "cloudresourcemanager", "run", "secretmanager")
 PROJECT, NUMBER = "guichet-test", "123456789012"
 Resource = dict[str, Any]
 
@@ -104,6 +106,10 @@ class Cloud:
     unknown: list[str] = field(default_factory=list)
     address: str = ""
     slow: int = 0  # how many more requests an operation outlasts
+    used: bool = False  # APIs were used lately, and are disabled with --force only
+    activating: int = 0  # how many reads a config stays ACTIVATING for, after its creation has ended
+    poor_builds: bool = False  # the account that builds run as has no roles
+    forbidden: frozenset[str] = frozenset()  # constraints of the organisation that are enforced
     lock: threading.RLock = field(default_factory=threading.RLock)
     before_write: Callable[[str, str], None] = lambda method, path: None
 

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.cloudbuild.build_file import BuildFileError
 from deploy.errors import SettingsError
-from deploy.plan.container_images import BUILD_FILE, content_hash, images_to_build, substitutions
+from deploy.plan.container_images import BASES, BUILD_FILE, content_hash, images_to_build, substitutions
 from deploy.settings import ROOT, DeploySettings
 from services.catalog import load_catalog
 from tests.deploy.deployment_fixture import Deployment
@@ -21,6 +21,9 @@ def contents(deployment: Deployment) -> dict[str, str]:
     return {name: content_hash(image, deployment.folder) for name, image in images_to_build((), catalog).items()}
 
 
+IMAGES = {"alpha", "beta", "directory", "page"}
+
+
 @pytest.mark.parametrize(
     ("change", "changed"),
     [
@@ -28,10 +31,11 @@ def contents(deployment: Deployment) -> dict[str, str]:
         pytest.param("services/export/new.py", {"alpha", "beta"}, id="the export"),
         pytest.param("services/directory/app.py", {"directory"}, id="the directory's code"),
         pytest.param("services/http/new.py", {"alpha", "beta", "directory"}, id="what services share"),
-        pytest.param("services/base.Dockerfile", {"alpha", "beta", "directory", "page"}, id="the base"),
+        pytest.param("services/base.Dockerfile", {*IMAGES, *BASES}, id="the base"),
         pytest.param("frontend/app.py", {"page"}, id="the page"),
-        pytest.param("cloudbuild/image.yaml", {"alpha", "beta", "directory", "page"}, id="the build file"),
-        pytest.param(".dockerignore", {"alpha", "beta", "directory", "page"}, id="what builds may see"),
+        pytest.param("cloudbuild/image.yaml", IMAGES, id="the build file"),
+        pytest.param("cloudbuild/base.yaml", set(BASES), id="the base's build file"),
+        pytest.param(".dockerignore", {*IMAGES, *BASES}, id="what builds may see"),
         pytest.param("README.md", set(), id="a text"),
         pytest.param("frontend/__pycache__/app.cpython-311.pyc", set(), id="bytecode"),
         pytest.param("tests/test_new.py", set(), id="a test"),

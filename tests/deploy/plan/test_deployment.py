@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deploy.plan.container_images import BASES
 from deploy.plan.steps import Command, Plan
 from deploy.report.console import command_lines
 from services.catalog import CatalogError
@@ -37,6 +38,9 @@ def test_the_plan_for_an_empty_project_has_every_step_after_its_needs(deployment
         "create account guichet-directory",
         "create account guichet-page",
         "create account guichet-gateway",
+        "create image guichet-base",
+        "create image guichet-base-directory",
+        "create image guichet-base-page",
         "create image guichet-alpha",
         "create image guichet-directory",
         "create image guichet-page",
@@ -53,6 +57,7 @@ def test_the_plan_for_an_empty_project_has_every_step_after_its_needs(deployment
         f"create key {KEY} in secret guichet-key",
         "create service guichet-page",
         "check a request to 1 model",
+        "create metrics, a dashboard and alerts",
     ]
     assert not deployment.cloud.writes
 
@@ -72,12 +77,13 @@ def test_a_plan_prints_its_commands(deployment: Deployment) -> None:
     )
     key = [line for line in lines if "api-keys" in line]
     assert key == [
-        f"gcloud services api-keys create --key-id={KEY} --display-name=Guichet"
+        f"gcloud services api-keys create --key-id={KEY} --display-name=page"
         f' "--api-target=service=${{MANAGED_SERVICE}}" --no-user-output-enabled {project}',
         f"gcloud services api-keys get-key-string {KEY} '--format=value(keyString)' {project}"
         f" | gcloud secrets versions add guichet-key --data-file=- '--format=value(name.basename())' {project}",
     ]
-    assert lines[-1] == 'curl -H "x-api-key: $KEY" "${GATEWAY_URL}/v1/models/alpha/ready"'
+    requests = [line for line in lines if line.startswith("curl")]
+    assert requests == ['curl -H "x-api-key: $KEY" "${GATEWAY_URL}/v1/models/alpha/ready"']
 
 
 def test_an_unchanged_system_plans_nothing(deployment: Deployment) -> None:
@@ -183,6 +189,7 @@ def test_without_its_repository_every_image_is_built_again(deployment: Deploymen
     deployment.up()
     deployment.cloud.remove(f"{PLACE}/repositories/hw5-images")
     assert [step.id for step in deployment.plan().steps if step.id.startswith("build")] == [
+        *(f"build {base}" for base in BASES),
         "build alpha",
         "build beta",
         "build directory",
@@ -229,7 +236,6 @@ def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Depl
         ("service guichet-alpha", "guichet-gateway", "roles/run.invoker"),
         ("service guichet-beta", "guichet-gateway", "roles/run.invoker"),
         ("service guichet-directory", "guichet-gateway", "roles/run.invoker"),
-        ("service guichet-page", "allUsers", "roles/run.invoker"),
         ("secret guichet-document", "guichet-directory", "roles/secretmanager.secretAccessor"),
         ("secret guichet-key", "guichet-page", "roles/secretmanager.secretAccessor"),
     }
@@ -239,7 +245,6 @@ def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Depl
         "guichet-directory",
         "guichet-page",
         "guichet-gateway",
-        "allUsers",
     }
     for resource, member, role in granted:
         kind = re.sub(" guichet-(alpha|beta)", " of every model", resource)
@@ -295,5 +300,5 @@ def _member_and_role(command: Command) -> tuple[str, str]:
 
 def _readme_table() -> list[list[str]]:
     text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(guichet-[a-z]+|allUsers)` \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `(guichet-[a-z]+)` \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
     return [[cell.replace("`", "") for cell in row] for row in rows]

@@ -1,4 +1,4 @@
-"""A hundred models need as many requests as three. `pytest -s` shows the times."""
+"""The requests for a plan: a fixed number, and one per service. `pytest -s` shows the times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_hundred_models_can_be_planned(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(100, marks=[pytest.mark.thorough, pytest.mark.timeout(600)])])
-def test_the_number_of_requests_does_not_depend_on_the_number_of_models(deployment: Deployment, count: int) -> None:
+def test_a_plan_needs_a_fixed_number_of_commands_and_a_request_per_service(deployment: Deployment, count: int) -> None:
     deployment.write_sources(*names(count))
     deployment.up()
     assert isinstance(deployment.run, FakeGcloud)
@@ -37,5 +37,6 @@ def test_the_number_of_requests_does_not_depend_on_the_number_of_models(deployme
     assert not deployment.up()
     print(f"\nup of {count} unchanged models: {time.monotonic() - start:.1f} s")
     assert len(deployment.run.commands) == QUESTIONS
-    assert len(deployment.cloud.log) < 2 * QUESTIONS
+    services = count + 2  # their policies
+    assert len(deployment.cloud.log) <= 2 * QUESTIONS + services
     assert not deployment.cloud.writes

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.integration
 LEFTOVERS = ("objects/", "images/", "buckets/")
 
 
-def down(deployment: Deployment) -> Plan:
+def down(deployment: Deployment, *, force: bool = False) -> Plan:
     """Runs `down`."""
     session = deployment.session()
     with session.deliverables.held("down"):
         recorded = session.recorded_state()
-        plan = destroy_plan(session.current_state(recorded), recorded, session.settings)
+        plan = destroy_plan(session.current_state(recorded, monitoring=True), recorded, session.settings, force=force)
         deployment.carry_out(session, plan)
         session.deliverables.empty()
     return plan
@@ -47,11 +47,11 @@ def test_only_resources_that_existed_before_are_left(deployment: Deployment) -> 
     deployment.cloud.enable("run.googleapis.com")
     before = resources(deployment)
     deployment.up()
-    plan = down(deployment)
+    down(deployment)
     assert resources(deployment) == before
     assert deployment.recorded.created == ()
     assert deployment.recorded.project is None
-    assert any("gcloud storage rm --recursive gs://guichet-test_cloudbuild/guichet" in said for said in plan.remarks)
+    assert not [name for name in deployment.cloud.resources if name.startswith("objects/") and "/guichet/" in name]
 
 
 def test_resources_that_existed_before_stay_even_with_our_names(deployment: Deployment) -> None:
@@ -117,13 +117,27 @@ def test_an_interrupted_removal_continues(deployment: Deployment) -> None:
 
 def test_an_api_that_something_else_needs_stays_enabled(deployment: Deployment) -> None:
     deployment.up()
-    message = "FAILED_PRECONDITION: The service run.googleapis.com is in use or was used recently."
+    message = "FAILED_PRECONDITION: The service run.googleapis.com is in use, as others depend on it."
     deployment.cloud.faults = [Fault("POST", "/run.googleapis.com:disable$", status=400, message=message, count=-1)]
     down(deployment)
     assert deployment.cloud.enabled("run.googleapis.com")
     assert not deployment.cloud.enabled("apigateway.googleapis.com")
-    assert any("in use" in said for said in deployment.heard.said)
+    assert any("enabled API run.googleapis.com stays: " in said for said in deployment.heard.said)
+    assert deployment.recorded.created == ("enabled API run.googleapis.com",)
+    assert deployment.recorded.project == PROJECT
+
+
+def test_apis_that_were_used_lately_stay_on_the_record_until_forced(deployment: Deployment) -> None:
+    deployment.cloud.used = True
+    deployment.up()
+    down(deployment)
+    left = deployment.recorded.created
+    assert left
+    assert all(line.startswith("enabled API ") for line in left)
+    assert all(deployment.cloud.enabled(line.removeprefix("enabled API ")) for line in left)
+    down(deployment, force=True)
     assert deployment.recorded.created == ()
+    assert not deployment.cloud.enabled("run.googleapis.com")
 
 
 def test_deleted_resources_are_only_taken_off_the_record(deployment: Deployment) -> None:

@@ -50,7 +50,7 @@ def test_an_open_page_is_paid_for_as_long_as_it_is_open(models: list[Model]) -> 
 def test_without_requests_only_storage_and_warm_instances_cost(models: list[Model]) -> None:
     found = lines(models[:1], Traffic(requests=0, seconds=1))
     assert "Cloud Run: kept warm, CPU" not in found
-    assert sum(line.dollars for line in found.values()) == pytest.approx((3 * 0.3 - 0.5) * 0.10)
+    assert sum(line.dollars for line in found.values()) == pytest.approx((6 * 0.3 - 0.5) * 0.10)
 
 
 @pytest.mark.parametrize(("memory", "amount"), [("512Mi", 0.5), ("1Gi", 1), ("1536Mi", 1.5)])

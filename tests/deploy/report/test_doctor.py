@@ -11,13 +11,15 @@ import pytest
 
 from deploy.cloud.api_gateway_client import ApiGatewayClient, GcloudConfig
 from deploy.cloud.gcloud import Gcloud, Output, Run
-from deploy.plan.deployment import prerequisites_plan
 from deploy.report import doctor as doctor_module
-from deploy.report.doctor import Doctor, Finding
+from deploy.report.doctor import Doctor, Finding, fixes
 from tests.deploy.deployment_fixture import Deployment
-from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
+from tests.deploy.fake_google_cloud.state import NUMBER, OVERRIDDEN, PROJECT, Cloud
 
 pytestmark = pytest.mark.integration
+
+
+ACCOUNT = f"{NUMBER}-compute@developer.gserviceaccount.com"
 
 
 @dataclass
@@ -36,7 +38,7 @@ class CannedOutputs:
 
 def examine(deployment: Deployment, answers: dict[str, Any] | None = None, *, anonymous: bool = True) -> list[Finding]:
     """The doctor's findings."""
-    endpoints = dict.fromkeys(("apigateway", "cloudresourcemanager"), f"http://{deployment.cloud.address}/")
+    endpoints = dict.fromkeys(OVERRIDDEN, f"http://{deployment.cloud.address}/")
     config = GcloudConfig(PROJECT, "me@example.com", anonymous, endpoints)
     gcloud = Gcloud(CannedOutputs(deployment.run, answers or {}), PROJECT, sleep=lambda _: None)
     return Doctor(deployment.settings, gcloud, config, ApiGatewayClient(deployment.settings, gcloud, config)).examine()
@@ -49,7 +51,7 @@ def missing(findings: list[Finding]) -> list[tuple[str, str]]:
 def test_in_an_empty_project_apis_and_repository_are_missing_and_fixable(deployment: Deployment) -> None:
     findings = examine(deployment)
     lacking = [finding for finding in findings if finding.verdict == "missing"]
-    assert all(finding.fixable for finding in lacking)
+    assert all(finding.fix for finding in lacking)
     assert [finding.remedy for finding in lacking] == [
         "gcloud services enable apigateway.googleapis.com apikeys.googleapis.com artifactregistry.googleapis.com"
         " cloudbuild.googleapis.com iam.googleapis.com run.googleapis.com secretmanager.googleapis.com"
@@ -62,12 +64,15 @@ def test_in_an_empty_project_apis_and_repository_are_missing_and_fixable(deploym
 def test_fix_creates_and_records_what_is_missing(deployment: Deployment) -> None:
     session = deployment.session()
     with session.deliverables.held("doctor --fix"):
-        recorded = session.recorded_state()
-        current = session.current_state(recorded)
-        deployment.carry_out(
-            session, prerequisites_plan(session.desired_state(current), current, recorded, session.settings)
-        )
+        deployment.carry_out(session, fixes(examine(deployment)))
+        # The account that builds run as can be read once their API is enabled.
+        findings = examine(deployment)
+        assert [finding.what for finding in findings if finding.fix] == [
+            f"builds run as {ACCOUNT}, which lacks roles/cloudbuild.builds.builder"
+        ]
+        deployment.carry_out(session, fixes(findings))
     assert missing(examine(deployment)) == []
+    assert f"role roles/cloudbuild.builds.builder of serviceAccount:{ACCOUNT}" in deployment.recorded.created
     assert "repository hw5-images" in deployment.recorded.created
     assert "enabled API run.googleapis.com" in deployment.recorded.created
 
@@ -122,7 +127,9 @@ def test_each_missing_prerequisite_has_a_remedy(
 def test_without_an_account_only_the_account_is_missing(deployment: Deployment) -> None:
     findings = examine(deployment, {"gcloud auth list": []}, anonymous=False)
     assert missing(findings) == [("no account is signed in", "gcloud auth login")]
-    assert "the other checks need an account" in [finding.what for finding in findings]
+    later = [finding.what for finding in findings if finding.verdict == "unclear"]
+    assert "checked once somebody is signed in: billing" in later
+    assert len(later) >= 6
 
 
 def test_a_region_without_api_gateway_is_reported_with_those_that_have_it(deployment: Deployment) -> None:
@@ -130,8 +137,8 @@ def test_a_region_without_api_gateway_is_reported_with_those_that_have_it(deploy
     for api in ("apigateway", "artifactregistry"):
         deployment.cloud.enable(f"{api}.googleapis.com")
     assert (
-        "europe-north1 does not offer API Gateway; these do: asia-east1, europe-west1, us-central1, us-east1",
-        "make doctor REGION=…",
+        "europe-north1 does not offer API Gateway; these do: asia-northeast1, europe-west1, us-central1, us-east1",
+        "make doctor GATEWAY_REGION=…",
     ) in missing(examine(deployment))
 
 
@@ -177,3 +184,25 @@ def test_unreadable_billing_does_not_prevent_a_deployment(deployment: Deployment
     findings = examine(deployment, {"gcloud billing": Output(1, "", "ERROR: (x) PERMISSION_DENIED: no")})
     unclear = [finding.what for finding in findings if finding.verdict == "unclear"]
     assert "cannot read whether billing is enabled" in unclear
+
+
+def test_the_region_is_checked_before_the_api_is_enabled(deployment: Deployment) -> None:
+    deployment.region = "europe-north1"
+    assert [remedy for what, remedy in missing(examine(deployment)) if what.startswith("europe-north1")] == [
+        "make doctor GATEWAY_REGION=…"
+    ]
+
+
+def test_a_check_that_fails_hides_no_other(deployment: Deployment) -> None:
+    denied = Output(1, "", "ERROR: (x) PERMISSION_DENIED: no")
+    findings = examine(deployment, {"gcloud services list": denied, "gcloud projects get-iam-policy": denied})
+    unclear = [finding.what for finding in findings if finding.verdict == "unclear"]
+    assert any(what.startswith("cannot check the APIs, the repository and the gateway's region: ") for what in unclear)
+    assert any(finding.what.startswith("the account has the") for finding in findings)
+
+
+def test_an_organisation_that_forbids_a_public_page_is_found(deployment: Deployment) -> None:
+    deployment.cloud.forbidden = frozenset({"run.managed.requireInvokerIam"})
+    assert ("make deploy PAGE_ACCESS=private  # or iap") in [remedy for _, remedy in missing(examine(deployment))]
+    deployment.page_access = "private"
+    assert not [what for what, _ in missing(examine(deployment)) if "page" in what]

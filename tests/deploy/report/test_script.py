@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.plan.steps import Command, Plan, Step, WriteFile, filled
+from deploy.plan.steps import Action, Command, Plan, Step, WriteFile, filled
 from deploy.report.script import quoted, script
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_gcloud import FakeGcloud
@@ -115,3 +116,36 @@ def test_a_file_in_a_script_has_the_text_that_up_writes(deployment: Deployment, 
     plan = Plan((Step("x", "create", "x", actions=(WriteFile("file.txt", text), show)),), known={"NAME": "value"})
     done = run_script(script(plan, deployment.settings), deployment, path)
     assert done.stdout == filled(text, {"NAME": "value"})
+
+
+MARKERS = ["x\ntouch stolen", "x\rtouch stolen", "${HOME}", "`touch stolen`", "$(touch stolen)", "'; touch stolen #"]
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_no_text_of_a_plan_runs_as_a_command(deployment: Deployment, path: str, marker: str) -> None:
+    """In every field of a step and of its actions."""
+    actions: tuple[Action, ...] = (
+        WriteFile("file.txt", marker.replace("${", "$ {")),
+        Command(("true", marker.replace("${", "$ {"))),
+        Command(("cat",), reads=("printf", "%s", marker.replace("${", "$ {"))),
+    )
+    plan = Plan((Step("x", "create", f"service {marker}", f"because of {marker}", actions=actions),))
+    done = run_script(script(plan, deployment.settings), deployment, path)
+    assert done.returncode == 0, done.stderr
+    assert not (deployment.folder / "stolen").exists()
+    assert (deployment.folder / "file.txt").read_bytes().decode().strip() == marker.replace("${", "$ {")
+
+
+@pytest.mark.parametrize("title", ["${HOME}", "${ADDRESS_GUICHET_ALPHA}", "$(touch stolen)", "{service} `x` $ \\"])
+def test_a_title_stays_literal_in_the_document_and_in_the_script(deployment: Deployment, path: str, title: str) -> None:
+    catalog = deployment.folder / "models.yaml"
+    text = catalog.read_text(encoding="utf-8").replace("Model alpha", json.dumps(title))
+    catalog.write_text(text, encoding="utf-8")
+    done = run_script(script(deployment.plan(), deployment.settings), deployment, path)
+    assert done.returncode == 0, done.stderr
+    by_script = (deployment.folder / ".run/deploy/openapi.json").read_text(encoding="utf-8")
+    deployment.up()
+    by_up = (deployment.folder / ".run/deploy/openapi.json").read_text(encoding="utf-8")
+    assert title in json.dumps(json.loads(by_up), ensure_ascii=False).replace("\\\\", "\\")
+    assert json.loads(by_script)["paths"].keys() == json.loads(by_up)["paths"].keys()
+    assert not (deployment.folder / "stolen").exists()

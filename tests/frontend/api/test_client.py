@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from benchmarks.harness.stub_gateway import Response, StubGateway, problem, response, stub_gateway
-from frontend.api.client import GatewayClient, GatewayError, server_timing
+from frontend.api.client import GatewayClient, server_timing
+from frontend.api.errors import GatewayError
 
 pytestmark = pytest.mark.integration
 MODEL = "efficientnet-lite0"

@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from frontend.api.client import GatewayError, Prediction, PredictResponse, Timings
+from frontend.api.client import Prediction, PredictResponse, Timings
+from frontend.api.errors import GatewayError
 from frontend.api.jobs import Job, JobStore, State
 from frontend.images.image import Image
 from tests.running import wait_for

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from frontend.api.client import GatewayError
+from frontend.api.errors import GatewayError
 from frontend.api.readiness import ABSENT_TIMEOUT, LOADING_TIMEOUT, READY_FOR, SHORTEST_COLD_START, Readiness
 
 LOADING = GatewayError("not_ready", "The model is loading.", status=503, retry_after=1)

@@ -11,6 +11,7 @@ import pytest
 from frontend.images.image import (
     MAX_BYTES,
     MAX_IMAGES,
+    Budget,
     Image,
     ImageRefused,
     from_upload,
@@ -40,7 +41,9 @@ def test_an_upload_is_identified_by_its_bytes() -> None:
         pytest.param({"name": "x"}, "refused_empty", id="no data"),
         pytest.param({"name": "x", "data": 5}, "refused_empty", id="data is a number"),
         pytest.param({"name": "x", "data": "?!"}, "refused_form", id="not base64"),
-        pytest.param({"name": "x", "data": "", "original": MAX_BYTES + 1}, "refused_size", id="too large to be sent"),
+        pytest.param({"name": "x", "refused": "refused_size"}, "refused_size", id="refused by the browser"),
+        pytest.param({"name": "x", "refused": "welcome"}, "refused_empty", id="refused for an unknown reason"),
+        pytest.param(entry(b"not an image"), "refused_type", id="a format that no model reads"),
         pytest.param(entry(b"x" * (MAX_BYTES + 10)), "refused_size", id="too large"),
     ],
 )
@@ -53,15 +56,15 @@ def test_a_malformed_upload_is_refused_with_a_reason(given: Any, reason: str) ->
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        pytest.param("holiday/2024/cat.jpg", "cat.jpg", id="a folder"),
-        pytest.param("C:\\images\\cat.jpg", "cat.jpg", id="a Windows folder"),
-        pytest.param("../../etc/passwd", "passwd", id="a parent folder"),
+        pytest.param("holiday/2024/cat.jpg", "2024/cat.jpg", id="folders"),
+        pytest.param("C:\\images\\cat.jpg", "images/cat.jpg", id="a Windows folder"),
+        pytest.param("../../etc/passwd", "etc/passwd", id="a parent folder"),
         pytest.param("a\nb\u202ec\x00.jpg", "abc.jpg", id="control characters"),
         pytest.param("", "image", id="empty"),
         pytest.param("x" * 500 + ".jpg", "x" * 116 + ".jpg", id="too long"),
     ],
 )
-def test_a_file_s_name_is_reduced_to_what_can_be_shown(name: str, shown: str) -> None:
+def test_a_file_s_name_keeps_its_folder_and_only_what_can_be_shown(name: str, shown: str) -> None:
     assert from_upload(entry(name=name)).name == shown
 
 
@@ -81,11 +84,31 @@ def test_an_image_at_a_url_is_sent_as_the_url() -> None:
     assert from_url("https://example.org").name == "example.org"
 
 
-def test_duplicates_and_what_exceeds_the_limits_are_dropped() -> None:
-    many = [Image(id=str(number % 400), name="x", data=b"x") for number in range(800)]
-    assert len(limited(many)) == MAX_IMAGES
-    large = [Image(id=str(number), name="x", data=b"x" * MAX_BYTES) for number in range(10)]
-    assert len(limited(large)) == 6
+def images(count: int, size: int = 1, handle: str = "h") -> list[Image]:
+    return [Image(id=str(number), name=f"{number}.jpg", data=b"x" * size, handle=handle) for number in range(count)]
+
+
+def test_duplicates_are_dropped() -> None:
+    kept, refused = limited([*images(3), *images(3)], Budget())
+    assert ([image.id for image in kept], refused) == (["0", "1", "2"], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "free", "kept", "reason"),
+    [
+        pytest.param(images(MAX_IMAGES + 2), Budget(), MAX_IMAGES, "refused_count", id="too many"),
+        pytest.param(images(8, MAX_BYTES), Budget(), 6, "refused_total", id="too large together"),
+        pytest.param(images(4, MAX_BYTES, ""), Budget(), 2, "refused_total", id="not decoded by the browser"),
+        pytest.param(images(4, MAX_BYTES), Budget(2 * MAX_BYTES), 2, "refused_busy", id="the page is full"),
+        pytest.param(
+            images(2, 9, ""), Budget(undecoded=9), 1, "refused_busy", id="the page is full of undecoded files"
+        ),
+    ],
+)
+def test_what_exceeds_a_limit_is_refused_by_name(given: list[Image], free: Budget, kept: int, reason: str) -> None:
+    accepted, refused = limited(given, free)
+    assert accepted == given[:kept]
+    assert [(each.reason, each.name) for each in refused] == [(reason, image.name) for image in given[kept:]]
 
 
 def test_only_the_samples_can_be_chosen_by_name() -> None:
@@ -93,3 +116,17 @@ def test_only_the_samples_can_be_chosen_by_name() -> None:
     assert chosen is not None
     assert (chosen.name, chosen.preview) == ("chelsea.jpg", "/samples/chelsea.jpg")
     assert sample("../settings") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "saved"),
+    [
+        ("cat.png", "image/webp", "cat.webp"),
+        ("cat.JPEG", "image/jpeg", "cat.JPEG"),
+        ("cat", "image/jpeg", "cat"),
+        ("pets/cat.jpg", "image/jpeg", "cat.jpg"),
+        ("cat.v2.heic", "image/jpeg", "cat.v2.jpg"),
+    ],
+)
+def test_a_saved_image_has_the_extension_of_its_bytes(name: str, media_type: str, saved: str) -> None:
+    assert Image("id", name, b"x", media_type=media_type).file_name == saved

@@ -13,7 +13,7 @@ from tests.running import ROOT
 
 TEXTS = {language: read_texts(language) for language in LANGUAGES}
 # Texts whose keys the code puts together.
-FAMILIES = ("error_", "only_", "state_", "card_", "sample_", "refused_", "column_")
+FAMILIES = ("error_", "only_", "state_", "card_", "sample_", "refused_", "column_", "agree_", "honest_", "scores_")
 
 
 def placeholders(text: str) -> set[str]:

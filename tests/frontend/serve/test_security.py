@@ -9,7 +9,8 @@ import pytest
 import requests
 from starlette.datastructures import Headers
 
-from frontend.serve.security import same_origin
+from frontend.serve.security import host_allowed, origin_allowed
+from frontend.settings import Settings
 from tests.frontend.conftest import Served
 
 
@@ -60,7 +61,41 @@ def test_another_site_s_page_cannot_open_a_session(served: Served) -> None:
         ({"host": "page.example", "origin": "https://page.example.evil.example"}, False),
         ({"host": "page.example", "origin": "null"}, False),
         ({"host": "page.example:8501", "origin": "https://page.example"}, False),
+        ({"host": "backend:8501", "origin": "https://page.example", "sec-fetch-site": "same-origin"}, True),
+        ({"host": "backend:8501", "origin": "https://page.example", "sec-fetch-site": "cross-site"}, False),
+        ({"host": "backend:8501", "origin": "https://allowed.example"}, True),
     ],
 )
 def test_an_origin_must_be_the_page_s_own(headers: dict[str, str], same: bool) -> None:
-    assert same_origin(Headers(headers)) is same
+    assert origin_allowed(Headers(headers), {"https://allowed.example"}) is same
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "host", "allowed"),
+    [
+        ("127.0.0.1", "127.0.0.1:8501", True),
+        ("127.0.0.1", "localhost:8501", True),
+        ("localhost", "[::1]:8501", True),
+        ("127.0.0.1", "rebound.example:8501", False),
+        ("127.0.0.1", "127.0.0.1.rebound.example", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "allowed.example", True),
+        ("0.0.0.0", "page.example", True),
+    ],
+)
+def test_on_loopback_only_this_machine_s_names_are_served(listens_on: str, host: str, allowed: bool) -> None:
+    settings = Settings("http://g", "k", host=listens_on, allowed_origins=frozenset({"https://allowed.example"}))
+    assert host_allowed(Headers({"host": host}), settings) is allowed
+
+
+@pytest.mark.integration
+def test_a_rebound_name_gets_an_explanation_and_no_session(served: Served) -> None:
+    response = requests.get(served.url, headers={"Host": "rebound.example"}, timeout=10)
+    assert response.status_code == 421
+    assert "ALLOWED_ORIGINS" in response.text
+    assert "421" in upgrade(served, Host="rebound.example", Origin="http://rebound.example")
+
+
+@pytest.mark.integration
+def test_a_proxy_that_changes_host_can_be_told_by_the_browser(served: Served) -> None:
+    assert "101" in upgrade(served, Origin="https://page.example", **{"Sec-Fetch-Site": "same-origin"})

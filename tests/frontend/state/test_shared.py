@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.harness.stub_gateway import StubGateway, response, stub_gateway
-from frontend.api.client import GatewayError
+from frontend.api.errors import GatewayError
 from frontend.images.image import Image
 from frontend.settings import Settings
 from frontend.state.shared import LATENCIES_KEPT, MAX_LABELS, SharedState

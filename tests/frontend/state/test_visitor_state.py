@@ -8,19 +8,26 @@ from typing import Any
 import pytest
 
 from frontend.api.jobs import JobStore
+from frontend.images.image import Budget
 from frontend.state.visitor_state import VisitorState
+
+JPEG = b"\xff\xd8\xff"
 
 
 def item(data: bytes) -> dict[str, Any]:
-    return {"name": "cat.jpg", "data": base64.b64encode(data).decode()}
+    return {"name": "cat.jpg", "data": base64.b64encode(JPEG + data).decode()}
 
 
-@pytest.fixture
-def visitor() -> VisitorState:
+def new_visitor() -> VisitorState:
     def unused(*_: object) -> Any:
         raise AssertionError("nothing is sent here")
 
     return VisitorState(JobStore(unused, unused, unused))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def visitor() -> VisitorState:
+    return new_visitor()
 
 
 def test_batches_add_up_and_the_first_replaces_the_images_before(visitor: VisitorState) -> None:
@@ -28,7 +35,7 @@ def test_batches_add_up_and_the_first_replaces_the_images_before(visitor: Visito
     visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one"), {"name": "bad"}]})
     visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two")]})
     visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two, sent again")]})
-    assert [image.data for image in visitor.images] == [b"one", b"two"]
+    assert [image.data for image in visitor.images] == [JPEG + b"one", JPEG + b"two"]
     assert [refused.name for refused in visitor.refused] == ["bad"]
 
 
@@ -58,3 +65,20 @@ def test_an_opened_image_is_closed_when_it_is_removed(visitor: VisitorState) -> 
 def test_a_malformed_batch_is_ignored(visitor: VisitorState, payload: Any) -> None:
     visitor.add_uploads(payload)
     assert visitor.images == []
+
+
+def test_what_the_page_has_no_memory_for_is_refused_by_name(visitor: VisitorState) -> None:
+    visitor.budget = lambda _: Budget(6, 6)
+    visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one"), item(b"two")]})
+    assert len(visitor.images) == 1
+    assert [refused.reason for refused in visitor.refused] == ["refused_busy"]
+
+
+def test_the_visit_says_how_its_images_were_given(visitor: VisitorState) -> None:
+    assert visitor.given == ""
+    visitor.use_sample("chelsea")
+    assert visitor.given == "sample"
+    visitor.use_url("https://example.org/cat.jpg")
+    assert visitor.given == "url"
+    visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one")]})
+    assert visitor.given == "upload"

@@ -7,16 +7,19 @@ import re
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.harness.stub_gateway import StubGateway, problem, response
+from frontend.locales.texts import Texts
 from tests.browsers import PHONE, needs_chromium
-from tests.frontend.conftest import IMAGE_SITE, Visitor, best_labels, card, expected_labels, give_files
+from tests.frontend.conftest import IMAGE_SITE, Served, Visitor, best_labels, card, expected_labels, give_files
 from tests.running import Photo, wait_for
 
 pytestmark = [pytest.mark.integration, needs_chromium]
+TEXTS = Texts("en")
 ALL = "?models=efficientnet-lite0,efficientnet-lite1,efficientnet-lite2"
 
 
@@ -139,6 +142,7 @@ def test_a_folder_of_twenty_survives_a_click_and_sends_nothing_twice(
     half.set()
     expect(page.get_by_text("60 of 60 predictions")).to_be_visible(timeout=30_000)
     expect(page.locator("[data-at=body] td.done")).to_have_count(60)
+    expect(page.get_by_role("alert")).to_contain_text("notes.txt")
     assert len(gateway.predicts) == 60
     assert set(gateway.predicts.values()) == {1}
 
@@ -211,11 +215,39 @@ def test_a_file_that_is_not_an_image_is_refused(visitor: Visitor, gateway: StubG
     (tmp_path / hostile).write_bytes(b"not an image")
     page = visitor()
     give_files(page, tmp_path / hostile)
-    best_labels(page)  # the fake gateway accepts anything
-    expect(page.locator("[data-at=caption]")).to_have_text(hostile)
+    expect(page.get_by_role("alert")).to_have_text(f"{hostile}: {TEXTS('refused_type')}")
     (tmp_path / "empty.jpg").write_bytes(b"")
     give_files(page, tmp_path / "empty.jpg")
-    expect(page.get_by_role("alert")).to_contain_text("empty.jpg: This file is empty.")
+    expect(page.get_by_role("alert")).to_contain_text("empty.jpg: empty file.")
+    assert gateway.bodies == []
+
+
+def test_large_files_that_are_no_images_are_refused_in_the_browser(
+    visitor: Visitor, served: Served, gateway: StubGateway, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.jpg" for number in range(7)]
+    for file in files:
+        file.write_bytes(b"%PDF" * 2_400_000)
+    page = visitor(ALL)
+    expect(page.locator(".g-welcome")).to_be_visible()
+    before = psutil.Process(served.process.pid).memory_info().rss
+    give_files(page, *files)
+    names = ", ".join(file.name for file in files)
+    expect(page.get_by_role("alert")).to_have_text(f"{names}: {TEXTS('refused_type')}")
+    assert gateway.bodies == []
+    assert psutil.Process(served.process.pid).memory_info().rss - before < 20 * 1024 * 1024
+
+
+def test_what_is_wrong_with_an_image_is_said_once_and_not_tried_again(
+    visitor: Visitor, gateway: StubGateway, photos: list[Photo]
+) -> None:
+    for behaviour in gateway.models.values():
+        behaviour.first = [response(422, problem(422, "image_corrupt", "x"))]
+    page = visitor(ALL)
+    give_files(page, photos[0].path)
+    expect(page.get_by_role("alert")).to_have_text(TEXTS("error_image_corrupt"))
+    expect(page.get_by_text(TEXTS("image_refused"))).to_have_count(3)
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
 def test_two_visitors_see_their_own_images_and_nothing_else(
@@ -253,7 +285,7 @@ def test_details_show_the_card_and_the_code(visitor: Visitor, gateway: StubGatew
     give_files(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(1)
     page.get_by_role("button", name="Details and code").click()
-    expect(page.get_by_text("Trained on ImageNet-1k")).to_be_visible()
+    expect(page.get_by_text("always names one of its own labels")).to_be_visible()
     expect(page.locator(".g-facts")).to_contain_text("fp16")
     page.get_by_role("tab", name="Use from code").click()
     code = page.locator(".st-key-code-curl-efficientnet-lite0 code")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from frontend.api.client import GatewayError, Timings
+from frontend.api.client import Timings
+from frontend.api.errors import GatewayError
 from frontend.api.jobs import State
 from frontend.locales.texts import LANGUAGES, Texts
 from frontend.views.messages import error_message, pending_message, readiness_note, waking_message

@@ -1,5 +1,6 @@
 """The admin port."""
 
+from http.client import HTTPConnection
 from urllib.request import urlopen
 
 import psutil
@@ -8,6 +9,28 @@ import pytest
 from tests.gateway.running_gateway import SharedGateway
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "status"),
+    [
+        pytest.param("GET /ready", None, 200, id="readiness"),
+        pytest.param("GET /id-tokens/jwks.json", "localhost", 200, id="key-set"),
+        pytest.param("POST /stats/prometheus", None, 404, id="not-get"),
+        pytest.param("GET /config_dump", None, 404, id="configuration"),
+        pytest.param("POST /quitquitquit", None, 404, id="end-the-gateway"),
+        pytest.param("GET /ready", "evil.test", 404, id="another-host"),
+    ],
+)
+def test_it_shows_only_what_reveals_and_changes_nothing(
+    shared: SharedGateway, line: str, host: str | None, status: int
+) -> None:
+    headers = {"host": host} if host else {"host": f"127.0.0.1:{shared.admin_port}"}
+    connection = HTTPConnection("127.0.0.1", shared.admin_port, timeout=5)
+    method, _, path = line.partition(" ")
+    connection.request(method, path, headers=headers)
+    assert connection.getresponse().status == status
+    connection.close()
 
 
 def test_it_has_prometheus_statistics_on_loopback_only(shared: SharedGateway) -> None:

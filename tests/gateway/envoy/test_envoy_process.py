@@ -10,11 +10,12 @@ import psutil
 import pytest
 import yaml
 
-from gateway.api import Api, build_api, origin, read_api
+from gateway.api import Api, build_api, read_api
 from gateway.api_keys import Key, no_keys
 from gateway.check import check_document
 from gateway.envoy.envoy_process import Envoy, envoy_binary
 from gateway.envoy.messages import Message
+from gateway.origin import origin
 from gateway.runtime import Runtime
 from tests.gateway.documents import API_KEY, backend, document, one_path, operation, parameter
 from tests.gateway.echo_backend import Echo

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.api import Backend, Operation, Origin, PathTranslation
+from gateway.api import Backend, Operation, PathTranslation
 from gateway.envoy.routes import by_prefix, matches
+from gateway.origin import Origin
 from gateway.path_template import parse_path_template
 
 

@@ -8,10 +8,7 @@ from gateway.rules.general import (
     has_title_and_version,
     host_is_a_host_name,
     is_openapi_2,
-    references_resolve,
     schemes_are_http,
-    x_google_allow_is_configured,
-    x_google_endpoints_is_ignored,
 )
 from tests.gateway.documents import GET, valid_document, with_operation, without
 from tests.gateway.rules.verdicts import Row, assert_error, assert_warning
@@ -33,30 +30,16 @@ ERRORS: dict[str, Row] = {
     "base-path-without-slash": (base_path_is_valid, valid_document(basePath="v1"), ("basePath",)),
     "base-path-with-a-variable": (base_path_is_valid, valid_document(basePath="/{v}"), ("basePath",)),
     "websockets": (schemes_are_http, valid_document(schemes=["https", "wss"]), ("schemes", 1)),
-    "everything-allowed": (
-        x_google_allow_is_configured,
-        valid_document(**{"x-google-allow": "all"}),
-        ("x-google-allow",),
-    ),
-    "external-file": (
-        references_resolve,
-        with_operation(responses={"200": {"$ref": "other.yaml#/ok"}}),
-        (*GET, "responses", "200", "$ref"),
-    ),
-    "external-url": (
-        references_resolve,
-        with_operation(parameters=[{"$ref": "https://x.test/p.yaml"}]),
-        (*GET, "parameters", 0, "$ref"),
-    ),
-    "reference-to-nothing": (
-        references_resolve,
-        with_operation(responses={"200": {"description": "ok", "schema": {"$ref": "#/definitions/Nope"}}}),
-        (*GET, "responses", "200", "schema", "$ref"),
+    "format-string-in-host": (host_is_a_host_name, valid_document(host="%ENVIRONMENT(HOME)%"), ("host",)),
+    "newline-in-host": (host_is_a_host_name, valid_document(host="x.test\n"), ("host",)),
+    "old-security-extension": (
+        extensions_are_known,
+        with_operation(**{"x-security": [{"jwt": {"audiences": ["a"]}}]}),
+        (*GET, "x-security"),
     ),
 }
 WARNINGS: dict[str, Row] = {
     "misspelt-extension": (extensions_are_known, with_operation(**{"x-google-qouta": {}}), (*GET, "x-google-qouta")),
-    "endpoints": (x_google_endpoints_is_ignored, valid_document(**{"x-google-endpoints": []}), ("x-google-endpoints",)),
 }
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from gateway.rules.paths import (
     has_paths,
-    operation_ids_are_unique,
     operations_have_responses,
+    operations_have_unique_ids,
     parameters_are_valid,
     path_items_hold_operations,
     path_parameters_match_the_path,
@@ -62,11 +62,27 @@ ERRORS: dict[str, Row] = {
     "unknown-method": (path_items_hold_operations, with_path("/y", trace={}), ("paths", "/y", "trace")),
     "method-in-capitals": (path_items_hold_operations, with_path("/y", POST={}), ("paths", "/y", "POST")),
     "operation-id-twice": (
-        operation_ids_are_unique,
+        operations_have_unique_ids,
         document(
             {
                 "/x": {"get": {**operation(URL), "operationId": "same"}},
                 "/y": {"get": {**operation(URL), "operationId": "same"}},
+            }
+        ),
+        ("paths", "/y", "get", "operationId"),
+    ),
+    "no-operation-id": (operations_have_unique_ids, without(*GET, "operationId"), GET),
+    "operation-id-of-punctuation": (
+        operations_have_unique_ids,
+        with_operation(operationId="-"),
+        (*GET, "operationId"),
+    ),
+    "operation-ids-that-differ-in-punctuation": (
+        operations_have_unique_ids,
+        document(
+            {
+                "/x": {"get": {**operation(URL), "operationId": "get-user"}},
+                "/y": {"get": {**operation(URL), "operationId": "Getuser"}},
             }
         ),
         ("paths", "/y", "get", "operationId"),
@@ -88,11 +104,6 @@ ERRORS: dict[str, Row] = {
         path_parameters_match_the_path,
         with_operation(parameters=[parameter("id")]),
         GET,
-    ),
-    "path-parameter-not-required": (
-        parameters_are_valid,
-        with_path("/y/{id}", parameters=[parameter("id", required=False)]),
-        ("paths", "/y/{id}", "parameters", 0),
     ),
     "parameter-without-name": (
         parameters_are_valid,
@@ -131,6 +142,11 @@ ERRORS: dict[str, Row] = {
     ),
 }
 WARNINGS: dict[str, Row] = {
+    "path-parameter-not-required": (
+        parameters_are_valid,
+        with_path("/y/{id}", parameters=[parameter("id", required=False)]),
+        ("paths", "/y/{id}", "parameters", 0),
+    ),
     "path-that-ends-in-a-slash": (path_templates_are_valid, with_path("/y/"), ("paths", "/y/")),
 }
 

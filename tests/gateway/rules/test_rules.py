@@ -10,6 +10,7 @@ from tests.gateway.documents import (
     JWT,
     parameter,
     valid_document,
+    with_backend,
     with_operation,
     with_path,
     with_quota,
@@ -26,7 +27,17 @@ from tests.gateway.documents import (
             with_operation(security=[{"a": []}, {"b": []}]) | {"securityDefinitions": {"a": JWT, "b": JWT}},
             id="one-of-two-tokens",
         ),
+        pytest.param(with_operation(security=[{}, {"api_key": []}]), id="optional-key"),
+        pytest.param(
+            with_operation(security=[{"api_key": [], "a": []}, {"api_key": [], "b": []}])
+            | {"securityDefinitions": {**API_KEY, "a": JWT, "b": JWT}},
+            id="key-and-one-of-two-tokens",
+        ),
         pytest.param(with_operation(security=[]), id="no-security"),
+        pytest.param(with_backend(deadline="25"), id="deadline-as-a-string"),
+        pytest.param(
+            with_backend(address="https://r-p.cloudfunctions.net/f", disable_auth=False), id="audience-of-a-function"
+        ),
         pytest.param(
             valid_document(securityDefinitions={**API_KEY, "unused": {"type": "basic"}}),
             id="an-unused-definition-is-not-checked",

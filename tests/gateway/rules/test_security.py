@@ -22,10 +22,31 @@ ERRORS: dict[str, Row] = {
         with_operation(security=[{"api_key": []}, {"jwt": []}]) | {"securityDefinitions": {**API_KEY, "jwt": JWT}},
         (*GET, "security"),
     ),
-    "key-or-nothing": (
+    "two-tokens-at-once": (
         security_requirements_are_supported,
-        with_operation(security=[{"api_key": []}, {}]),
+        with_operation(security=[{"a": [], "b": []}]) | {"securityDefinitions": {"a": JWT, "b": JWT}},
+        (*GET, "security", 0),
+    ),
+    "token-or-nothing": (
+        security_requirements_are_supported,
+        with_operation(security=[{}, {"a": []}]) | {"securityDefinitions": {"a": JWT}},
         (*GET, "security"),
+    ),
+    "key-with-one-of-two-tokens": (
+        security_requirements_are_supported,
+        with_operation(security=[{"api_key": [], "a": []}, {"b": []}])
+        | {"securityDefinitions": {**API_KEY, "a": JWT, "b": JWT}},
+        (*GET, "security"),
+    ),
+    "key-name-is-a-list": (
+        security_definitions_are_valid,
+        with_scheme({"type": "apiKey", "name": ["key"], "in": "query"}),
+        ("securityDefinitions", "s", "name"),
+    ),
+    "old-and-new-name-of-an-extension": (
+        security_definitions_are_valid,
+        with_scheme(JWT | {"x-issuer": "https://issuer.test"}),
+        ("securityDefinitions", "s", "x-issuer"),
     ),
     "security-is-no-list": (
         security_requirements_are_supported,
@@ -73,6 +94,11 @@ WARNINGS: dict[str, Row] = {
         security_definitions_are_valid,
         with_scheme({"type": "apiKey", "in": "header", "name": "x-key"}),
         ("securityDefinitions", "s"),
+    ),
+    "old-name-of-an-extension": (
+        security_definitions_are_valid,
+        with_scheme({("x-jwks_uri" if key == "x-google-jwks_uri" else key): value for key, value in JWT.items()}),
+        ("securityDefinitions", "s", "x-jwks_uri"),
     ),
     "no-audiences": (
         security_definitions_are_valid,

@@ -10,11 +10,12 @@ import openvino as ov
 import pytest
 from openvino import opset15 as ops
 
-from services.artifact import Preprocess, Receipt, ScoreFunction
+from services.artifact import Receipt, ScoreFunction
 from services.classifier.engine import RANKED
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Network, Pipeline
 from services.classifier.predictions import SCORES
+from services.preprocess import Preprocess
 
 PREPROCESS = Preprocess(1, 1, "bilinear", (0, 0, 0), (1, 1, 1))
 

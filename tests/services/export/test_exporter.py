@@ -123,7 +123,13 @@ def exported(folder: Path, case: Case) -> tuple[Pipeline, torch.nn.Module]:
     catalog = load_catalog(path)
     model = catalog["own"]
     receipt = export_model(
-        catalog, model, weights, CacheKey.of(catalog, model, "fp16", None), folder / "artifacts", lambda _: None
+        catalog,
+        model,
+        weights,
+        CacheKey.of(catalog, model, "fp16", None),
+        folder / "artifacts",
+        step=lambda _: None,
+        note=lambda _: None,
     )
     artifact = folder / "artifacts" / "own"
     assert read_receipt(artifact).preprocess == receipt.preprocess == model.preprocess

@@ -1,4 +1,4 @@
-"""Small networks for tests, for any number of labels and any size of input."""
+"""Networks of the tests' own: for any number of labels, and for inputs of any size."""
 
 from __future__ import annotations
 

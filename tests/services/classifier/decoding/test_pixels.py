@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.classifier.decoding.pixels import Pixels, decoded_pixels
+from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.decoding.resize import Pixels
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
 from services.preprocess import Preprocess
 from tests.running import Photo

@@ -1,18 +1,14 @@
-// The image input: drop, choose, folder, camera, paste, samples. It decodes each image in the browser, reduces it to what
-// the models need, and sends it in batches, the next one only after the page has taken the last.
+// The image input: drop, choose, folder, camera, paste, samples.
 
-const READABLE_TYPES = new Set(["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]);
-const IMAGE_NAME = /\.(jpe?g|png|webp|gif|bmp|heic|heif|avif|tiff?)$/i;
-const BATCH_IMAGES = 8;
-const BATCH_CHARACTERS = 6_000_000;
-const SMALL_FILE = 150_000;
-const MAX_BYTES = 10 * 1024 * 1024;
+import { Delivery } from "./delivery.mjs";
+import { filesOf } from "./files.mjs";
+import { fill, nameOf, sorted } from "./formats.mjs";
+import { base64, prepared, previews } from "./prepare.mjs";
 
-const MAX_PREVIEWS = 1000;
-
+const VISIT = "guichet-visit";
 const inputs = new WeakMap();
-// Object URLs of the previews, by handle. They never leave the browser.
-const previews = (globalThis.guichetPreviews ??= new Map());
+// Kept while another view is shown.
+const delivery = (globalThis.guichetDelivery ??= new Delivery({ encode: base64 }));
 
 export default function (component) {
   const { parentElement } = component;
@@ -34,7 +30,6 @@ class ImageInput {
     this.root = root;
     this.at = (name) => root.querySelector(`[data-at="${name}"]`);
     this.controller = new AbortController();
-    this.taken = () => {};
     this.busy = Promise.resolve();
     const on = (target, event, handler) =>
       target.addEventListener(event, handler, { signal: this.controller.signal });
@@ -52,10 +47,11 @@ class ImageInput {
     // The models may be able to fetch what the browser cannot: show no image rather than a broken one.
     on(this.at("image"), "error", () => (this.at("image").hidden = true));
     on(this.at("paste"), "click", () => this.pasteFromClipboard());
-    on(this.at("remove"), "click", () => this.send("cleared", Date.now()));
+    on(this.at("remove"), "click", () => this.replace("cleared", Date.now()));
+    on(globalThis, "beforeunload", (event) => (delivery.waiting || this.preparing) && event.preventDefault());
     on(this.at("samples"), "click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.send("sample", button.dataset.name);
+      if (button) this.replace("sample", button.dataset.name);
     });
     on(document, "paste", (event) => this.pasted(event));
     on(document, "dragover", (event) => this.dragged(event, true));
@@ -64,12 +60,34 @@ class ImageInput {
     this.at("paste").hidden = !navigator.clipboard?.read;
     this.at("camera").hidden = !navigator.mediaDevices?.getUserMedia;
     this.at("folder").closest("label").hidden = !("webkitdirectory" in HTMLInputElement.prototype);
+    this.watchConnection();
+  }
+
+  // Streamlit tells whether it is connected only by an attribute of its own element.
+  watchConnection() {
+    const app = document.querySelector("[data-test-connection-state]");
+    if (!app) return;
+    const isConnected = () => app.dataset.testConnectionState === "CONNECTED";
+    delivery.connected = isConnected();
+    // Streamlit's dialog about the connection is in English and covers the page; closing it once is enough.
+    this.dialogs = new MutationObserver(() => document.querySelector('[data-testid="stDialog"] button[aria-label="Close"]')?.click());
+    this.connection = new MutationObserver(() => {
+      if (isConnected() === delivery.connected) return;
+      delivery.connection(isConnected());
+      this.say(isConnected() ? "" : this.data.texts.disconnected);
+      // The first run in a new session tells that the old one is lost.
+      if (isConnected() && !delivery.waiting) this.send("reconnected", Date.now());
+      if (isConnected()) this.dialogs.disconnect();
+      else this.dialogs.observe(document.body, { childList: true, subtree: true });
+    });
+    this.connection.observe(app, { attributes: true, attributeFilter: ["data-test-connection-state"] });
   }
 
   update(component, data) {
     this.send = component.setTriggerValue;
     this.data = data;
-    this.taken(data.batch);
+    delivery.post = (batch) => this.send("images", batch);
+    this.follow(data);
     for (const element of this.root.querySelectorAll("[data-text]")) {
       element.textContent = data.texts[element.dataset.text];
     }
@@ -78,8 +96,26 @@ class ImageInput {
     this.showSamples(data.samples);
   }
 
+  // Keeps the page's visit: after an interruption the images are sent again; after a reload the page is asked for the
+  // visit that this tab had.
+  follow({ visit, batch, given }) {
+    const reloaded = !delivery.visit && sessionStorage.getItem(VISIT);
+    const before = this.sample;
+    if (delivery.heard({ visit, batch, uploads: given === "upload" })) {
+      if (delivery.waiting || before) this.say(this.data.texts.interrupted);
+      if (!delivery.waiting && before) this.send("sample", before);
+      return;
+    }
+    if (reloaded && reloaded !== visit && !given) this.send("resume", reloaded);
+    this.sample = given === "sample" ? this.data.samples.find(({ chosen }) => chosen)?.name : undefined;
+    if (given) sessionStorage.setItem(VISIT, visit);
+    else if (!reloaded) sessionStorage.removeItem(VISIT);
+  }
+
   leave() {
     this.controller.abort();
+    this.connection?.disconnect();
+    this.dialogs?.disconnect();
     this.stopCamera();
   }
 
@@ -89,7 +125,7 @@ class ImageInput {
     this.at("drop").classList.toggle("given", Boolean(preview));
     if (!preview) return;
     const image = this.at("image");
-    const src = preview.src || previews.get(preview.handle);
+    const src = preview.src || previews.get(preview.handle) || preview.kept;
     if (image.getAttribute("src") !== (src ?? "")) {
       image.hidden = !src;
       image.src = src ?? "";
@@ -100,6 +136,11 @@ class ImageInput {
     this.at("strip").replaceChildren(...strip.map((src) => Object.assign(document.createElement("img"), { src, alt: "" })));
     this.at("caption").textContent = preview.caption;
     this.at("note").textContent = preview.note;
+  }
+
+  // A single image's name and preview, before the page has it.
+  showAtOnce(file, handle) {
+    this.showPreview({ src: "", kept: "", handle, alt: nameOf(file), strip: [], caption: nameOf(file), note: "" });
   }
 
   showSamples(samples) {
@@ -124,6 +165,12 @@ class ImageInput {
     });
   }
 
+  // Something else than files replaces the images.
+  replace(event, value) {
+    delivery.restart();
+    this.send(event, value);
+  }
+
   say(text) {
     this.at("said").textContent = text;
   }
@@ -139,7 +186,7 @@ class ImageInput {
     }
     const typing = event.composedPath()[0]?.closest?.("input, textarea, [contenteditable]");
     const text = event.clipboardData?.getData("text/plain").trim() ?? "";
-    if (!typing && /^https?:\/\/\S+$/.test(text)) this.send("url", text);
+    if (!typing && /^https?:\/\/\S+$/.test(text)) this.replace("url", text);
   }
 
   async pasteFromClipboard() {
@@ -209,127 +256,24 @@ class ImageInput {
   }
 
   async sendAll(files) {
-    const { most, texts } = this.data;
-    const images = files
-      .filter((file) => file.type.startsWith("image/") || (!file.type && IMAGE_NAME.test(file.name)))
-      .sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-    // A single file is sent whatever it is: the page or the models report what is wrong with it.
-    const chosen = images.length || files.length !== 1 ? images : files;
-    if (!chosen.length) {
-      this.say(texts.no_image_in_files);
+    const { most, texts, side } = this.data;
+    const { images, others } = sorted(files);
+    if (!images.length) {
+      if (files.length) this.say(texts.no_image_in_files);
       return;
     }
-    const total = Math.min(chosen.length, most);
-    let first = true;
-    let items = [];
-    let characters = 0;
-    const flush = async () => {
-      if (!items.length) return;
-      await this.sendBatch({ first, items });
-      first = false;
-      items = [];
-      characters = 0;
-    };
-    for (const [index, file] of chosen.slice(0, most).entries()) {
+    this.preparing = true;
+    const total = images.length;
+    delivery.restart();
+    for (const [index, file] of images.entries()) {
       if (total > 1) this.say(fill(texts.preparing, { done: index + 1, total }));
-      const item = await prepared(file, this.data.side, total > 1 ? 112 : 640);
-      if (characters + item.data.length > BATCH_CHARACTERS || items.length >= BATCH_IMAGES) await flush();
-      items.push(item);
-      characters += item.data.length;
+      else this.showAtOnce(file, "");
+      const item = index < most ? await prepared(file, side, total > 1 ? 112 : 640) : { name: nameOf(file), refused: "refused_count" };
+      if (total === 1) this.showAtOnce(file, item.handle ?? "");
+      delivery.add(item);
     }
-    await flush();
-    this.say(chosen.length > most ? fill(texts.too_many, { most }) : "");
+    for (const name of others) delivery.add({ name, refused: "refused_type" });
+    this.preparing = false;
+    this.say(delivery.connected ? "" : texts.disconnected);
   }
-
-  sendBatch(content) {
-    const batch = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-    return new Promise((resolve) => {
-      const giveUp = setTimeout(resolve, 30_000);
-      this.taken = (received) => {
-        if (received !== batch) return;
-        clearTimeout(giveUp);
-        resolve();
-      };
-      this.send("images", { batch, ...content });
-    });
-  }
-}
-
-async function filesOf(entries) {
-  const files = [];
-  for (const entry of entries) {
-    if (entry.isFile) {
-      files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
-    } else {
-      const reader = entry.createReader();
-      for (;;) {
-        const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-        if (!some.length) break;
-        files.push(...(await filesOf(some)));
-      }
-    }
-  }
-  return files;
-}
-
-// The image with a shorter side of at most `side`. A file that the browser cannot decode is sent unchanged.
-async function prepared(file, side, previewSide) {
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    return { name: file.name, data: file.size > MAX_BYTES ? "" : await base64(file), handle: "", original: file.size };
-  }
-  const scale = Math.min(1, side / Math.min(bitmap.width, bitmap.height), 4096 / Math.max(bitmap.width, bitmap.height));
-  const keep = READABLE_TYPES.has(file.type) && (scale === 1 ? file.size < 10 * SMALL_FILE : file.size < SMALL_FILE);
-  let blob = file;
-  if (!keep) {
-    // WebP keeps transparency.
-    const type = ["image/png", "image/webp", "image/gif"].includes(file.type) ? "image/webp" : "image/jpeg";
-    const smaller = await drawn(bitmap, scale, type, 0.92);
-    if (smaller.size < file.size || !READABLE_TYPES.has(file.type)) blob = smaller;
-  }
-  const previewScale = Math.min(1, previewSide / Math.max(bitmap.width, bitmap.height));
-  const handle = keepPreview(await drawn(bitmap, previewScale, "image/webp", 0.8));
-  bitmap.close();
-  return {
-    name: file.name,
-    data: await base64(blob),
-    handle,
-    original: file.size,
-  };
-}
-
-function keepPreview(preview) {
-  if (previews.size >= MAX_PREVIEWS) {
-    const [oldest, address] = previews.entries().next().value;
-    previews.delete(oldest);
-    URL.revokeObjectURL(address);
-  }
-  const handle = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
-  previews.set(handle, URL.createObjectURL(preview));
-  return handle;
-}
-
-function drawn(bitmap, scale, type, quality) {
-  const width = Math.max(1, Math.round(bitmap.width * scale));
-  const height = Math.max(1, Math.round(bitmap.height * scale));
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, width, height);
-  return canvas.convertToBlob({ type, quality });
-}
-
-function base64(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
-}
-
-function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }

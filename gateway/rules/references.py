@@ -1,0 +1,47 @@
+"""Rules on `$ref`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from gateway.diagnostics import Diagnostic, Place
+from gateway.operations import is_endless, mapping, reference_target
+
+
+def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    for place, reference in _references(document, (), set()):
+        if not reference.startswith("#"):
+            yield Diagnostic(
+                place,
+                f"{reference!r} is an external reference, which Google rejects",
+                "copy its target into this document",
+            )
+        elif is_endless(document, reference):
+            yield Diagnostic(place, f"{reference!r} leads back to itself", "write a reference to an actual value")
+        elif reference != "#" and reference_target(document, unquote(reference)) is None:
+            section = reference.removeprefix("#/").partition("/")[0]
+            # Google accepts a reference to a name that is missing, but not to a section that is.
+            yield Diagnostic(
+                place,
+                f"{reference!r} does not exist",
+                f"add it, or refer to one of {', '.join(list(mapping(document, section))[:5]) or 'the definitions'}",
+                fatal=section not in document,
+            )
+
+
+def _references(node: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place, str]]:
+    """Every `$ref`, except in examples and where it is the name of a property."""
+    if not isinstance(node, (Mapping, list)) or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _references(item, (*place, index), seen)
+        return
+    if isinstance(node.get("$ref"), str) and (not place or place[-1] != "properties"):
+        yield (*place, "$ref"), node["$ref"]
+    for key, value in node.items():
+        if key not in ("example", "examples", "default", "enum") or place[-1:] == ("properties",):
+            yield from _references(value, (*place, key), seen)

@@ -1,0 +1,152 @@
+"""Every gcloud command that is run, shown or recommended, through gcloud's own parser."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from deploy.api_keys import key_plan
+from deploy.cloud.commands import Argv, Commands
+from deploy.cloud.current_state import ApiKey, CurrentState
+from deploy.failures import TABLE
+from deploy.recorded_state import GatewayEntry, RecordedState
+from deploy.report import doctor
+from deploy.settings import DeploySettings
+from tests.deploy.gcloud_parser import refused, sdk
+from tests.running import ROOT
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(sdk() is None, reason="gcloud is not installed"),
+]
+
+SETTINGS = DeploySettings("my-project", gateway_place="europe-west1")
+FILES = {
+    "manifest.yaml": "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: x}\n",
+    "policy.json": "[]",
+    "data.json": "{}",
+}
+VERBS = {"write_metric": "update"}
+# A value for every parameter of the methods of Commands.
+ARGUMENTS: dict[str, object] = {
+    "account": "a@my-project.iam.gserviceaccount.com",
+    "build": "b",
+    "config": "openapi-1",
+    "constraint": "run.managed.requireInvokerIam",
+    "consumer": "page",
+    "document": "data.json",
+    "email": "a@my-project.iam.gserviceaccount.com",
+    "file": "data.json",
+    "filter": 'resource.type="x" AND timestamp>="2026-01-01T00:00:00Z"',
+    "force": True,
+    "limit": 5,
+    "managed_service": "m.apigateway.my-project.cloud.goog",
+    "manifest": "manifest.yaml",
+    "member": "serviceAccount:a@my-project.iam.gserviceaccount.com",
+    "metric": "guichet-errors",
+    "name": "x",
+    "names": ["run.googleapis.com"],
+    "options": "--to-latest",
+    "policy": "policy.json",
+    "purpose": "Guichet: runs the models",
+    "revision": "x-00001-abc",
+    "role": "roles/run.invoker",
+    "secret": "s",
+    "service": "x",
+    "shares": {"x-1": 90, "x-2": 10},
+    "staging": "gs://b/x",
+    "substitutions": {"_A": "1"},
+    "uri": "us-central1-docker.pkg.dev/my-project/r/i",
+    "verb": "add",
+    "version": "1",
+}
+
+
+def every_command() -> dict[str, Argv]:
+    """The command of every public method of Commands; a new parameter needs a value above."""
+    commands, found = Commands(SETTINGS), dict[str, Argv]()
+    for name, method in inspect.getmembers(commands, inspect.ismethod):
+        if name.startswith("_"):
+            continue
+        given = [
+            VERBS.get(name, ARGUMENTS[parameter]) if parameter == "verb" else ARGUMENTS[parameter]
+            for parameter in inspect.signature(method).parameters
+            if parameter != "force"
+        ]
+        found[name] = method(*given)
+    found["disable --force"] = commands.disable("run.googleapis.com", force=True)
+    return found
+
+
+def in_source() -> list[list[str]]:
+    """The commands that are written out elsewhere: of gcloud itself, not of a project."""
+    found = []
+    for path in (ROOT / "deploy").rglob("*.py"):
+        for words in re.findall(r'\(("gcloud"(?:, f?"[^"]*"| *, *project)+),?\)', path.read_text(encoding="utf-8")):
+            found.append([re.sub(r"\{.*?\}", "x", word.strip('f"')) for word in re.split(", *", words)])
+    return found
+
+
+def written_in(path: Path) -> list[list[str]]:
+    """The commands that a text recommends, in backquotes or on lines of their own."""
+    text = re.sub(r"\\\n\s*", " ", path.read_text(encoding="utf-8"))
+    lines = re.findall(r"`\s*(gcloud [^`]+?)`|^[#\s]*(gcloud [a-z].+)$", text, re.MULTILINE)
+    found = []
+    for line in (one or other for one, other in lines):
+        words = re.sub(
+            r"\$\([^)]*\)|\{[a-z]+\}|\$\w+|\b[A-Z][A-Z_]{3,}\b", "example-1", line.replace("\n", " ")
+        ).partition("#")[0]
+        found.append(shlex.split(words.partition(" | ")[0]))
+    return [words for words in found if len(words) > 2 and not {"…", "..."} & set(words)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files that the commands name."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_gcloud_accepts_every_command_line(folder: Path) -> None:
+    assert len(in_source()) >= 5
+    assert refused([*every_command().values(), *in_source()], folder) == ""
+
+
+def test_gcloud_accepts_the_commands_of_keys(folder: Path) -> None:
+    key = ApiKey("guichet-someone-1", False, (), "someone")
+    recorded = RecordedState(gateway=GatewayEntry(managed_service="m"))
+    plan = key_plan(CurrentState(keys={key.name: key}), recorded, SETTINGS, "", "someone", "", "20260101-000000")
+    lines = [action.argv for step in plan.steps for action in step.actions if hasattr(action, "argv")]
+    assert refused(lines, folder) == ""
+
+
+def test_gcloud_accepts_every_command_that_is_recommended(folder: Path) -> None:
+    places = [
+        TABLE,
+        ROOT / "README.md",
+        *(ROOT / "deploy").glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "docs/deploy-workflow.yml",
+    ]
+    places += [ROOT / "docs/deploy-workflow.yml", ROOT / "cloudbuild/README.md", Path(inspect.getfile(doctor))]
+    lines = [line for path in places if path.exists() for line in written_in(path)]
+    assert len(lines) > 5
+    assert refused(lines, folder) == ""
+
+
+def test_every_misspelt_option_and_command_is_found(folder: Path) -> None:
+    mutants: list[tuple[str, ...]] = []
+    for argv in every_command().values():
+        group = next(index for index, word in enumerate(argv[1:], 1) if word not in ("alpha", "beta"))
+        mutants.append((*argv[:group], f"{argv[group]}x", *argv[group + 1 :]))
+        for index, word in enumerate(argv):
+            if word.startswith("--"):
+                option, equals, value = word.partition("=")
+                mutants.append((*argv[:index], f"{option}x{equals}{value}", *argv[index + 1 :]))
+    complaints = refused(mutants, folder)
+    assert [line for line in map(" ".join, mutants) if f"refused: {line}" not in complaints] == []
