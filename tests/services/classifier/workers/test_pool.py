@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import ctypes
+import dataclasses
 import faulthandler
 import gc
 import io
