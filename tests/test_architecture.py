@@ -195,6 +195,8 @@ def test_the_running_service_has_not_loaded_torch(lite0: Service) -> None:
     loaded = {
         Path(file.path).name
         for process in [service, *service.children(recursive=True)]
+        # A worker that a test has killed stays until it is replaced.
+        if process.status() != psutil.STATUS_ZOMBIE
         for file in process.memory_maps()
     }
     assert any("openvino" in name for name in loaded)

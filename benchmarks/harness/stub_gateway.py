@@ -186,6 +186,10 @@ class _Handler(BaseHTTPRequestHandler):
             "labels": len(LABELS),
             "scores": "softmax",
             "precision": "fp16",
+            "description": "",
+            "license": "",
+            "source": "",
+            "intended_use": "",
             "version": VERSION,
             "receipt": {
                 "agreement": {"top1": 1.0},

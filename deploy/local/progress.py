@@ -15,7 +15,7 @@ from deploy.local.supervisor import ProcessEvent
 from services.catalog import Catalog, Model
 
 # Relative to the repository's root, where `make run` is called.
-IMAGENET_SAMPLE = Path("frontend/assets/samples/chelsea.jpg")
+IMAGENET_SAMPLE = Path("frontend/assets/samples/coffee.jpg")
 
 
 class ProgressDisplay:

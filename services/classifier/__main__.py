@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import os
@@ -39,8 +40,10 @@ def main() -> int:
         # Fork before listening: an inherited socket would keep the port open after this process has ended.
         load = partial(_worker_pipeline, settings.artifact, receipt)
         forbid_inspection()
+        fork_server = ForkServer.open(load) if settings.processes else None
         restrict = _can_restrict(settings)
-        fork_server = ForkServer.open(load, restrict=restrict) if settings.processes else None
+        if fork_server:
+            fork_server = dataclasses.replace(fork_server, restrict=restrict)
         _serve(settings, receipt, fork_server)
     except (SettingsError, ArtifactError) as err:
         for line in str(err).splitlines():

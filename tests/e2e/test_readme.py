@@ -60,7 +60,7 @@ def test_a_python_program_runs_unmodified(product: Product, program: str) -> Non
         timeout=60,
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("Egyptian cat ")
+    assert run.stdout.startswith("espresso ")
 
 
 def without_varying(document: dict[str, Any]) -> dict[str, Any]:

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 # A request, and the number of the worker.
 REQUEST: Final = struct.Struct("=cI")
-# Requests: wait until the network is loaded; fork a worker; kill it.
+# Requests: wait until the network is loaded; fork a worker, with or without a seccomp filter; kill it.
 LOADED: Final = b"?"
 FORK: Final = b"+"
+FORK_UNRESTRICTED: Final = b"*"
 END: Final = b"-"
 # Prefix of the reply to LOADED if loading failed; otherwise the reply is a number.
 FAILED: Final = b"!"
@@ -49,19 +50,18 @@ class ForkServer:
     """The service's handle of the fork server, which ends when all copies of `control` are closed."""
 
     control: socket.socket
+    # Whether workers have a seccomp filter.
+    restrict: bool = True
     _numbers: Iterator[int] = field(default_factory=count)
 
     @classmethod
-    def open(cls, load: Callable[[], Pipeline], *, restrict: bool = True) -> ForkServer:
-        """Fork the process, which calls `load`. This process must have a single thread.
-
-        `restrict`: whether workers have a seccomp filter.
-        """
+    def open(cls, load: Callable[[], Pipeline]) -> ForkServer:
+        """Fork the process, which calls `load`. This process must have a single thread."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork() == 0:
             ours.close()
             try:
-                _serve(theirs, load, restrict)
+                _serve(theirs, load)
             except ConnectionError:
                 # The service was killed.
                 os._exit(0)
@@ -86,9 +86,9 @@ class ForkServer:
 
     def fork_worker(self, channel: socket.socket, memory: int) -> int:
         """Fork a worker that serves `channel` and maps the file `memory`; returns its number. Raises NoWorker."""
-        number = next(self._numbers)
+        number, request = next(self._numbers), FORK if self.restrict else FORK_UNRESTRICTED
         try:
-            socket.send_fds(self.control, [REQUEST.pack(FORK, number)], [channel.fileno(), memory])
+            socket.send_fds(self.control, [REQUEST.pack(request, number)], [channel.fileno(), memory])
         except OSError as err:
             raise NoWorker from err
         return number
@@ -100,7 +100,7 @@ class ForkServer:
             self.control.send(REQUEST.pack(END, number))
 
 
-def _serve(control: socket.socket, load: Callable[[], Pipeline], restrict: bool) -> NoReturn:
+def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
     # The service handles Ctrl-C and signals for the whole process group.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -131,10 +131,10 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline], restrict: bool)
         request, number = REQUEST.unpack(message)
         if request == LOADED:
             control.send(str(pipeline.max_bytes).encode())
-        elif request == FORK:
+        elif request in (FORK, FORK_UNRESTRICTED):
             if (worker := os.fork()) == 0:
                 control.close()
-                _be_worker(files, pipeline, restrict)
+                _be_worker(files, pipeline, request == FORK)
             workers[number] = worker
             for file in files:
                 os.close(file)

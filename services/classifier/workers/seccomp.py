@@ -10,9 +10,9 @@ import errno
 import fcntl
 import mmap
 import os
-import platform
 import signal
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -72,7 +72,7 @@ class SandboxError(Exception):
 
 def forbid_inspection() -> None:
     """Keep other processes of this user from attaching to this one and its forks, or reading their memory."""
-    if platform.system() == "Linux":
+    if sys.platform == "linux":
         _prctl(PR_SET_DUMPABLE, 0)
 
 
@@ -83,7 +83,7 @@ def end_with_parent() -> None:
 
 def restrict() -> None:
     """Refuse this process all other system calls with EPERM, for ever; raises SandboxError."""
-    code = program(platform.machine())
+    code = program(os.uname().machine)
     instructions = ctypes.create_string_buffer(code, len(code))
     header = ctypes.create_string_buffer(struct.pack("HP", len(code) // 8, ctypes.addressof(instructions)))
     try:

@@ -138,7 +138,7 @@ def test_no_text_of_a_plan_runs_as_a_command(deployment: Deployment, path: str, 
 
 @pytest.mark.parametrize("title", ["${HOME}", "${ADDRESS_GUICHET_ALPHA}", "$(touch stolen)", "{service} `x` $ \\"])
 def test_a_title_stays_literal_in_the_document_and_in_the_script(deployment: Deployment, path: str, title: str) -> None:
-    catalog = deployment.folder / "models.yaml"
+    catalog = deployment.folder / deployment.catalog
     text = catalog.read_text(encoding="utf-8").replace("Model alpha", json.dumps(title))
     catalog.write_text(text, encoding="utf-8")
     done = run_script(script(deployment.plan(), deployment.settings), deployment, path)

@@ -24,7 +24,7 @@ from services.classifier.pipeline import Network, Pipeline
 from services.export.cache_key import CacheKey
 from services.export.exporter import export_model
 from tests.running import Photo
-from tests.services.export.own_model import CATALOG, local_file
+from tests.services.export.own_model import CATALOG
 from tests.services.export.tiny_network import TinyNetwork, random_weights
 
 pytestmark = pytest.mark.integration  # importing torchvision starts a process
@@ -112,7 +112,7 @@ def exported(folder: Path, case: Case) -> tuple[Pipeline, torch.nn.Module]:
     weights = folder / "own.pth"
     torch.save(random_weights(case.channels), weights)
     (folder / "labels.txt").write_text("0\n1\n2\n3\n")
-    text = CATALOG.replace("WEIGHTS", local_file(weights)).replace(
+    text = CATALOG.replace("WEIGHTS", f"{{file: {weights.name}}}").replace(
         "architecture: shufflenet_v2_x0_5",
         "architecture: {callable: tests.services.export.tiny_network:TinyNetwork, arguments:"
         f" {{channels: {case.channels}}}}}",

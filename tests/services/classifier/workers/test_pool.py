@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import dataclasses
 import faulthandler
 import gc
 import io
@@ -159,8 +160,8 @@ def opened_pool(
     folder: Path, receipt: Receipt, lost: Callable[[], None], max_image: int = 1 << 20, *, restrict: bool = True
 ) -> Iterator[OpenedPool]:
     decode = limited(partial(hostile, partial(decoded_pixels, preprocess=receipt.preprocess)))
-    fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)), restrict=restrict)
-    pool = OpenedPool(fork_server, max_image, lost)
+    fork_server = ForkServer.open(lambda: Pipeline(decode, Network.load(folder, receipt)))
+    pool = OpenedPool(dataclasses.replace(fork_server, restrict=restrict), max_image, lost)
     try:
         yield pool
     finally:
