@@ -28,7 +28,7 @@ def _mistake(session: requests.Session, address: str, reference: ReferenceScores
         receipt = _json(session.get(address, timeout=RESPONSE_TIMEOUT_SECONDS))["receipt"]
         if not receipt.get("reference"):
             return "the model was exported without its reference; export it again"
-        allowed = receipt["reference"]["allowed"]["worst"]
+        allowed = receipt["reference"]["served"]["allowed"]["worst"]
         for path, recorded in reference.images:
             served = _served(session, address, path, len(recorded))
             found = largest_difference(calibrated(recorded, receipt), served)

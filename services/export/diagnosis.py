@@ -68,7 +68,7 @@ def diagnosis(expected: Scores, setting: Setting, outputs: Outputs, allowed: Bou
     advice: list[str] = []
     now = _distance(expected, setting, outputs)
     if now <= allowed.mean:
-        return "the conversion to OpenVINO or to int8, because the original network gives the recorded scores"
+        return "the precision (int8 or bfloat16), because the original network gives the recorded scores"
     before = now
     for _ in range(2):
         best, distance = _best(expected, setting, outputs, allowed)

@@ -95,14 +95,14 @@ def _proved(
     step: Callable[[str], None],
 ) -> Receipt:
     """The receipt with what was measured through the serving path; calibrates the artifact if the entry says so."""
-    served = ServedScores(folder, receipt)
     if reference := catalog.reference(model):
         step("comparing with the reference")
-        found = require_reference(model.name, network, receipt.precision, served, reference, str(model.reference))
+        found = require_reference(network, folder, receipt, reference, str(model.reference))
         receipt = replace(receipt, reference=found)
     if model.evaluation:
         step("evaluating")
         images = catalog.evaluation_images(model)
+        served = ServedScores(folder, receipt)
         result = measured_evaluation(model.name, model.evaluation, served, images, network.scores)
         receipt = replace(receipt, evaluation=result)
         if model.evaluation.calibrate:

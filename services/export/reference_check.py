@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from services.artifact import Receipt
 from services.classifier.decoding.colour import rgb
 from services.classifier.decoding.pixels import decoded_pixels
 from services.export.convert import torch_logits
 from services.export.diagnosis import Setting, diagnosis
-from services.export.difference import Scores, bound, difference
+from services.export.difference import APPROXIMATE, EXACT, SERVED, Scores, difference, is_approximate
 from services.export.errors import Disagreement, ExportError
 from services.export.network import Network
-from services.export.served_scores import ServedScores
+from services.export.served_scores import ServedScores, single_precision_scores
 from services.preprocess import Preprocess
 from services.reference import Reference
 
@@ -27,27 +28,37 @@ DIAGNOSED = 12
 
 
 def require_reference(
-    model: str, network: Network, precision: str, served: ServedScores, reference: Reference, source: str
+    network: Network, folder: Path, receipt: Receipt, reference: Reference, source: str
 ) -> dict[str, Any]:
-    """The measured difference, for the receipt. `source` names the reference in messages.
+    """The measured differences, for the receipt. `source` names the reference in messages.
 
-    Raises Disagreement with the likeliest cause if the served scores differ by more than the bound.
+    The scores are compared as served, and in single precision, where less may differ. Raises Disagreement with the
+    likeliest cause if either differs by more than its bound.
     """
+    served = ServedScores(folder, receipt)
     paths = [image.path for image in reference.images]
-    expected = _in_order(model, reference, served.labels, source)
-    allowed = bound(network.preprocess, precision)
-    found = difference(expected, served(paths))
-    if found.within(allowed):
-        return found.as_dict(allowed)
-    # Those that differ most tell most.
-    worst = _worst(expected, served(paths))
-    outputs = _outputs(network, [paths[number] for number in worst])
-    cause = diagnosis(expected[worst], Setting(network.preprocess, (network.scores,)), outputs, allowed)
-    raise Disagreement(
-        f"{model}: the served scores differ from those in {source} by {found.mean:.3f} on average and"
-        f" {found.worst:.3f} for {paths[found.worst_image].name}; {allowed.mean} and {allowed.worst} are allowed."
-        f" {f'Likeliest cause: {cause}.' if cause else 'No usual cause explains it.'} Nothing was written."
-    )
+    expected = _in_order(receipt.model, reference, served.labels, source)
+    approximate = is_approximate(receipt.preprocess, receipt.precision)
+    compared = {
+        "single_precision": (single_precision_scores(folder, receipt, paths), APPROXIMATE if approximate else EXACT),
+        "served": (served(paths), APPROXIMATE if approximate else SERVED),
+    }
+    result: dict[str, Any] = {"source": source, "images": len(paths)}
+    for name, (actual, allowed) in compared.items():
+        found = difference(expected, actual)
+        if not found.within(allowed):
+            # The images that differ most tell most.
+            worst = np.sort(np.argsort(-np.abs(expected - actual).max(axis=1))[:DIAGNOSED])
+            outputs = _outputs(network, [paths[number] for number in worst])
+            cause = diagnosis(expected[worst], Setting(network.preprocess, (network.scores,)), outputs, allowed)
+            raise Disagreement(
+                f"{receipt.model}: the {name.replace('_', '-')} scores differ from those in {source} by"
+                f" {found.mean:.3f} on average and {found.worst:.3f} for {paths[found.worst_image].name};"
+                f" {allowed.mean} and {allowed.worst} are allowed."
+                f" {f'Likeliest cause: {cause}.' if cause else 'No usual cause explains it.'} Nothing was written."
+            )
+        result[name] = found.as_dict(allowed)
+    return result
 
 
 def _in_order(model: str, reference: Reference, labels: tuple[str, ...], source: str) -> Scores:
@@ -63,12 +74,6 @@ def _in_order(model: str, reference: Reference, labels: tuple[str, ...], source:
     position = {label: number for number, label in enumerate(reference.labels)}
     recorded = np.array([image.scores for image in reference.images])
     return recorded[:, [position[label] for label in labels]]
-
-
-def _worst(expected: Scores, actual: Scores) -> list[int]:
-    """The numbers of the images that differ most."""
-    by_image = np.abs(expected - actual).max(axis=1)
-    return sorted(np.argsort(-by_image)[:DIAGNOSED].tolist())
 
 
 def _outputs(network: Network, paths: list[Path]) -> Callable[[Preprocess, bool], Scores]:

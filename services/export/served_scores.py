@@ -11,12 +11,33 @@ from numpy.typing import NDArray
 
 from services.artifact import Receipt, ScoreFunction, read_labels
 from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.decoding.resize import Pixels
+from services.classifier.engine import Engine
 from services.classifier.parameters import Parameters
 from services.classifier.pipeline import Network, Pipeline
+from services.classifier.predictions import SCORES
 from services.export.errors import ExportError
 from services.problems import Problem
 
 Scores = NDArray[np.float64]
+
+
+# Without bfloat16, which only some CPUs compute in.
+SINGLE_PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+def single_precision_scores(folder: Path, receipt: Receipt, images: list[Path]) -> Scores:
+    """The scores of an artifact, [images, labels], from the service's decoder and the network in single precision."""
+    engine = Engine(folder / "model.xml", streams=1, properties=SINGLE_PRECISION)
+    pixels = [_decoded(receipt, image) for image in images]
+    return np.stack([SCORES[receipt.scores](engine.logits(one)) for one in pixels]).astype(float)
+
+
+def _decoded(receipt: Receipt, image: Path) -> Pixels:
+    try:
+        return decoded_pixels(image.read_bytes(), receipt.preprocess)
+    except Problem as err:
+        raise ExportError(f"{receipt.model}: {image}: {err}") from err
 
 
 class ServedScores:

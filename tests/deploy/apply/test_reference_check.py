@@ -18,7 +18,7 @@ from deploy.plan.reference_scores import ReferenceScores
 pytestmark = pytest.mark.integration
 
 KEY = "key"
-RECEIPT = {"reference": {"allowed": {"mean": 0.01, "worst": 0.05}}}
+RECEIPT = {"reference": {"served": {"allowed": {"mean": 0.03, "worst": 0.15}}}}
 RECORDED = {"ant": 0.7, "bee": 0.3}
 
 
@@ -71,7 +71,7 @@ def reference(tmp_path: Path) -> ReferenceScores:
 
 
 def test_equal_scores_pass(gateway: FakeGateway, reference: ReferenceScores) -> None:
-    gateway.scores = {"ant": 0.66, "bee": 0.34}
+    gateway.scores = {"ant": 0.6, "bee": 0.4}
     assert check_references(gateway.url, [reference], KEY) == []
     assert gateway.requests == [("/v1/models/ants/predict?top_k=2", b"an image")]
 
@@ -83,10 +83,10 @@ def test_other_scores_are_named(gateway: FakeGateway, reference: ReferenceScores
 
 
 def test_a_calibrated_model_is_compared_at_its_temperature(gateway: FakeGateway, reference: ReferenceScores) -> None:
-    gateway.receipt = RECEIPT | {"evaluation": {"calibrated": True, "temperature": 0.5}}
+    gateway.receipt = RECEIPT | {"evaluation": {"calibrated": True, "temperature": 0.25}}
     assert len(check_references(gateway.url, [reference], KEY)) == 1
     gateway.scores = calibrated(RECORDED, gateway.receipt)
-    assert gateway.scores == pytest.approx({"ant": 0.49 / 0.58, "bee": 0.09 / 0.58})
+    assert gateway.scores == pytest.approx({"ant": 0.2401 / 0.2482, "bee": 0.0081 / 0.2482})
     assert check_references(gateway.url, [reference], KEY) == []
 
 

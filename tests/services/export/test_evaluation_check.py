@@ -84,7 +84,7 @@ def test_a_calibrated_model_is_compared_with_its_reference_before_the_calibratio
     files = [file for file, _ in image_files(tmp_path / "images", IMAGES)]
     record(PREDICT, files[:20], tmp_path / "reference.jsonl", LABELS)
     receipt = export(tmp_path, ", calibrate: true", reference="reference.jsonl")
-    assert receipt.reference["worst_difference"] <= 0.05
+    assert receipt.reference["served"]["worst"] <= 0.05
     assert receipt.evaluation["calibrated"]
 
 

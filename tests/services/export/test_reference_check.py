@@ -100,8 +100,9 @@ def test_a_model_that_is_served_as_trained_is_exported_with_the_difference_in_it
     recorded(tmp_path)
     receipt = exported(catalog_file(tmp_path, fields=REFERENCE))
     assert receipt.reference["images"] == IMAGES
-    assert receipt.reference["mean_difference"] <= 0.01
-    assert receipt.reference["worst_difference"] <= 0.05
+    assert receipt.reference["single_precision"]["mean"] <= 0.002
+    assert receipt.reference["single_precision"]["worst"] <= 0.01
+    assert receipt.reference["served"]["worst"] <= 0.05
     assert read_receipt(tmp_path / "artifacts" / "digits") == receipt
 
 
