@@ -59,9 +59,12 @@ class Receipt:
     versions: dict[str, str]
     files: dict[str, StoredFile]
     format: int = FORMAT
-    # What the entry tells people about the model. Older receipts have neither this field nor the next.
+    # What the entry tells people about the model. Older receipts have neither this field nor the next ones.
     about: dict[str, str] = field(default_factory=dict)
     scores: ScoreFunction = "softmax"
+    # The measured difference from recorded scores, and the evaluation on labelled images; empty without them.
+    reference: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> str:

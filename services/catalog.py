@@ -17,6 +17,7 @@ from services.entry import (
     Architecture,
     DottedCallable,
     Entry,
+    Evaluation,
     HubFolder,
     LocalFile,
     LocalFolder,
@@ -29,8 +30,10 @@ from services.entry import (
 )
 from services.hub import HubError, hub_config
 from services.imported_files import imported_files
+from services.labelled_images import InvalidImages, LabelledImage, labelled_images
 from services.model_folder import CONFIG, FolderConfig, FolderError, folder_files, read_config
 from services.preprocess import Preprocess
+from services.reference import InvalidReference, Reference, read_reference
 from services.yaml_file import YamlFileError, read_yaml
 
 DEFAULT_PATH = Path(__file__).with_name("models.yaml")
@@ -83,6 +86,8 @@ class Model(Entry):
     labels: Labels = "imagenet"
     scores: ScoreFunction | None = None
     samples: tuple[RelativePath, ...] = ()
+    reference: RelativePath | None = None
+    evaluation: Evaluation | None = None
     description: LongText | None = None
     license: LongText | None = None
     source: LongText | None = None
@@ -192,6 +197,13 @@ class Catalog:
         if isinstance(model.architecture, DottedCallable):
             module = model.architecture.callable.partition(":")[0]
             found += [("architecture", path) for path in imported_files(self.folder, module)]
+        if model.reference and (reference := self.reference(model)):
+            found += [("reference", self.folder / model.reference)]
+            found += [("reference", image.path) for image in reference.images]
+        if model.evaluation:
+            images = self.folder / model.evaluation.images
+            found += [("evaluation", images)] if images.is_file() else []
+            found += [("evaluation", image.path) for image in self.evaluation_images(model)]
         return [(field, self.inside(model, field, path)) for field, path in found]
 
     def inside(self, model: Model, field: str, path: Path) -> Path:
@@ -251,6 +263,25 @@ class Catalog:
         if not model.scores and model.has_folder:
             return self.config(model).scores
         return model.scores or ("sigmoid" if self.label_count(model) == 1 else "softmax")
+
+    def reference(self, model: Model) -> Reference | None:
+        """The recorded scores of the model's own pipeline; raises CatalogError if they cannot be read."""
+        if model.reference is None:
+            return None
+        try:
+            return read_reference(self.inside(model, "reference", self.folder / model.reference))
+        except InvalidReference as err:
+            raise CatalogError(f"{self.path}: {model.name}/reference: {model.reference}: {err}") from err
+
+    def evaluation_images(self, model: Model) -> list[LabelledImage]:
+        """The labelled images to measure the model with; raises CatalogError if they cannot be found."""
+        if model.evaluation is None:
+            return []
+        try:
+            return labelled_images(self.inside(model, "evaluation", self.folder / model.evaluation.images))
+        except InvalidImages as err:
+            place = f"{self.path}: {model.name}/evaluation"
+            raise CatalogError(f"{place}: {model.evaluation.images}: {err}") from err
 
     def samples(self, model: Model) -> list[Path]:
         """The entry's sample images; raises CatalogError if one does not exist."""

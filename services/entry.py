@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from services.catalog_fields import NotOfPython, RelativePath, short
 
@@ -81,6 +81,16 @@ class LocalFolder(Entry):
     """The same in a local folder, relative to the catalog."""
 
     folder: RelativePath
+
+
+class Evaluation(Entry):
+    """Labelled images to measure the model with: a folder with one subfolder per label, or a CSV file."""
+
+    images: RelativePath
+    # The least accuracy; the export fails below it.
+    least_top1: Annotated[float, Field(ge=0, le=1)] = 0.0
+    # Whether to divide the outputs by the temperature that fits these images best.
+    calibrate: bool = False
 
 
 def weights_kind(value: Any) -> str:

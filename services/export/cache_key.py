@@ -17,7 +17,7 @@ from services.preprocess import Preprocess
 
 # The artifact depends on these fields, and on optional ones where an entry sets them.
 FIELDS = {"name", "title", "architecture", "weights", "preprocess", "labels"}
-OPTIONAL_FIELDS = {"requires", *CARD_FIELDS}
+OPTIONAL_FIELDS = {"requires", "reference", "evaluation", *CARD_FIELDS}
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+
+import openvino as ov
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
 from services.catalog import CARD_FIELDS, Catalog, Model
@@ -12,10 +15,13 @@ from services.entry import DottedCallable, TimmModel
 from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
+from services.export.evaluation_check import measured_evaluation, with_temperature
 from services.export.network import Network, built_network
+from services.export.reference_check import require_reference
 from services.export.requirements import library
 from services.export.sample_images import SampleImages, generated_images, photos_in
 from services.export.scores import require_logits
+from services.export.served_scores import ServedScores
 from services.export.verification import measured_agreement, require_agreement
 from services.export.weights import weights_source
 
@@ -68,11 +74,39 @@ def export_model(
             labels=len(network.labels),
             agreement=agreement.as_dict(),
             versions=key.versions | ({used: version(used)} if used else {}),
-            files={name: stored_file(folder / name) for name in FILES},
+            files={},
             scores=network.scores,
             about={name: text for name in CARD_FIELDS if (text := getattr(model, name))},
         )
+        if model.reference or model.evaluation:
+            receipt = _proved(catalog, model, network, converted, folder, receipt, step)
+        receipt = replace(receipt, files={name: stored_file(folder / name) for name in FILES})
         write_receipt(folder, receipt)
+    return receipt
+
+
+def _proved(
+    catalog: Catalog,
+    model: Model,
+    network: Network,
+    converted: ov.Model,
+    folder: Path,
+    receipt: Receipt,
+    step: Callable[[str], None],
+) -> Receipt:
+    """The receipt with what was measured through the serving path; calibrates the artifact if the entry says so."""
+    served = ServedScores(folder, receipt)
+    if reference := catalog.reference(model):
+        step("comparing with the reference")
+        found = require_reference(model.name, network, receipt.precision, served, reference, str(model.reference))
+        receipt = replace(receipt, reference=found)
+    if model.evaluation:
+        step("evaluating")
+        images = catalog.evaluation_images(model)
+        result = measured_evaluation(model.name, model.evaluation, served, images, network.scores)
+        receipt = replace(receipt, evaluation=result)
+        if model.evaluation.calibrate:
+            save(with_temperature(converted, result["temperature"]), folder)
     return receipt
 
 

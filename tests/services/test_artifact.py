@@ -57,7 +57,6 @@ def test_an_exported_artifact_is_verified_and_has_its_labels_in_order(artifacts:
 def test_a_receipt_without_scores_means_softmax(artifact: Path) -> None:
     path = artifact / "receipt.json"
     fields = json.loads(path.read_text())
-    assert list(fields)[-1] == "scores"
     path.write_text(json.dumps(fields | {"scores": "sigmoid"}))
     assert read_receipt(artifact).scores == "sigmoid"
     del fields["scores"]
