@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from deploy.apply.builds import Builds
+from deploy.apply.reference_check import check_references
 from deploy.apply.smoke_test import describe_check, smoke_test
 from deploy.cloud.gcloud import Gcloud, GcloudFailed, is_replacement
 from deploy.cloud.resources import Resource
@@ -217,7 +218,8 @@ class PlanApplier:
         key = self.gcloud(action.key).strip()
         url, timeout = filled(action.address, values), self.settings.patience
         failed = smoke_test(url, action.routes, key, timeout, stop=self.stop, tell=tell)
-        if not failed:
+        wrong = [] if failed else check_references(url, action.references, key)
+        if not failed and not wrong:
             return
         self._raise_if_interrupted()
         outcome = "The gateway keeps its config, as there is no former one."
@@ -225,6 +227,10 @@ class PlanApplier:
             self.gcloud(action.undo)
             self.deliverables.note(Note(("gateway", "config"), action.former))
             outcome = f"The gateway was reset to {action.former}."
+        if wrong:
+            raise StepFailed(
+                f"The scores served through {url} are not those of the models: {'; '.join(wrong)}. {outcome}"
+            )
         checks = "; ".join(describe_check(check) for check in failed[:3]) + ("; …" if len(failed) > 3 else "")
         raise StepFailed(
             f"{len(failed)} of {len(action.routes)} models did not respond through {url} within {timeout:.0f} s:"

@@ -16,12 +16,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from deploy.apply.reference_check import check_references
 from deploy.local import processes
 from deploy.local.ports import HOST, free_ports, why_not_free
 from deploy.local.processes import LocalProcess, RunFolder, loopback_url
 from deploy.local.progress import ProgressDisplay, sample_image
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
 from deploy.plan.desired_state import listing
+from deploy.plan.reference_scores import reference_scores
 from gateway.die_with_parent import die_with_parent
 from gateway.product.document import openapi_document, public_document
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
@@ -95,6 +97,9 @@ def _run(
             supervisor.tick()
             time.sleep(TICK_SECONDS)
         display.close()
+        if supervisor.all_ready:
+            references = reference_scores(catalog, models)
+            display.compared(references, check_references(loopback_url(gateway_port), references, api_key))
         display.welcome(models, samples[models[0].name], gateway_port, frontend_port, api_key)
         while True:
             supervisor.tick()

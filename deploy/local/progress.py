@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
 
 from deploy.local.processes import loopback_url
 from deploy.local.supervisor import ProcessEvent
+from deploy.plan.reference_scores import ReferenceScores
 from services.catalog import Catalog, Model
 
 # Relative to the repository's root, where `make run` is called.
@@ -79,6 +81,14 @@ class ProgressDisplay:
             curl_line(models[0], sample, gateway_port, api_key), soft_wrap=True, markup=False, highlight=False
         )
         self.console.print("\nCtrl-C stops everything.", style="dim")
+
+    def compared(self, references: Collection[ReferenceScores], wrong: list[str]) -> None:
+        """Prints whether the models return the scores of their references."""
+        for sentence in wrong:
+            self.console.print(sentence, style="red", markup=False)
+        if references and not wrong:
+            routes = ", ".join(reference.route for reference in references)
+            self.console.print(f"Served as trained: {routes} returned the recorded scores.", markup=False)
 
 
 def sample_image(catalog: Catalog, model: Model) -> Path | None:

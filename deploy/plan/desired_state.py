@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.errors import SettingsError
 from deploy.plan import cloud_run_manifests, container_images
+from deploy.plan.reference_scores import ReferenceScores, reference_scores
 from deploy.plan.steps import placeholder, value_name
 from deploy.settings import DeploySettings, service_name
 from gateway.product.document import openapi_document, public_document
@@ -50,7 +51,7 @@ class DesiredState:
     `models` are behind the gateway, `services` are brought up to date. `document` is the gateway's, with placeholders
     for the services' URLs; `published` is the document of the directory, `published_content` its hash. If `whole`,
     services of models that are not in the catalog are removed. The services in `left_out` failed in this run, and keep
-    the revision that they have, if any.
+    the revision that they have, if any. `references` are the scores that the brought up models must return.
     """
 
     models: tuple[Model, ...]
@@ -64,6 +65,7 @@ class DesiredState:
     published_content: str
     whole: bool
     left_out: frozenset[str] = frozenset()
+    references: tuple[ReferenceScores, ...] = ()
 
 
 def desired_state(
@@ -137,6 +139,7 @@ def desired_state(
         published_content=hashlib.sha256(published.encode()).hexdigest()[:16],
         whole=not settings.models,
         left_out=left_out,
+        references=reference_scores(catalog, selected),
     )
 
 

@@ -8,6 +8,7 @@ from deploy.cloud.commands import Commands
 from deploy.cloud.resources import Resource
 from deploy.cloud.states import ACTIVE
 from deploy.plan.plan_builder import PlanBuilder
+from deploy.plan.reference_scores import ReferenceScores
 from deploy.plan.steps import Command, RecordRelease, SmokeTest, Step, placeholder, value_name
 from deploy.recorded_state import KEPT_RELEASES, RUN_FIELDS, Note
 from deploy.settings import DeploySettings, short_name
@@ -27,10 +28,18 @@ def new_release(builder: PlanBuilder) -> None:
     )
     if former == builder.known.get("CONFIG"):
         former = ""
-    builder.steps.append(smoke_test_step(release, former, builder.steps, builder.settings))
+    # A staged revision gets no requests yet.
+    references = () if builder.staging else builder.desired.references
+    builder.steps.append(smoke_test_step(release, former, builder.steps, builder.settings, references))
 
 
-def smoke_test_step(release: RecordRelease, former: str, steps: Iterable[Step], settings: DeploySettings) -> Step:
+def smoke_test_step(
+    release: RecordRelease,
+    former: str,
+    steps: Iterable[Step],
+    settings: DeploySettings,
+    references: tuple[ReferenceScores, ...] = (),
+) -> Step:
     """The step after `steps` that tests every model, and records the release or resets the gateway to `former`."""
     commands = Commands(settings)
     smoke_test = SmokeTest(
@@ -39,6 +48,7 @@ def smoke_test_step(release: RecordRelease, former: str, steps: Iterable[Step], 
         key=commands.read_secret(settings.key_secret),
         former=former,
         undo=commands.update_gateway(former) if former else (),
+        references=references,
     )
     what = f"a request to {len(release.models)} model{'s' * (len(release.models) != 1)}"
     return Step("smoke test", "check", what, "", tuple(step.id for step in steps), (smoke_test, release))

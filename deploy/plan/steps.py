@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from deploy.cloud.resources import Resource
+from deploy.plan.reference_scores import ReferenceScores
 from deploy.recorded_state import Note
 
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
@@ -86,13 +87,17 @@ class BuildImage:
 
 @dataclass(frozen=True)
 class SmokeTest:
-    """Request every route through the gateway; if one fails, `undo` resets the gateway to its `former` config."""
+    """Request every route through the gateway, and compare scores with the `references`.
+
+    If one fails, `undo` resets the gateway to its `former` config.
+    """
 
     address: str
     routes: tuple[str, ...]
     key: tuple[str, ...]
     former: str = ""
     undo: tuple[str, ...] = ()
+    references: tuple[ReferenceScores, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -62,5 +62,6 @@ def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
         "precision": receipt.precision,
         "version": receipt.version,
         **receipt.about,
+        **({"sure_from": sure} if (sure := receipt.evaluation.get("sure_from")) is not None else {}),
         "receipt": asdict(receipt),
     }

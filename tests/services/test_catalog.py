@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,37 @@ def test_the_files_of_a_model_are_its_labels_weights_and_the_code_beside_the_cat
     assert found[:2] == [("labels", "own.txt"), ("weights", "own.pth")]
     assert {name for field, name in found[2:] if field == "architecture"} == sources.keys() - {"json.py", "unused.py"}
     assert catalog.files(catalog["small"]) == []
+
+
+PROOFS = """
+    reference: proof/reference.jsonl
+    evaluation: {images: proof/images.csv, least_top1: 0.9}
+    title: Own"""
+
+
+def test_the_images_of_reference_and_evaluation_are_files_of_the_model(tmp_path: Path) -> None:
+    folder = tmp_path / "proof"
+    folder.mkdir()
+    (folder / "one.png").write_bytes(b"an image")
+    line = {"image": "one.png", "sha256": sha256(b"an image").hexdigest(), "scores": [1.0]}
+    (folder / "reference.jsonl").write_text(f'{{"format": 1, "labels": ["ant"]}}\n{json.dumps(line)}\n')
+    (folder / "images.csv").write_text("image,label\none.png,ant\n")
+    catalog = load_catalog(loaded(tmp_path, ENTRY.replace("    title: Own", PROOFS[1:])))
+    found = [(field, path.name) for field, path in catalog.files(catalog["own"]) if field != "weights"]
+    assert found == [
+        ("reference", "reference.jsonl"),
+        ("reference", "one.png"),
+        ("evaluation", "images.csv"),
+        ("evaluation", "one.png"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["reference", "evaluation"])
+def test_a_missing_reference_or_evaluation_is_a_mistake_of_the_entry(tmp_path: Path, field: str) -> None:
+    value = "absent" if field == "reference" else "{images: absent}"
+    catalog = load_catalog(loaded(tmp_path, ENTRY.replace("title: Own", f"title: Own\n    {field}: {value}")))
+    with pytest.raises(CatalogError, match=f"own/{field}: absent: cannot be read"):
+        catalog.files(catalog["own"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import pytest
 
@@ -169,6 +170,22 @@ def test_a_failed_smoke_test_resets_the_gateway(deployment: Deployment) -> None:
     deployment.up()
     assert not deployment.plan()
     assert deployment.recorded.latest.release == 2
+
+
+def test_other_scores_than_the_references_reset_the_gateway(deployment: Deployment) -> None:
+    deployment.up()
+    former = deployment.recorded.gateway.config
+    folder = (deployment.folder / deployment.catalog).parent
+    (folder / "one.png").write_bytes(b"an image")
+    scores = (
+        {"format": 1, "labels": ["ant"]},
+        {"image": "one.png", "sha256": sha256(b"an image").hexdigest(), "scores": [1]},
+    )
+    (folder / "reference.jsonl").write_text("".join(json.dumps(line) + "\n" for line in scores))
+    deployment.write_catalog("alpha", "beta", "gamma", gamma="    reference: reference.jsonl\n")
+    with pytest.raises(DeployError, match="are not those of the models: /v1/models/gamma: .*reset to " + former):
+        deployment.up()
+    assert deployment.recorded.gateway.config == former
 
 
 def test_a_failed_first_deployment_keeps_its_config(
