@@ -11,6 +11,10 @@ INSTALL = $(if $(UV),$(UV) pip install --python $(@D)/bin/python,$(@D)/bin/pytho
 
 # Nothing that is built from source, and nothing that is not named.
 WHEELS := --no-deps --only-binary :all:
+# Whether the installed torch is one without CUDA, which needs no other packages of its index. pip may also find PyPI's
+# build, where its configuration names more places than the index.
+CPU_BUILD = $(@D)/bin/python -c "import sys; from importlib.metadata import version; \
+  sys.exit(sys.platform == 'linux' and '+cpu' not in version('torch'))"
 
 .DEFAULT_GOAL := help
 .PHONY: help install add models run test test-fast test-images test-faults coverage images check audit format lock clean
@@ -29,9 +33,9 @@ define install_into
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo "Installing $(1) into $(@D) (the first time takes a few minutes) …"
 $(if $(UV),,@$(INSTALL) --quiet pip==26.3)
-@$(if $(TORCH_INDEX),$(INSTALL) $(if $(UV),,--retries 0) $(WHEELS) --index-url "$(TORCH_INDEX)" -r services/torch.txt \
-  2>/dev/null || { echo "No torch at $(TORCH_INDEX). Installing PyPI's larger build."; \
-  $(INSTALL) $(WHEELS) --require-hashes -r services/torch.lock; },$(INSTALL) $(WHEELS) --require-hashes -r services/torch.lock)
+@{ test -n "$(TORCH_INDEX)" && $(INSTALL) $(if $(UV),,--retries 0) $(WHEELS) --index-url "$(TORCH_INDEX)" \
+  -r services/torch.txt && $(CPU_BUILD); } 2>/dev/null || { echo "No CPU build of torch at $(TORCH_INDEX). Installing PyPI's."; \
+  $(INSTALL) --force-reinstall $(WHEELS) --require-hashes -r services/torch.lock; }
 @$(INSTALL) $(2)
 @touch $@
 endef

@@ -29,6 +29,7 @@ class Preprocess:
     border         the colour around an image that is smaller than the crop, 0 to 255: red, green, blue, or one number
     antialias      whether the filter widens when it shrinks the image, as Pillow's does
     channels       the network's channels, in their order
+    half_pixel     how half a pixel in the crop's offset is rounded. even: torchvision and timm; down: transformers
     decode         exact: the pixels of the library's own transforms. fast: from a JPEG decoded at a reduced size
 
     Raises ValueError for values that contradict each other.
@@ -47,6 +48,7 @@ class Preprocess:
     border: tuple[int, ...] | None = None
     antialias: bool = True
     channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    half_pixel: Literal["even", "down"] = "even"
     decode: Literal["exact", "fast"] = "exact"
 
     def __post_init__(self) -> None:

@@ -96,6 +96,7 @@ def transformers_preprocess(config: Mapping[str, Any]) -> Preprocess:
         std=std,
         channels="bgr" if config.get("do_flip_channel_order") else _channels(len(mean)),
         fit="exact",
+        half_pixel="even" if crop == size else "down",
     )
 
 

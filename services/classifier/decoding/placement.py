@@ -28,7 +28,7 @@ def placement(width: int, height: int, orientation: int, preprocess: Preprocess)
         width, height = height, width
     width, height = resized_size(width, height, preprocess)
     input_width, input_height = preprocess.width, preprocess.height
-    left, top = _offset(width, input_width), _offset(height, input_height)
+    left, top = _offset(width, input_width, preprocess), _offset(height, input_height, preprocess)
     if orientation in (2, 3, 6, 7):
         left = width - input_width - left
     if orientation in (3, 4, 7, 8):
@@ -54,9 +54,11 @@ def resized_size(width: int, height: int, preprocess: Preprocess) -> tuple[int, 
     return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
-def _offset(resized: int, wanted: int) -> int:
+def _offset(resized: int, wanted: int, preprocess: Preprocess) -> int:
     """The first pixel of the centre; negative if there is a border."""
     if wanted > resized:
         return -((wanted - resized) // 2)
+    if preprocess.half_pixel == "down":
+        return (resized - wanted) // 2
     # torchvision's CenterCrop rounds to even.
     return round((resized - wanted) / 2)

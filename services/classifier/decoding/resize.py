@@ -72,6 +72,8 @@ def network_input_in_bands(
 def resized(pixels: Pixels, box: Box, size: tuple[int, int], preprocess: Preprocess) -> Pixels:
     """The part of `pixels` in `box`, at `size` (width, height)."""
     height, width, channels = pixels.shape
+    (left, across), (top, down) = _within(box[0], box[2], width), _within(box[1], box[3], height)
+    box = (left, top, across, down)
     if not preprocess.antialias and preprocess.interpolation != "nearest":
         columns = _interpolated(pixels, box[0], box[2], size[0], 1, preprocess.interpolation)
         both = _interpolated(columns, box[1], box[3], size[1], 0, preprocess.interpolation)
@@ -86,6 +88,12 @@ def resized(pixels: Pixels, box: Box, size: tuple[int, int], preprocess: Preproc
     convolution = ResizeAlg.convolution(FILTERS[preprocess.interpolation])
     Resizer().resize(source, result, ResizeOptions(convolution, use_alpha=False, crop_box=CropBox(*box)))
     return np.frombuffer(result.get_buffer(), np.uint8).reshape(size[1], size[0], channels)
+
+
+def _within(start: float, length: float, size: int) -> tuple[float, float]:
+    """Start and length, whose sum may exceed `size` by a rounding error, which the resizers refuse."""
+    start = max(0.0, start)
+    return start, length if start + length <= size else math.nextafter(size - start, 0)
 
 
 def _interpolated(

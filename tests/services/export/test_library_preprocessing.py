@@ -60,7 +60,7 @@ def test_timms_configuration_becomes_the_catalogs(change: dict[str, Any], expect
         pytest.param({}, {"resize": (224, 224), "crop": 224, "mean": (0.5, 0.4, 0.3)}, id="exact"),
         pytest.param(
             {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}},
-            {"resize": 256, "crop": 224},
+            {"resize": 256, "crop": 224, "half_pixel": "down"},
             id="crop",
         ),
         pytest.param(

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,3 +202,25 @@ def test_only_the_first_frame_of_an_animation_is_used() -> None:
 def test_bytes_after_the_image_are_ignored(photos: list[Photo]) -> None:
     plain = decoded_pixels(photos[0].data, RECIPE)
     assert difference(decoded_pixels(photos[0].data + b"PK\x03\x04<?php" + bytes(1 << 20), RECIPE), plain) == 0
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        pytest.param(replace(RECIPE, resize=(224, 224)), id="squash"),
+        pytest.param(replace(RECIPE, resize=224), id="shorter-side"),
+        pytest.param(replace(RECIPE, resize=224, decode="fast"), id="fast"),
+        pytest.param(replace(RECIPE, resize=(219, 292), fit="cover", crop=(219, 292)), id="cover"),
+        pytest.param(replace(RECIPE, resize=(224, 224), fit="contain", border=(0,)), id="contain"),
+        pytest.param(replace(RECIPE, resize=(200, 192), crop=(200, 192), interpolation="hamming"), id="by-pillow"),
+        pytest.param(replace(RECIPE, resize=(224, 224), antialias=False), id="without-antialias"),
+    ],
+)
+def test_an_image_of_any_size_is_resized(preprocess: Preprocess) -> None:
+    sizes = np.random.default_rng(0).integers(1, 700, (150, 2)).tolist()
+    for width, height in [*sizes, (333, 500), (1, 700), (700, 1)]:
+        data = encoded(Image.new("RGB", (width, height), (9, 9, 9)), "JPEG")
+        pixels = decoded_pixels(data, preprocess)
+        assert pixels.shape == (preprocess.height, preprocess.width, 3)
+        middle = pixels[(preprocess.height - 1) // 2, (preprocess.width - 1) // 2].astype(int)
+        assert np.abs(middle - 9).max() <= 1, (width, height)

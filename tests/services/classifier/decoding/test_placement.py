@@ -56,6 +56,11 @@ def test_sizes_and_offsets_are_those_of_the_reference(
     assert placement(*size, 1, recipe) == expected
 
 
+def test_half_a_pixel_of_the_offset_is_rounded_as_the_entry_says() -> None:
+    assert placement(259, 259, 1, preprocess(resize=259, crop=224)).left == 18
+    assert placement(259, 259, 1, preprocess(resize=259, crop=224, half_pixel="down")).left == 17
+
+
 def test_in_a_turned_image_the_placement_is_turned_back() -> None:
     # The offset of 17.5 rows is rounded to 18; from below, 17 remain.
     recipe = preprocess(resize=259, crop=(224, 100))
