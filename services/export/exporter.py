@@ -16,6 +16,7 @@ from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
 from services.export.evaluation_check import measured_evaluation, with_temperature
+from services.export.library_reference import compared_with_library
 from services.export.network import Network, built_network
 from services.export.reference_check import require_reference
 from services.export.requirements import library
@@ -78,7 +79,7 @@ def export_model(
             scores=network.scores,
             about={name: text for name in CARD_FIELDS if (text := getattr(model, name))},
         )
-        if model.reference or model.evaluation:
+        if model.reference or model.evaluation or network.transform:
             receipt = _proved(catalog, model, network, converted, folder, receipt, step)
         receipt = replace(receipt, files={name: stored_file(folder / name) for name in FILES})
         write_receipt(folder, receipt)
@@ -98,6 +99,11 @@ def _proved(
     if reference := catalog.reference(model):
         step("comparing with the reference")
         found = require_reference(network, folder, receipt, reference, str(model.reference))
+        receipt = replace(receipt, reference=found)
+    elif network.transform:
+        library = catalog.config(model).library
+        step(f"comparing with {library}")
+        found = compared_with_library(network, network.transform, folder, receipt, library)
         receipt = replace(receipt, reference=found)
     if model.evaluation:
         step("evaluating")

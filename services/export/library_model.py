@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from services.catalog import Model
 from services.export.errors import NetworkError, first_line
@@ -27,12 +28,16 @@ from services.preprocess import Preprocess
 
 @dataclass(frozen=True)
 class LibraryModel:
-    """The network, and what its folder says of images and outputs; `labels` is None without names."""
+    """The network, and what its folder says of images and outputs; `labels` is None without names.
+
+    `transform` is the library's own: an image -> the network's input, float32 [channels, height, width].
+    """
 
     module: torch.nn.Module
     labels: tuple[str, ...] | None
     processor: Mapping[str, Any]
     library: str
+    transform: Callable[[Image.Image], torch.Tensor]
 
     def preprocess(self, model: str) -> Preprocess:
         """How the folder says that images are prepared; raises NetworkError."""
@@ -60,13 +65,15 @@ def library_model(model: Model, folder: Path, config: FolderConfig) -> LibraryMo
 
 def _timm(model: Model, folder: Path) -> LibraryModel:
     import timm
-    from timm.data import resolve_model_data_config
+    from timm.data import create_transform, resolve_model_data_config
 
     if (folder / INDEX).is_file():
         raise NetworkError(f"{model.name}: the weights are in several files; save them as one {WEIGHTS}")
     module = timm.create_model(f"local-dir:{folder}", pretrained=False)
     load_state_dict(model, module, folder / WEIGHTS)
-    return LibraryModel(module.eval(), _timm_labels(module), resolve_model_data_config(module), "timm")
+    config = resolve_model_data_config(module)
+    transform = create_transform(**config, is_training=False)
+    return LibraryModel(module.eval(), _timm_labels(module), config, "timm", transform)
 
 
 def _timm_labels(module: Any) -> tuple[str, ...] | None:
@@ -108,4 +115,9 @@ def _transformers(model: Model, folder: Path) -> LibraryModel:
     # Their default names, LABEL_0 and so on, are kept: the network has no others.
     fields = {name: getattr(processor, name, None) for name in PROCESSOR_FIELDS} | {"kind": type(processor).__name__}
     sizes = {name: value for name, value in processor.to_dict().items() if name in ("size", "crop_size")}
-    return LibraryModel(module.eval(), labels, fields | sizes, "transformers")
+
+    def transform(image: Image.Image) -> torch.Tensor:
+        prepared: torch.Tensor = processor(image, return_tensors="pt")["pixel_values"][0]
+        return prepared
+
+    return LibraryModel(module.eval(), labels, fields | sizes, "transformers", transform)

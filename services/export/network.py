@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from services.artifact import ScoreFunction
 from services.catalog import Catalog, Model
@@ -27,7 +29,8 @@ from services.preprocess import Preprocess
 class Network:
     """A torch module in evaluation mode, float32 [1, channels, height, width] -> outputs [1, labels].
 
-    `scores` is the function that turns its outputs into scores.
+    `scores` is the function that turns its outputs into scores. `transform` is how its library prepares an image, if
+    the entry does not say otherwise.
     """
 
     module: torch.nn.Module
@@ -36,6 +39,7 @@ class Network:
     scores: ScoreFunction
     # What was done to make the weights fit, for the person who exports; may be empty.
     note: str = ""
+    transform: Callable[[Image.Image], torch.Tensor] | None = None
 
 
 def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
@@ -73,8 +77,11 @@ def _library_network(catalog: Catalog, model: Model, folder: Path) -> Network:
             f"{model.name}: the folder has no names for its {catalog.config(model).label_count} outputs; add `labels`"
             " to the entry"
         )
-    stated = model.preprocess if isinstance(model.preprocess, Preprocess) else found.preprocess(model.name)
-    return Network(found.module, stated, distinct(model, names), catalog.scores(model))
+    if isinstance(model.preprocess, Preprocess):
+        preprocess, transform = model.preprocess, None
+    else:
+        preprocess, transform = found.preprocess(model.name), found.transform
+    return Network(found.module, preprocess, distinct(model, names), catalog.scores(model), transform=transform)
 
 
 def _loaded(catalog: Catalog, model: Model, weights: Path, outputs: int) -> tuple[torch.nn.Module, str]:

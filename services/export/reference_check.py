@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def _outputs(network: Network, paths: list[Path]) -> Callable[[Preprocess, bool]
     @lru_cache(maxsize=64)
     def outputs(preprocess: Preprocess, upright: bool) -> Scores:
         read = images if upright else [_without_orientation(image) for image in images]
-        changed = Network(network.module, preprocess, network.labels, network.scores)
+        changed = replace(network, preprocess=preprocess)
         return np.stack([torch_logits(changed, decoded_pixels(image, preprocess)) for image in read]).astype(float)
 
     return outputs
