@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests.deploy.test_exercise import environment, run
+from tests.deploy.test_exercise import checkout, environment, run
 from tests.running import ROOT
 
 pytestmark = pytest.mark.integration
 
-__all__ = ["environment"]  # the fixture
+__all__ = ["checkout", "environment"]  # the fixtures
 
 
 def steps() -> list[dict[str, Any]]:
@@ -23,12 +24,12 @@ def steps() -> list[dict[str, Any]]:
     return found
 
 
-def test_the_steps_deploy(environment: dict[str, str]) -> None:
+def test_the_steps_deploy(environment: dict[str, str], checkout: Path) -> None:
     commands = [step["run"].removeprefix(".venv/bin/") for step in steps() if "python -m deploy" in step.get("run", "")]
     assert [command.split()[3] for command in commands] == ["doctor", "plan", "up", "status"]
-    assert run("python -m deploy doctor --fix", environment).returncode == 0
+    assert run("python -m deploy doctor --fix", environment, checkout).returncode == 0
     for command in commands:
-        done = run(command, environment)
+        done = run(command, environment, checkout)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 

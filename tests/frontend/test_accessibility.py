@@ -39,10 +39,11 @@ def test_every_view_is_accessible_and_fits(
 
     def look(where: str) -> None:
         # While a script runs, Streamlit fades elements that may change. One may begin during a look, so look again.
-        for _ in range(3):
+        for _ in range(12):
             expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()
             if not (seen := violations(page, where) + sideways(page, where)):
                 return
+            page.wait_for_timeout(500)
         found.extend(seen)
 
     expect(page.locator(".g-welcome")).to_be_visible()
