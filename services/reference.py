@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +88,3 @@ class _Files:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def first_images(reference: Reference, count: int) -> list[ReferenceImage]:
-    """The first images with different files."""
-    return list(islice({image.path: image for image in reference.images}.values(), count))

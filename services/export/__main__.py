@@ -139,6 +139,11 @@ def _summary(receipt: Receipt) -> str:
     )
     if "accuracy" in measured:
         summary += f"; accuracy {measured['accuracy']:.1%}, torch's {measured['torch_accuracy']:.1%}"
+    if receipt.reference:
+        difference = receipt.reference["single_precision"]["mean"]
+        summary += f"; scores differ from those of {receipt.reference['source']} by {difference:.4f}"
+    if receipt.evaluation:
+        summary += f"; {receipt.evaluation['top1']:.1%} right on {receipt.evaluation['images']} labelled images"
     return summary
 
 
