@@ -13,9 +13,9 @@ import torch
 import torchvision
 
 from services.catalog import Model
-from services.entry import DottedCallable, TimmModel
+from services.catalog.entry import DottedCallable, TimmModel
+from services.catalog.imported_files import imported_files
 from services.export.errors import NetworkError, first_line
-from services.imported_files import imported_files
 
 
 def architecture(model: Model, outputs: int, folder: Path) -> torch.nn.Module:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from services.catalog import DEFAULT_PATH, SERVICE_FIELDS, Catalog, CatalogError, Model, load_catalog
-from services.imported_files import imported_files
+from services.catalog.imported_files import imported_files
 
 ROOT = DEFAULT_PATH.parents[1]
 

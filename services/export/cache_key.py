@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.artifact import FORMAT, ArtifactError, verified_receipt
 from services.catalog import CARD_FIELDS, Catalog, Model
-from services.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile, TimmModel
+from services.catalog.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile, TimmModel
 from services.export.requirements import ONNX, TIMM, TRANSFORMERS
 from services.preprocess import Preprocess
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.catalog import IMAGENET_LABELS, NAME
+from services.catalog.hub import HubError, hub_model
+from services.catalog.model_folder import FolderError, folder_files
 from services.export.catalog_editor import Draft, Field
 from services.export.errors import ExportError
-from services.hub import HubError, hub_model
-from services.model_folder import FolderError, folder_files
 
 if TYPE_CHECKING:
     # Imports torch, which a draft does not need.

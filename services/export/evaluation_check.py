@@ -9,19 +9,19 @@ import numpy as np
 import openvino as ov
 from openvino import opset15 as ops
 
-from services import entry
 from services.artifact import ScoreFunction
+from services.catalog import entry as catalog_entry
+from services.catalog.labelled_images import LabelledImage
 from services.classifier.predictions import SCORES
 from services.export.difference import Scores
 from services.export.errors import Disagreement, ExportError
 from services.export.evaluation import Numbers, evaluated, fitted_temperature
 from services.export.served_scores import ServedScores
-from services.labelled_images import LabelledImage
 
 
 def measured_evaluation(
     model: str,
-    wanted: entry.Evaluation,
+    wanted: catalog_entry.Evaluation,
     served: ServedScores,
     images: Sequence[LabelledImage],
     function: ScoreFunction,

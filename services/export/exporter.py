@@ -11,7 +11,7 @@ import openvino as ov
 
 from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
 from services.catalog import CARD_FIELDS, Catalog, Model
-from services.entry import DottedCallable, TimmModel
+from services.catalog.entry import DottedCallable, TimmModel
 from services.export.cache_key import CacheKey
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError

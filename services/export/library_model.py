@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from services.catalog import Model
+from services.catalog.model_folder import INDEX, WEIGHTS, FolderConfig
 from services.export.errors import NetworkError, first_line
 from services.export.library_preprocessing import (
     PROCESSOR_FIELDS,
@@ -22,7 +23,6 @@ from services.export.library_preprocessing import (
 )
 from services.export.state_dict import load_state_dict
 from services.export.torchvision_weights import imagenet_labels
-from services.model_folder import INDEX, WEIGHTS, FolderConfig
 from services.preprocess import Preprocess
 
 

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from services.artifact import Receipt
+from services.catalog.reference import Reference, ReferenceImage
 from services.classifier.predictions import SCORES
 from services.export.network import Network
 from services.export.reference_check import require_reference
 from services.export.sample_images import generated_images
 from services.preprocess import Preprocess
-from services.reference import Reference, ReferenceImage
 
 # An RGB or gray image -> the network's input, float32 [channels, height, width].
 Transform = Callable[[Image.Image], torch.Tensor]

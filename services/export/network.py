@@ -11,6 +11,7 @@ from PIL import Image
 
 from services.artifact import ScoreFunction
 from services.catalog import Catalog, Model
+from services.catalog.model_folder import WEIGHTS
 from services.export.architecture import architecture
 from services.export.errors import NetworkError, first_line
 from services.export.labels import distinct, labels
@@ -21,7 +22,6 @@ from services.export.preprocessing import preprocessing
 from services.export.saved_program import PROGRAMS, saved_program
 from services.export.state_dict import load_state_dict
 from services.export.weights_format import WeightsFormat, weights_format
-from services.model_folder import WEIGHTS
 from services.preprocess import Preprocess
 
 

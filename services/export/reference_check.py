@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from services.artifact import Receipt
+from services.catalog.reference import Reference
 from services.classifier.decoding.colour import rgb
 from services.classifier.decoding.pixels import decoded_pixels
 from services.export.convert import torch_logits
@@ -22,7 +23,6 @@ from services.export.errors import Disagreement, ExportError
 from services.export.network import Network
 from services.export.served_scores import ServedScores, single_precision_scores
 from services.preprocess import Preprocess
-from services.reference import Reference
 
 # The images that the cause is looked for with; more would take long.
 DIAGNOSED = 12

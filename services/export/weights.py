@@ -12,12 +12,12 @@ from pathlib import Path
 
 from services.artifact import stored_file
 from services.catalog import Catalog, Model
-from services.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile
+from services.catalog.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile
+from services.catalog.hub import HubError, hub_folder
+from services.catalog.model_folder import FolderError, folder_files
 from services.export.download import DownloadError, Progress, download
 from services.export.errors import WeightsUnavailable
 from services.export.weights_format import SAVED_MODEL
-from services.hub import HubError, hub_folder
-from services.model_folder import FolderError, folder_files
 
 
 def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progress) -> Path:

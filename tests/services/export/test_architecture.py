@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from services.catalog import Model, load_catalog
-from services.entry import DottedCallable
+from services.catalog.entry import DottedCallable
 from services.export.architecture import architecture
 from services.export.errors import NetworkError
 from tests.services.export.own_model import catalog_file, local_file

@@ -12,9 +12,9 @@ import torch
 
 from services.artifact import verified_receipt
 from services.catalog import CatalogError, load_catalog
+from services.catalog.imported_files import imported_files
 from services.export.build_context import write_entry
 from services.export.cache_key import CacheKey
-from services.imported_files import imported_files
 from tests.running import ROOT, environment
 
 MODEL = "efficientnet-lite0"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from services.catalog import load_catalog
-from services.entry import DottedCallable
+from services.catalog.entry import DottedCallable
 from services.export.errors import NetworkError
 from services.export.network import built_network
 from tests.services.export.own_model import catalog_file, local_file

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import services.export.record
+from services.catalog.reference import read_reference
 from services.export.record import record
-from services.reference import read_reference
 
 LABELS = ["ant", "bee"]
 

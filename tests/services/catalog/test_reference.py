@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.reference import InvalidReference, read_reference
+from services.catalog.reference import InvalidReference, read_reference
 
 DATA = b"an image"
 HEAD = {"format": 1, "labels": ["ant", "bee"]}

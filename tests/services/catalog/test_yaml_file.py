@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.catalog import CatalogError, load_catalog
-from services.yaml_file import YamlFileError, read_yaml
+from services.catalog.yaml_file import YamlFileError, read_yaml
 from tests.hostile_documents import HOSTILE_DOCUMENTS
 from tests.running import ROOT
 

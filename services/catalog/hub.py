@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.model_folder import CONFIG, FolderError, needed_files
+from services.catalog.model_folder import CONFIG, FolderError, needed_files
 
 
 class HubError(Exception):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.labelled_images import InvalidImages, LabelledImage, labelled_images
+from services.catalog.labelled_images import InvalidImages, LabelledImage, labelled_images
 
 
 def test_a_folder_has_one_subfolder_per_label(tmp_path: Path) -> None:

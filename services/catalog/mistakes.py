@@ -8,7 +8,7 @@ from itertools import takewhile
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from services.catalog_fields import short
+from services.catalog.fields import short
 
 # The names of the variants of a field, which pydantic puts after the field's own name.
 VARIANTS = {

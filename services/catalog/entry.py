@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from services.catalog_fields import NotOfPython, RelativePath, short
+from services.catalog.fields import NotOfPython, RelativePath, short
 
 
 class Entry(BaseModel):
