@@ -79,10 +79,15 @@ class BodyReader:
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 while True:
-                    piece, more = await self._next(scope, receive)
+                    message = await receive()
+                    if problem := scope["state"]["problem"]:
+                        raise problem
+                    if message["type"] == "http.disconnect":
+                        raise CallerGone("The caller has disconnected.")
+                    piece = message["body"]
                     if len(body) + len(piece) > self._limits.body:
                         raise self._too_large()
-                    if not more:
+                    if not message["more_body"]:
                         return bytes(body + piece) if body else piece
                     body += piece
                     self._arriving += len(piece)
@@ -92,14 +97,6 @@ class BodyReader:
             raise BodyTimeout("The body did not arrive in time.") from err
         finally:
             self._arriving -= len(body)
-
-    async def _next(self, scope: Scope, receive: Receive) -> tuple[bytes, bool]:
-        message = await receive()
-        if problem := scope["state"]["problem"]:
-            raise problem
-        if message["type"] == "http.disconnect":
-            raise CallerGone("The caller has disconnected.")
-        return message["body"], message["more_body"]
 
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body is larger than {self._limits.body:,} bytes.")
