@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.cli import app
+from deploy.cli.app import app
 
 if __name__ == "__main__":
     app(prog_name="python -m deploy")

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -138,20 +134,3 @@ def read_labels(folder: Path, receipt: Receipt) -> tuple[str, ...]:
     if len(labels) != receipt.labels:
         raise ArtifactError(f"{folder / 'labels.txt'}: has {len(labels)} labels, the receipt says {receipt.labels}")
     return labels
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """A temporary folder that replaces `folder` when the block succeeds, and is removed when it raises."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    former = draft.with_name(draft.name + "-former")
-    try:
-        yield draft
-        draft.chmod(0o755)
-        if folder.exists():
-            folder.rename(former)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)

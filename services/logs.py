@@ -16,6 +16,8 @@ from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
+from services.process import place_of
+
 # Messages from other loggers may contain URLs, headers or names from requests, so only their location is logged.
 OURS: Final = ("services.", "start")
 # Writes to a pipe are atomic up to this length, so lines from several processes never mix.
@@ -108,32 +110,6 @@ def logging_to_stdout() -> Iterator[None]:
         if stopping.is_alive():
             # The interpreter would wait for the writing thread when it exits.
             os._exit(0)
-
-
-def open_standard_streams() -> None:
-    """Open closed standard streams as /dev/null, so that no socket gets their file descriptors."""
-    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(file)
-
-
-def log_at_start(level: int, message: str) -> None:
-    """Write one line directly to standard output, in a process that does not yet log."""
-    output = logging.StreamHandler(sys.stdout)
-    output.setFormatter(LineFormatter())
-    output.emit(logging.LogRecord("start", level, "", 0, "%s", (message,), None))
-
-
-def log_fatal(message: str) -> None:
-    """Write one line directly to standard output, for a process that cannot start."""
-    log_at_start(logging.CRITICAL, message)
-
-
-def place_of(where: TracebackType | None) -> str:
-    """`module:line` of where an exception was raised."""
-    while where and where.tb_next:
-        where = where.tb_next
-    return f"{where.tb_frame.f_globals.get('__name__')}:{where.tb_lineno}" if where else "?"
 
 
 def _log_uncaught(kind: type[BaseException], _error: BaseException | None, where: TracebackType | None) -> None:

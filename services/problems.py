@@ -6,7 +6,7 @@ import json
 import logging
 from http import HTTPStatus
 
-from services.logs import place_of
+from services.process import place_of
 
 log = logging.getLogger(__name__)
 

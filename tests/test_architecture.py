@@ -12,7 +12,7 @@ import pytest
 from tests.running import ROOT, Service
 
 PRODUCT = ("services", "gateway", "frontend", "deploy")
-SETTINGS_AND_LOGS = {"services.environment", "services.logs"}
+SETTINGS_AND_LOGS = {"services.environment", "services.logs", "services.process"}
 # What the modules of a package may import from this repository. The most specific row counts. No row allows `tests`.
 MAY_IMPORT: dict[str, set[str]] = {
     "services": set(),
@@ -24,6 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.catalog.reference": set(),
     "services.catalog.yaml_file": set(),
     "services.http": {"services.http", "services.problems", *SETTINGS_AND_LOGS},
+    "services.logs": {"services.process"},
+    "services.process": {"services.logs"},
     "services.problems": SETTINGS_AND_LOGS,
     "services.classifier": {
         "services.artifact",
@@ -128,6 +130,11 @@ def test_nothing_in_the_page_has_the_name_of_another_package() -> None:
             id="classifier-http",
         ),
         pytest.param(
+            "services.classifier.__main__",
+            ("asyncio", "logging", "pythonjsonlogger", "shutil", "flask", "openvino", "numpy", "PIL"),
+            id="classifier-before-the-fork",
+        ),
+        pytest.param(
             "services.classifier.pipeline, services.classifier.workers.sandbox",
             (
                 "torch",
@@ -137,6 +144,7 @@ def test_nothing_in_the_page_has_the_name_of_another_package() -> None:
                 "werkzeug",
                 "uvicorn",
                 "asyncio",
+                "pythonjsonlogger",
                 "requests",
                 "pydantic",
                 "ruamel",

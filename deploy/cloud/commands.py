@@ -154,16 +154,8 @@ class Commands:
         return (*self.describe_service(name), SERVICE_FORMAT)
 
     def allow_calls(self, service: str, member: str, verb: str = "add") -> Argv:
-        return self._gcloud(
-            "run",
-            "services",
-            f"{verb}-iam-policy-binding",
-            service,
-            self._region,
-            f"--member={member}",
-            "--role=roles/run.invoker",
-            "--format=none",
-        )
+        binding = ("run", "services", f"{verb}-iam-policy-binding", service, self._region)
+        return self._gcloud(*binding, f"--member={member}", "--role=roles/run.invoker", "--format=none")
 
     def forbid_calls(self, service: str, member: str) -> Argv:
         return self.allow_calls(service, member, "remove")
@@ -175,12 +167,6 @@ class Commands:
             *(f"--member={member}", f"--role={role}", "--condition=None", "--format=none"),
         )
 
-    def keep_images(self, policy: str) -> Argv:
-        """Sets the rules by which Artifact Registry deletes old images."""
-        name = self._settings.repository
-        set_policies = ("artifacts", "repositories", "set-cleanup-policies", name, self._location)
-        return self._gcloud(*set_policies, f"--policy={policy}", "--no-dry-run", "--format=none")
-
     def create_secret(self, name: str) -> Argv:
         return self._gcloud("secrets", "create", name, "--replication-policy=automatic")
 
@@ -191,14 +177,8 @@ class Commands:
         )
 
     def allow_reading(self, secret: str, member: str) -> Argv:
-        return self._gcloud(
-            "secrets",
-            "add-iam-policy-binding",
-            secret,
-            f"--member={member}",
-            "--role=roles/secretmanager.secretAccessor",
-            "--format=none",
-        )
+        binding = ("secrets", "add-iam-policy-binding", secret, f"--member={member}")
+        return self._gcloud(*binding, "--role=roles/secretmanager.secretAccessor", "--format=none")
 
     def create_api(self) -> Argv:
         return self._gcloud("api-gateway", "apis", "create", self._settings.api)

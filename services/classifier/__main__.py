@@ -1,15 +1,15 @@
-"""`python -m services.classifier`: serve the model that MODEL_NAME names."""
+"""`python -m services.classifier`: serve the model that MODEL_NAME names.
+
+Imports little before the fork: the network is loaded after it, and everything else is imported meanwhile.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import gc
-import logging
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from services.classifier.workers.fork_server import ForkServer
 from services.classifier.workers.memory import limit_heap
 from services.classifier.workers.seccomp import forbid_inspection, is_available
 from services.environment import SettingsError
-from services.logs import log_at_start, log_fatal, open_standard_streams
+from services.process import log_at_start, log_fatal, open_standard_streams
 
 if TYPE_CHECKING:
     from services.classifier.parameters import Parameters
@@ -58,12 +58,11 @@ def _can_restrict(settings: Settings) -> bool:
     if settings.sandbox_required and not restrict:
         raise SettingsError("GUICHET_SANDBOX: needs worker processes, and a kernel with seccomp filters")
     if not restrict:
-        log_at_start(logging.WARNING, "images are decoded without a seccomp filter")
+        log_at_start("WARNING", "images are decoded without a seccomp filter")
     return restrict
 
 
 def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None) -> None:
-    # Import these while the fork server loads the network on another CPU.
     import uvloop
 
     from services.classifier.app import create_app
@@ -89,6 +88,8 @@ def _serve(settings: Settings, receipt: Receipt, fork_server: ForkServer | None)
 
 def _in_a_thread(folder: Path, receipt: Receipt) -> AsyncPredict:
     """Predict in this process, one image at a time: for systems without Linux's memfd."""
+    import asyncio
+
     from services.classifier.decoding.pixels import decoded_pixels
     from services.classifier.pipeline import Network, Pipeline
 
@@ -104,6 +105,8 @@ def _worker_pipeline(folder: Path, receipt: Receipt) -> Pipeline:
     """The pipeline of the workers, whose decoder has limits."""
     # Do not let OpenVINO import its converter, which takes 60 ms and is not needed.
     sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # makes the import fail
+    from concurrent.futures import ThreadPoolExecutor
+
     from services.classifier.pipeline import Network, Pipeline
 
     with ThreadPoolExecutor(1) as loader:

@@ -9,7 +9,7 @@ from services.classifier.predict import PredictRoute
 from services.classifier.problems import NotReady
 from services.classifier.served_model import ServedModel
 from services.classifier.settings import Settings
-from services.http.application import Application, FastRoute
+from services.http.application import Application
 from services.http.flask_app import new_flask_app
 from services.http.limits import Limits
 
@@ -18,7 +18,7 @@ THREADS = 8
 
 
 def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Application:
-    """The ASGI application of `model`: Flask, and one fast route in front of it."""
+    """The ASGI application of `model`: Flask, and a fast route for predictions in front of it."""
     app = new_flask_app(__name__)
     # So that Flask responds to OPTIONS, and to other methods with 405 and Allow. POST is the fast route.
     app.add_url_rule("/predict", "predict", methods=["POST"])
@@ -37,13 +37,12 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
             raise NotReady("The model returns invalid scores.")
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
 
-    predict = FastRoute("POST", "/predict", PredictRoute(settings, model))
     return Application(
         app,
         limits=limits,
         origins=settings.origins,
         threads=THREADS,
-        fast_route=predict,
+        fast={("POST", "/predict"): PredictRoute(settings, model)},
         only_host=settings.only_host,
     )
 

@@ -13,7 +13,7 @@ from services.directory.settings import Settings
 from services.environment import SettingsError
 from services.http.limits import Limits
 from services.http.server import Server, listening_socket
-from services.logs import log_fatal, open_standard_streams
+from services.process import log_fatal, open_standard_streams
 from services.published_document import DocumentError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from services.artifact import FILES, Receipt, replacing, stored_file, write_receipt
+from services.artifact import FILES, Receipt, stored_file, write_receipt
 from services.catalog import CARD_FIELDS, Catalog, Model
 from services.catalog.entry import DottedCallable, TimmModel
 from services.export.cache_key import CacheKey
@@ -19,6 +19,7 @@ from services.export.evaluation_check import measured_evaluation, with_temperatu
 from services.export.library_reference import compared_with_library
 from services.export.network import Network, built_network
 from services.export.reference_check import require_reference
+from services.export.replacement import replacing
 from services.export.requirements import library
 from services.export.sample_images import SampleImages, generated_images, photos_in
 from services.export.scores import require_logits

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from services.http.limits import Limits
 from services.problems import (
     BodyMalformed,
+    BodyTimeout,
     ConnectionRefused,
     HeadersTooLarge,
     Problem,
@@ -123,7 +124,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._in_head = False
+        self._in_head, self._since = False, self.loop.time()
         if self._stopping or self._ended or self.parser.should_upgrade():
             self.cycle.keep_alive = False
 
@@ -161,6 +162,8 @@ class Connection(HttpToolsProtocol):
         quiet = now - self._since
         if self._in_head and quiet > self._limits.head_seconds:
             self._refuse(RequestTimeout("The request did not arrive in time."))
+        elif self.responding and self.cycle.more_body and quiet > self._limits.body_seconds:
+            self._refuse(BodyTimeout("The body did not arrive in time."))
         elif self.idle and quiet > (self._limits.idle_seconds if self.cycle else self._limits.head_seconds):
             self.transport.close()
 

@@ -53,18 +53,14 @@ class RequestRecord:
     @classmethod
     def begin(cls, scope: Scope) -> RequestRecord:
         """Start the record; the request's own X-Request-Id is kept if it is safe to log."""
-        request_id = trace = b""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                request_id = value
-            elif name in (b"x-cloud-trace-context", b"traceparent"):
-                trace = trace or value
-        found = TRACE.search(trace)
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"")
+        trace = TRACE.search(headers.get(b"x-cloud-trace-context") or headers.get(b"traceparent", b""))
         return cls(
             scope["method"],
             # Not a secret, so `random` is fine; `os.urandom` would release the GIL.
             request_id.decode() if REQUEST_ID.fullmatch(request_id) else f"{random.getrandbits(128):032x}",
-            found[0].decode() if found else "",
+            trace[0].decode() if trace else "",
             time.perf_counter(),
         )
 

@@ -70,7 +70,7 @@ def test_help_names_every_command() -> None:
 
 def test_help_loads_nothing_of_google() -> None:
     code = (
-        "import sys; from typer.testing import CliRunner; from deploy.cli import app\n"
+        "import sys; from typer.testing import CliRunner; from deploy.cli.app import app\n"
         "assert CliRunner().invoke(app, ['local', '--help']).exit_code == 0\n"
         "print([name for name in sys.modules if name.startswith(('google', 'grpc'))])"
     )

@@ -25,7 +25,7 @@ from services.classifier.problems import ImageUnsupported, ModelOutputInvalid
 from services.classifier.settings import Settings
 from services.http.limits import Limits
 from services.http.server import Server, listening_socket
-from services.logs import open_standard_streams
+from services.process import open_standard_streams
 
 
 class FakeModel:

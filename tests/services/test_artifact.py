@@ -14,7 +14,6 @@ from services.artifact import (
     Receipt,
     read_labels,
     read_receipt,
-    replacing,
     stored_file,
     verified_receipt,
     write_receipt,
@@ -142,23 +141,3 @@ def test_a_receipt_that_names_other_files_is_refused(artifact: Path) -> None:
     path.write_text(json.dumps(fields))
     with pytest.raises(ArtifactError, match=r"should list model\.xml"):
         read_receipt(artifact)
-
-
-def test_a_folder_is_replaced_only_by_a_finished_one(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    with replacing(folder) as draft:
-        (draft / "a").write_text("1")
-        assert not folder.exists()
-
-    def fail_half_way() -> None:
-        with replacing(folder) as draft:
-            (draft / "a").write_text("2")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail_half_way()
-    assert (folder / "a").read_text() == "1"
-    with replacing(folder) as draft:
-        (draft / "b").write_text("3")
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    assert [path.name for path in folder.iterdir()] == ["b"]

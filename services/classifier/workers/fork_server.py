@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from services.artifact import ArtifactError
 from services.classifier.workers.memory import release_file_pages
 from services.classifier.workers.seccomp import end_with_parent
-from services.logs import log_fatal, place_of
+from services.process import log_fatal, place_of
 
 if TYPE_CHECKING:
     from services.classifier.pipeline import Pipeline

@@ -24,8 +24,8 @@ from services.classifier.prediction import Predict
 from services.classifier.problems import ImageCorrupt, ImageTooComplex
 from services.classifier.workers import seccomp
 from services.classifier.workers.protocol import BUG, CPU_SECONDS, DONE, FIRST_PROBLEM, PREDICTION, PROBLEMS, REQUEST
-from services.logs import place_of
 from services.problems import Problem
+from services.process import place_of
 
 # Limit on memory for one image, in addition to what the process has when it starts.
 MEMORY_BYTES: Final = 400 * 2**20

@@ -3,11 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from services.classifier.engine import Engine
 from services.export.convert import openvino_model, save
 from services.export.network import Network
+
+pytestmark = pytest.mark.integration  # converts networks, which takes seconds
 
 
 def test_the_same_network_gives_the_same_files(tmp_path: Path, network: Network) -> None:

@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.cli.invocation import Models, Yes, carry_out, confirmed, errors_as_sentences, open_session, tell, title
 from deploy.errors import SettingsError
-from deploy.invocation import Models, Yes, carry_out, confirmed, errors_as_sentences, open_session, tell, title
 from deploy.report.console import output_console, show_plan
 
 if TYPE_CHECKING:
     from deploy.plan.steps import Plan
     from deploy.session import Session
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    for command in (compare, promote, abort, keys):
-        app.command()(command)
 
 
 def compare(
@@ -113,3 +107,6 @@ def _show_and_run(session: Session, steps: Plan, yes: bool) -> None:
     show_plan(output_console(), steps, title(session), commands=False)
     if steps and confirmed(yes, "Continue?"):
         carry_out(session, steps).raise_failures()
+
+
+COMMANDS = (compare, promote, abort, keys)
