@@ -174,6 +174,13 @@ def test_a_models_details_and_code_suit_it(
 
 
 @needs_chromium
+def test_the_page_offers_no_sample_that_the_models_do_not_know(page: tuple[Page, list[str]]) -> None:
+    gallery = page[0].locator("[data-at=gallery]")
+    expect(gallery).to_have_count(1)
+    expect(gallery).to_be_hidden()
+
+
+@needs_chromium
 def test_the_page_fits_and_shows_no_error(page: tuple[Page, list[str]], own: Product) -> None:
     opened, errors = page
     assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
