@@ -46,7 +46,7 @@ def get(own: Product, path: str) -> requests.Response:
 
 
 def predicted(own: Product, model: str, image: bytes, **options: str) -> dict[str, float]:
-    response = own.predict(model, image, **options)
+    response = own.predict(model, image, None, **options)
     assert response.status_code == 200, response.text
     return {row["label"]: row["score"] for row in response.json()}
 
