@@ -29,11 +29,12 @@ JAIL = Path(__file__).with_name("jail.sh")
 ASK = """
 import base64, json, sys, time, urllib.error, urllib.request
 asked = json.load(sys.stdin)
-body = base64.b64decode(asked["body"]) if asked["body"] else None
+body = None if asked["body"] is None else base64.b64decode(asked["body"])
+request = urllib.request.Request(asked["url"], body, {"Content-Type": "image/jpeg"})
 until = time.time() + asked["patience"]
 while True:
     try:
-        with urllib.request.urlopen(asked["url"], body, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             print(json.dumps({"status": answer.status, "text": answer.read().decode(), "at": time.time()}))
             break
     except OSError as error:
@@ -71,11 +72,11 @@ class Running:
     process: subprocess.Popen[str]
     stop: Callable[[signal.Signals], object]
 
-    def ask(self, path: str, body: bytes = b"", port: int = 8000, patience: float = 30) -> ContainerResponse:
+    def ask(self, path: str, body: bytes | None = None, port: int = 8000, patience: float = 30) -> ContainerResponse:
         """The answer to a GET, or to a POST of `body`, as soon as there is one."""
         question = {
             "url": f"http://127.0.0.1:{port}{path}",
-            "body": base64.b64encode(body).decode(),
+            "body": None if body is None else base64.b64encode(body).decode(),
             "patience": patience,
         }
         run = subprocess.run(
