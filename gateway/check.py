@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.document import Document, read_document
+from gateway.document import Document
+from gateway.document_source import NO_ADDITIONS, Additions, read_source
 from gateway.rules import DEPLOYMENT_RULES, diagnostics
 
 
@@ -23,12 +23,12 @@ class CheckedDocument:
         return any(diagnostic.fatal for diagnostic in self.diagnostics)
 
 
-def check_document(path: Path, *, with_schema: bool = False) -> CheckedDocument:
-    """Check the document in the file; UnsupportedDocument if it cannot be parsed.
+def check_document(path: Path, *, with_schema: bool = False, additions: Additions = NO_ADDITIONS) -> CheckedDocument:
+    """Check the document in the file, or on standard input; UnsupportedDocument if it cannot be parsed.
 
     `with_schema` also validates it against the JSON schema of OpenAPI 2.0, which is slow for large documents.
     """
-    document = read_document(path)
+    document = read_source(path, additions)
     found = diagnostics(document.data)
     if with_schema and "openapi" not in document.data:
         from gateway.rules.schema import schema_errors
@@ -43,12 +43,3 @@ def check_document(path: Path, *, with_schema: bool = False) -> CheckedDocument:
 def _is_covered(place: Place, places: set[Place]) -> bool:
     """Whether a rule has already reported this place, one around it, or one inside it, in better words."""
     return any(other[: len(place)] == place or place[: len(other)] == other for other in places)
-
-
-def report(path: Path, diagnostics: tuple[Diagnostic, ...]) -> Iterator[str]:
-    """The diagnostics as text, two lines each."""
-    for diagnostic in diagnostics:
-        where = f"{path}:{diagnostic.line}" if diagnostic.line else str(path)
-        severity = "error" if diagnostic.fatal else "warning"
-        yield f"{where}: {severity}: {diagnostic.json_path}: {diagnostic.message}"
-        yield f"    {diagnostic.remedy}"

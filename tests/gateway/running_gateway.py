@@ -135,7 +135,7 @@ def accepts(port: int) -> bool:
     return True
 
 
-def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+def cli(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run `python -m gateway` to its end."""
     command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=60, check=False)
