@@ -13,6 +13,8 @@ from urllib.parse import quote
 from gateway.diagnostics import Diagnostic
 
 TOOL = "guichet-gateway"
+# The lines of identical warnings that are listed.
+LINES = 10
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -59,7 +61,9 @@ def as_text(report: Report) -> Iterator[str]:
         yield f"{where}: {_severity(first)}: {first.json_path}: {first.message}"
         yield f"    {first.remedy}"
         if others:
-            yield f"    the same in line{'s' if len(others) > 1 else ''} {', '.join(str(one.line) for one in others)}"
+            lines = ", ".join(str(one.line) for one in others[:LINES])
+            more = f" and {len(others) - LINES} more" if len(others) > LINES else ""
+            yield f"    the same in line{'s' if len(others) > 1 else ''} {lines}{more}"
 
 
 def as_json(reports: Iterable[Report]) -> str:

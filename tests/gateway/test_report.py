@@ -34,6 +34,11 @@ def test_text_has_two_lines_for_each_diagnostic_and_groups_identical_warnings() 
     ]
 
 
+def test_at_most_ten_lines_of_identical_warnings_are_listed() -> None:
+    *_, last = as_text(Report(Path("api.yaml"), tuple(map(warning, range(1, 14)))))
+    assert last == "    the same in lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
+
+
 def test_identical_errors_are_not_grouped() -> None:
     assert len(list(as_text(Report(Path("api.yaml"), (ERROR, ERROR))))) == 4
 

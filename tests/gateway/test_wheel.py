@@ -9,8 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from benchmarks.harness.gateway_installation import SOURCE, Installation, build_wheel, install
 from tests.gateway.echo_backend import Echo
-from tests.gateway.installation import SOURCE, Installation, build_wheel, install
 from tests.gateway.running_gateway import start, wait_until_ready
 from tests.running import ROOT, end_process, environment
 

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name
 
-from tests.running import ROOT, environment
+from benchmarks.harness.process import ROOT, environment
 
 SOURCE = ROOT / "gateway"
 
