@@ -16,6 +16,8 @@ from packaging.utils import canonicalize_name
 
 from benchmarks.harness.process import ROOT, environment
 
+# What an installer writes into a .dist-info folder.
+INSTALLED = ("RECORD", "INSTALLER", "REQUESTED")
 SOURCE = ROOT / "gateway"
 
 
@@ -24,6 +26,7 @@ class Installation:
     """An environment that contains the gateway and its dependencies only."""
 
     folder: Path
+    wheels: Path
 
     @property
     def command(self) -> str:
@@ -44,7 +47,7 @@ def install(folder: Path) -> Installation:
     run(sys.executable, "-m", "venv", "--without-pip", str(folder / "environment"))
     options = "--no-index", "--no-compile", f"--find-links={wheels}"
     pip("--python", str(folder / "environment"), "install", *options, "guichet-gateway")
-    return Installation(folder / "environment")
+    return Installation(folder / "environment", wheels)
 
 
 def build_wheel(folder: Path, wheels: Path) -> Path:
@@ -83,11 +86,12 @@ def repack(installed: Distribution, wheels: Path) -> None:
     with zipfile.ZipFile(wheels / f"{name}-{installed.version}-{tag}.whl", "w") as archive:
         record = []
         for file in installed.files or []:
-            if file.parts[0] == ".." or file.suffix == ".pyc" or file.name in ("RECORD", "INSTALLER", "REQUESTED"):
+            if file.parts[0] == ".." or file.suffix == ".pyc" or (file.name in INSTALLED and len(file.parts) == 2):
                 continue
             archive.write(str(file.locate()), str(file))
             record.append(f"{file},,")
-            if file.name == "METADATA":
+            # Packages inside it have files of this name, too.
+            if file.name == "METADATA" and len(file.parts) == 2:
                 record_path = str(file.with_name("RECORD"))
         archive.writestr(record_path, "\n".join([*record, f"{record_path},,\n"]))
 
