@@ -12,7 +12,7 @@ TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 
 def test_every_test_that_it_names_exists() -> None:
-    named = re.findall(r"`((?:services|e2e|gateway|images)/[\w./]*)(?:::(\w+))?`", TEXT)
+    named = re.findall(r"`((?:services|e2e|frontend|gateway|deploy|images)/[\w./]*)(?:::(\w+))?`", TEXT)
     assert len(named) > 20
     for path, name in named:
         file = ROOT / "tests" / path

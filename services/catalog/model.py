@@ -87,6 +87,11 @@ class Model(Entry):
         return isinstance(self.weights, HubFolder | LocalFolder) and self.architecture is None
 
     @property
+    def knows_samples(self) -> bool:
+        """Whether the page's own sample images suit the model: things that ImageNet has labels for."""
+        return self.labels == "imagenet"
+
+    @property
     def route(self) -> str:
         """The gateway's path for this model."""
         return f"/v1/models/{self.name}"
