@@ -24,12 +24,12 @@ def as_csv(rows: Sequence[Row], jobs: Mapping[Key, Job], top: int) -> bytes:
             job = jobs.get((model, row.image.id))
             predictions = job.response.predictions[:top] if job and job.response else ()
             line = {
-                "picture": _not_a_formula(row.image.url or row.image.name),
+                "picture": not_a_formula(row.image.url or row.image.name),
                 "model": model,
-                "label": _not_a_formula(each.label),
+                "label": not_a_formula(each.label),
                 "agree": agree,
-                "error": _not_a_formula(each.code or ("" if each.state == "done" else each.state)),
-                "request_id": _not_a_formula(each.request_id),
+                "error": not_a_formula(each.code or ("" if each.state == "done" else each.state)),
+                "request_id": not_a_formula(each.request_id),
             }
             if each.state == "done":
                 line |= {
@@ -38,7 +38,7 @@ def as_csv(rows: Sequence[Row], jobs: Mapping[Key, Job], top: int) -> bytes:
                     "milliseconds": f"{each.milliseconds:.1f}",
                 }
             for rank, one in enumerate(predictions[1:], 2):
-                line |= {f"label_{rank}": _not_a_formula(one.label), f"score_{rank}": f"{one.score:.6f}"}
+                line |= {f"label_{rank}": not_a_formula(one.label), f"score_{rank}": f"{one.score:.6f}"}
             writer.writerow(line.get(column, "") for column in columns)
     return out.getvalue().encode("utf-8-sig")
 
@@ -77,6 +77,6 @@ def as_json(rows: Sequence[Row], jobs: Mapping[Key, Job]) -> str:
     return json.dumps({"pictures": images}, indent=2, ensure_ascii=False)
 
 
-def _not_a_formula(text: str) -> str:
+def not_a_formula(text: str) -> str:
     """Quoted if a spreadsheet would run it as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
