@@ -13,6 +13,7 @@ from services.catalog import IMAGENET_LABELS, NAME
 from services.catalog.hub import HubError, hub_model
 from services.catalog.model_folder import FolderError, folder_files
 from services.export.catalog_editor import Draft, Field
+from services.export.difference import EXACT, Difference
 from services.export.errors import ExportError
 
 if TYPE_CHECKING:
@@ -78,14 +79,23 @@ def draft(source: str, name: str, folder: Path, options: AddOptions) -> Draft:
     return fields
 
 
-def completed(fields: Draft, network: Network) -> Draft:
-    """The entry with what the folder of a library says written out, so that the catalog tells it."""
+def completed(fields: Draft, network: Network, half_precision: Difference) -> Draft:
+    """The entry with what the folder of a library says written out, so that the catalog tells it.
+
+    `half_precision` is the difference that half precision makes to the network's scores.
+    """
     stated = network.preprocess.as_dict()
+    more = {}
+    if not half_precision.within(EXACT):
+        more["precision"] = Field(
+            "fp32", f"half precision is faster, but would change scores by {half_precision.mean:.3f} on average"
+        )
     return {
         **fields,
         "preprocess": fields.get("preprocess") or Field(_listed(stated), "from the model's folder"),
         "labels": fields.get("labels") or Field("weights", f"from the model's folder: {_some(network.labels)}"),
         "scores": Field(network.scores, SCORES[network.scores]),
+        **more,
     }
 
 
