@@ -67,8 +67,8 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
         )
     if not outputs.isfinite().all():
         raise NetworkError(
-            f"{model.name}: the network's outputs are not finite numbers, for an image of one colour: its training may have"
-            " diverged; take an earlier checkpoint"
+            f"{model.name}: the network's outputs are not finite numbers: its training may have diverged; take an"
+            " earlier checkpoint"
         )
     return replace(network, module=module)
 

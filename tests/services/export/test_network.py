@@ -40,5 +40,5 @@ def test_a_network_whose_outputs_are_not_numbers_is_refused(tmp_path: Path, weig
     path = tmp_path / "diverged.pth"
     torch.save(state, path)
     catalog = load_catalog(catalog_file(tmp_path, local_file(path)))
-    with pytest.raises(NetworkError, match="outputs are not finite numbers.*take an earlier checkpoint"):
+    with pytest.raises(NetworkError, match=r"outputs are not finite numbers.*take an earlier checkpoint"):
         built_network(catalog, catalog["own"], path)
