@@ -32,8 +32,6 @@ from benchmarks.harness.stub_hub import StubHub
 
 LABELS: Final = tuple(f"label {number}" for number in range(10))
 SIDE: Final = 224
-# The outputs of these are the same for all images to seven digits, unless their normalisation layers have statistics.
-WITH_STATISTICS: Final = {"efficientnet", "repvgg_a0"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def timm_source(name: str, folder: Path, hub: StubHub, images: Sequence[Path]) -
     """A folder of timm on the Hub."""
 
     def prepare(module: nn.Module) -> None:
-        _prepare(name, module, timm_transform(module), images)
+        _prepare(module, timm_transform(module), images)
 
     saved_models.save_timm(name, folder / "model", LABELS, prepare)
     hub.models[f"timm/{name}"] = folder / "model"
@@ -64,7 +62,7 @@ def transformers_source(name: str, folder: Path, hub: StubHub, images: Sequence[
         return prepared
 
     def prepare(module: nn.Module) -> None:
-        _prepare(name, module, transform, images)
+        _prepare(module, transform, images)
 
     saved_models.save_transformers(name, folder / "model", LABELS, prepare)
     hub.models[f"transformers/{name}"] = folder / "model"
@@ -74,7 +72,7 @@ def transformers_source(name: str, folder: Path, hub: StubHub, images: Sequence[
 def checkpoint_source(kind: str, name: str, folder: Path, hub: StubHub, images: Sequence[Path]) -> Source:
     """A file: the state_dict of a torchvision model, a trainer's checkpoint of a timm model, or ONNX."""
     module, transform = _module(kind, name), torchvision_transform(SIDE)
-    _prepare(name, module, transform, images)
+    _prepare(module, transform, images)
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
     path = folder / (f"{name}.onnx" if kind == "onnx" else f"{name}.pth")
     if kind == "onnx":
@@ -115,9 +113,9 @@ def _module(kind: str, name: str) -> nn.Module:
     return found
 
 
-def _prepare(name: str, module: nn.Module, transform: Transform, images: Sequence[Path]) -> None:
+def _prepare(module: nn.Module, transform: Transform, images: Sequence[Path]) -> None:
     inputs = torch.stack([transform(opened(path)) for path in images])
-    make_decisive(module, inputs, len(LABELS), statistics=name in WITH_STATISTICS)
+    make_decisive(module, inputs, len(LABELS))
 
 
 def _export_onnx(module: nn.Module, path: Path) -> None:

@@ -30,7 +30,8 @@ def torch_pipeline(module: nn.Module, transform: Transform) -> Pipeline:
 
     def scores(path: Path) -> Scores:
         with torch.inference_mode():
-            return module(transform(opened(path))[None])[0].softmax(0).numpy().astype(float)
+            outputs: torch.Tensor = module(transform(opened(path))[None])[0]
+        return outputs.softmax(0).numpy().astype(float)
 
     return scores
 
