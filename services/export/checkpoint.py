@@ -42,13 +42,13 @@ def candidates(model: Model, path: Path) -> list[Candidate]:
         raise NetworkError(
             f"{model.name}: the weights are a {type(content).__name__}, not a state_dict; {SAVE_STATE_DICT}"
         )
-    if "param_groups" in content:
-        raise NetworkError(
-            f"{model.name}: the weights are the state of an optimizer, not of a network; {SAVE_STATE_DICT}"
-        )
     found = [Candidate(key, _tensors(content[key])) for key in WRAPPERS if _tensors(content.get(key))]
     if _tensors(content) or not content:
         found.insert(0, Candidate("", _tensors(content)))
+    if not found and "param_groups" in content:
+        raise NetworkError(
+            f"{model.name}: the weights are the state of an optimizer, not of a network; {SAVE_STATE_DICT}"
+        )
     if not found:
         keys = ", ".join(str(key) for key in list(content)[:5])
         raise NetworkError(
