@@ -13,12 +13,12 @@ from services.catalog import IMAGENET_LABELS, NAME
 from services.catalog.hub import HubError, hub_model
 from services.catalog.model_folder import FolderError, folder_files
 from services.export.catalog_editor import Draft, Field
-from services.export.difference import EXACT, Difference
 from services.export.errors import ExportError
 
 if TYPE_CHECKING:
     # Imports torch, which a draft does not need.
     from services.export.network import Network
+    from services.export.precision import HalfPrecision
 
 HUB = "hub:"
 # What most torch models were trained with; a file of weights does not say it.
@@ -79,16 +79,13 @@ def draft(source: str, name: str, folder: Path, options: AddOptions) -> Draft:
     return fields
 
 
-def completed(fields: Draft, network: Network, half_precision: Difference) -> Draft:
-    """The entry with what the folder of a library says written out, so that the catalog tells it.
-
-    `half_precision` is the difference that half precision makes to the network's scores.
-    """
+def completed(fields: Draft, network: Network, half: HalfPrecision) -> Draft:
+    """The entry with what the folder of a library says written out, so that the catalog tells it."""
     stated = network.preprocess.as_dict()
     more = {}
-    if not half_precision.within(EXACT):
+    if not half.suffices:
         more["precision"] = Field(
-            "fp32", f"half precision is faster, but would change scores by {half_precision.mean:.3f} on average"
+            "fp32", f"half precision is faster, but would change scores by {half.difference:.3f} on average"
         )
     return {
         **fields,
