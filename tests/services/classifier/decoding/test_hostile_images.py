@@ -23,15 +23,8 @@ import requests
 from PIL import Image
 
 from benchmarks.harness.cost import Cost, measure_cost
-from benchmarks.harness.hostile_images import (
-    HostileImage,
-    encoded,
-    gradient,
-    hostile_images,
-    largest_images,
-    mutations,
-    sixteen_bit_png,
-)
+from benchmarks.harness.hostile_images import HostileImage, hostile_images, largest_images
+from benchmarks.harness.image_files import encoded, gradient, mutations, sixteen_bit_png
 from benchmarks.harness.process import pss
 from services.catalog import load_catalog
 from tests.running import Photo, Service, StartService, wait_for
