@@ -155,6 +155,19 @@ def commented_jpeg() -> bytes:
 # Others
 
 
+def tiff_entry(tag: int, kind: int, value: int, count: int = 1) -> bytes:
+    return struct.pack("<HHII", tag, kind, count, value)
+
+
+def tiff(*entries: bytes) -> bytes:
+    """A gray TIFF of 64 × 64 pixels whose directory, at its end, has these entries in addition or instead."""
+    plain = {256: 64, 257: 64, 258: 8, 262: 1, 273: 8, 279: 4096}
+    every = {tag: tiff_entry(tag, 4, value) for tag, value in plain.items()}
+    every |= {int.from_bytes(entry[:2], "little"): entry for entry in entries}
+    directory = struct.pack("<H", len(every)) + b"".join(every[tag] for tag in sorted(every)) + bytes(4)
+    return b"II*\x00" + struct.pack("<I", 8 + 4096) + bytes([90]) * 4096 + directory
+
+
 def gif_header(width: int, height: int) -> bytes:
     screen = b"GIF89a" + struct.pack("<2H3B", width, height, 0x80, 0, 0) + bytes(6)
     return screen + b"," + struct.pack("<4HB", 0, 0, width, height, 0) + b"\x02\x02L\x01\x00;"
@@ -196,3 +209,8 @@ def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:
             if not changed:
                 break
         yield bytes(changed)
+
+
+def media_box(name: bytes, content: bytes = b"") -> bytes:
+    """A box of an ISO media file, such as HEIC and AVIF."""
+    return struct.pack(">I", 8 + len(content)) + name + content

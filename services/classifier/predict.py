@@ -106,7 +106,7 @@ class PredictRoute:
             return await self._model.predict(image, parsed.parameters)
         except ImageUnsupported as problem:
             if parsed.image is None:
-                raise FetchType("The URL did not return a supported image: JPEG, PNG, WebP, GIF or BMP.") from problem
+                raise FetchType(f"At the URL: {problem.detail}") from problem
             refuse_media_type(request.headers.get(b"content-type", b"").decode("latin-1"), problem)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.classifier.problems import ImageUnsupported
 
-SUPPORTED: Final = "JPEG, PNG, WebP, GIF or BMP"
+SUPPORTED: Final = "JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or TIFF"
 # A pattern at the start of the data, by format.
 SIGNATURES: Final = {
     "JPEG": rb"\xff\xd8",
@@ -15,7 +15,11 @@ SIGNATURES: Final = {
     "GIF": rb"GIF8[79]a",
     "BMP": rb"BM",
     "WEBP": rb"RIFF....WEBP",
+    # Canon's raw format begins as TIFF does.
+    "TIFF": rb"(?!.{8}CR\x02)(?:II|MM)(?:[*+]\x00|\x00[*+])",
 }
+AVIF_BRANDS: Final = {b"avif", b"avis"}
+HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"heif", b"mif1", b"msf1"}
 OTHERS: Final = {
     "AVI": rb"RIFF....AVI ",
     "HTML": rb"\s*<(?i:!doctype html|html|head|body)",
@@ -29,7 +33,7 @@ OTHERS: Final = {
     "XML": rb"\s*<\?xml",
     "gzip": rb"\x1f\x8b",
     "icon": rb"\x00\x00[\x01\x02]\x00|icns",
-    "camera raw": rb"FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|\x00MRM",
+    "camera raw": rb"II[*]\x00.{4}CR|FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|\x00MRM",
     "DDS": rb"DDS ",
     "OpenEXR": rb"v/1\x01",
     "Radiance HDR": rb"#\?RADIANCE",
@@ -59,11 +63,20 @@ HEAD: Final = 4096
 
 
 def image_format(data: bytes) -> str:
-    """JPEG, PNG, GIF, BMP or WEBP, from the first bytes; raises ImageUnsupported."""
+    """JPEG, PNG, GIF, BMP, WEBP, TIFF, HEIC or AVIF, from the first bytes; raises ImageUnsupported."""
     for name, pattern in _SUPPORTED:
         if pattern.match(data):
             return name
+    if data[4:8] == b"ftyp" and (name := _media_format(data)):
+        return name
     for name, unsupported in OTHERS.items():
         if re.match(unsupported, data[:HEAD], re.DOTALL):
-            raise ImageUnsupported(f"The format is {name}, which is not supported; send {SUPPORTED}.")
+            raise ImageUnsupported(f"{name} is not supported; send {SUPPORTED}.")
     raise ImageUnsupported(f"The image is not in a supported format: {SUPPORTED}.")
+
+
+def _media_format(data: bytes) -> str:
+    """HEIC or AVIF, from the brands at the start of an ISO media file; empty for others."""
+    end = min(int.from_bytes(data[:4]), HEAD)
+    brands = {data[at : at + 4] for at in (8, *range(16, end, 4))}
+    return "AVIF" if brands & AVIF_BRANDS else "HEIC" if brands & HEIF_BRANDS else ""

@@ -14,12 +14,14 @@ from PIL import Image, UnidentifiedImageError
 from services.classifier.decoding.bmp import bmp_source
 from services.classifier.decoding.colour import rgb
 from services.classifier.decoding.formats import image_format
+from services.classifier.decoding.heif import avif_source, heic_source
 from services.classifier.decoding.jpeg import Header, jpeg_header, jpeg_pixels, only_needed, require_few_scans
 from services.classifier.decoding.orientation import orientation
 from services.classifier.decoding.placement import placement
 from services.classifier.decoding.png import png_source
 from services.classifier.decoding.resize import Pixels, ReadRows, network_input, network_input_in_bands
 from services.classifier.decoding.source import PILLOW_BYTES, Source, loaded, opened
+from services.classifier.decoding.tiff import tiff_source
 from services.classifier.decoding.webp import webp_source
 from services.classifier.problems import ImageCorrupt, ImageTooManyPixels
 from services.preprocess import Preprocess
@@ -33,7 +35,17 @@ LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
 
 # What Pillow and its plug-ins raise for corrupt files.
-CORRUPT: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
+CORRUPT: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+)
 
 Lock = AbstractContextManager[Any]
 
@@ -70,14 +82,18 @@ SOURCES: Final[dict[str, Callable[[bytes], Source]]] = {
     "GIF": _gif_source,
     "BMP": bmp_source,
     "WEBP": webp_source,
+    "HEIC": heic_source,
+    "AVIF": avif_source,
+    "TIFF": tiff_source,
 }
 
 
 def _from_source(source: Source, preprocess: Preprocess, lock: Lock) -> Pixels:
     _check_size(source.width, source.height)
     with _lock_for(source.width * source.height * source.bytes_per_pixel, lock):
-        image = source.decoded()
-        return _by_rows(_rows(image), image.size, source.orientation, preprocess)
+        decoded = source.decoded()
+        size = decoded.size if isinstance(decoded, Image.Image) else (decoded.shape[1], decoded.shape[0])
+        return _by_rows(_rows(decoded), size, source.orientation, preprocess)
 
 
 def _jpeg(data: bytes, preprocess: Preprocess, lock: Lock) -> Pixels:
@@ -120,9 +136,15 @@ def _as_rgb(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(255 - pixels, "CMYK").convert("RGB"))
 
 
-def _rows(image: Image.Image) -> ReadRows:
+def _rows(decoded: Image.Image | Pixels) -> ReadRows:
     """Read rows of a decoded image as RGB."""
-    return lambda upper, lower: np.asarray(rgb(image.crop((0, upper, image.width, lower))))
+    if isinstance(decoded, Image.Image):
+        return lambda upper, lower: np.asarray(rgb(decoded.crop((0, upper, decoded.width, lower))))
+    if decoded.shape[2] == 3:
+        return lambda upper, lower: decoded[upper:lower]
+    # Pillow wants gray without its axis.
+    one = (2,) if decoded.shape[2] == 1 else ()
+    return lambda upper, lower: np.asarray(rgb(Image.fromarray(decoded[upper:lower].squeeze(one))))
 
 
 def _by_rows(read: ReadRows, size: tuple[int, int], orientation: int, preprocess: Preprocess) -> Pixels:

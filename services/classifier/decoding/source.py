@@ -7,7 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
+
+Pixels = NDArray[np.uint8]
 
 # Pillow's copy of an image, in bytes per pixel.
 PILLOW_BYTES: Final = 4
@@ -25,7 +29,8 @@ class Source:
     height: int
     orientation: int
     bytes_per_pixel: int
-    decoded: Callable[[], Image.Image]
+    # Of Pillow's modes; or uint8 [height, width, channels]: gray, RGB or RGBA.
+    decoded: Callable[[], Image.Image | Pixels]
 
 
 def opened(kind: str, data: bytes) -> Image.Image:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from benchmarks.harness.image_files import chunk, encoded, gradient, with_orientation
 from services.classifier.decoding.orientation import orientation
 from tests.services.classifier.decoding.comparison import require_same_image
+
+register_heif_opener()
 
 UPRIGHT = gradient(320, 272)
 STORED = {
@@ -67,6 +70,12 @@ FILES: dict[str, Callable[[Image.Image, int], bytes]] = {
     "png-exif-at-the-end": lambda image, value: png_end(image, chunk(b"eXIf", exif(value)[6:])),
     "png-xmp": lambda image, value: png(image, xmp_chunk(value)),
     "png-raw-profile": lambda image, value: png(image, chunk(b"tEXt", b"Raw profile type exif\0" + raw(exif(value)))),
+    "heic-exif": lambda image, value: encoded(image, "HEIF", quality=95, exif=exif(value)),
+    "heic-xmp": lambda image, value: encoded(image, "HEIF", quality=95, xmp=xmp(value)),
+    "avif-exif": lambda image, value: encoded(image, "AVIF", quality=95, exif=exif(value)),
+    "avif-xmp": lambda image, value: encoded(image, "AVIF", quality=95, xmp=xmp(value)),
+    "tiff-tag": lambda image, value: encoded(image, "TIFF", tiffinfo={0x0112: value}),
+    "tiff-xmp": lambda image, value: encoded(image, "TIFF", tiffinfo={700: xmp(value)}, compression="tiff_lzw"),
     "webp-exif": lambda image, value: encoded(image, "WEBP", lossless=True, exif=exif(value)),
     "webp-xmp": lambda image, value: encoded(image, "WEBP", lossless=True, xmp=xmp(value)),
 }

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.harness.image_files import encoded, gradient
 from services.classifier.decoding.pixels import decoded_pixels
-from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels
 from services.preprocess import Preprocess
 from tests.running import Photo
 from tests.services.classifier.decoding.comparison import CLOSE, RECIPE, difference
@@ -74,27 +74,6 @@ def test_every_colour_mode_comes_out_as_rgb(data: bytes, colour: tuple[int, int,
     assert pixels.dtype == np.uint8
     if colour is not None:
         assert np.abs(pixels[100, 100].astype(int) - colour).max() <= 2
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"G", id="one-byte"),
-        pytest.param(bytes(range(256)) * 256, id="noise"),
-        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", id="svg"),
-        pytest.param(b"%PDF-1.7", id="pdf"),
-        pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0", id="eps"),
-        pytest.param(b"\x7fELF", id="elf"),
-        pytest.param(b"PK\x03\x04", id="zip"),
-        pytest.param(b"RIFF\x00\x00\x00\x00AVI ", id="avi"),
-        pytest.param(encoded(Image.new("RGB", (9, 9)), "TIFF"), id="tiff"),
-        pytest.param(encoded(Image.new("RGB", (16, 16)), "ICO"), id="ico"),
-    ],
-)
-def test_other_formats_are_unsupported(data: bytes) -> None:
-    with pytest.raises(ImageUnsupported, match="JPEG, PNG, WebP, GIF or BMP"):
-        decoded_pixels(data, RECIPE)
 
 
 PHOTO = encoded(gradient(600, 500), "JPEG", quality=90)

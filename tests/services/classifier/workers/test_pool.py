@@ -22,6 +22,7 @@ import psutil
 import pytest
 import requests
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 from services.artifact import ArtifactError, Receipt, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
@@ -44,6 +45,8 @@ pytestmark = [
     # The test runner has threads of its own; the service has none when it forks.
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
 ]
+
+register_heif_opener()
 
 NAME = "efficientnet-lite0"
 FIVE = Parameters(top_k=5)
@@ -356,7 +359,10 @@ def test_a_fork_server_that_runs_out_of_memory_is_reported() -> None:
     fork_server.control.close()
 
 
-KINDS = "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB, JPEG CMYK, JPEG L"
+KINDS = (
+    "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB, JPEG CMYK, JPEG L, MPO RGB,"
+    " HEIF RGB, HEIF L, HEIF RGBA, AVIF RGB, AVIF L, AVIF RGBA, TIFF RGB, TIFF I;16, TIFF 1"
+)
 
 
 @pytest.mark.parametrize(("kind", "mode"), [kind.split() for kind in KINDS.split(", ")])
