@@ -33,7 +33,7 @@ MODEL: Final = "efficientnet-lite0"
 MOST_SECONDS: Final = 2.0
 MOST_BYTES: Final = 300 * 2**20
 MUTATIONS: Final = 400
-FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "HEIF", "AVIF", "TIFF")
 PAGE: Final = ROOT / "docs" / "pictures.md"
 
 

@@ -19,7 +19,8 @@ from benchmarks.harness.image_files import (
     chained_directories,
     chunk,
     commented_jpeg,
-    cut_png,
+    declared_size,
+    directories,
     drawing,
     encoded,
     gif_header,
@@ -27,12 +28,17 @@ from benchmarks.harness.image_files import (
     huge,
     jpeg,
     many_scans,
+    media_box,
     noise,
     packed_zeros,
     plain_png,
     png,
+    tiff,
+    tiff_entry,
+    truncated,
     webp_canvas,
     with_alpha,
+    with_boxes,
     with_exif,
     without_end,
     wrong_checksum,
@@ -43,6 +49,9 @@ MAX_BODY = 10 * 2**20
 SVG = b"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>
 <svg xmlns="http://www.w3.org/2000/svg"><text>&x;</text></svg>"""
 LAB_PROFILE = struct.pack(">I4sI4s4s4s", 132, b"none", 0x4000000, b"mntr", b"Lab ", b"XYZ ") + bytes(12) + b"acsp"
+QUICK_HEIC = {"quality": 40, "chroma": 444, "enc_params": {"preset": "ultrafast"}}
+QUICK_AVIF = {"quality": 50, "subsampling": "4:4:4", "speed": 10}
+ONE_STRIP = {"compression": "tiff_adobe_deflate", "strip_size": 1 << 30}
 QUICK_WEBP = {"lossless": True, "quality": 0, "method": 0}
 SLOW_JPEG = {"progressive": True, "subsampling": 0, "quality": 90}
 
@@ -75,7 +84,13 @@ def _unsupported() -> Iterator[HostileImage]:
         "svg": lambda: SVG,
         "svgz": lambda: gzip.compress(SVG),
         "mp4": lambda: b"\x00\x00\x00\x18ftypmp42" + bytes(16),
-        "tiff": lambda: encoded(drawing(), "TIFF"),
+        "jpeg-xl": lambda: b"\xff\x0a" + noise(500),
+        "12-bit-jpeg": lambda: jpeg().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc1\x00\x11\x0c"),
+        "ios-png": lambda: encoded(drawing(), "PNG").replace(
+            b"\x00\x00\x00\rIHDR", chunk(b"CgBI", bytes(4)) + b"\x00\x00\x00\rIHDR"
+        ),
+        "jpeg-2000-in-heif": lambda: encoded(drawing(), "HEIF").replace(b"hvc1", b"j2k1"),
+        "raw-tiff": lambda: tiff(tiff_entry(50706, 4, 1)),
         "ico": lambda: encoded(drawing(), "ICO"),
         "psd": lambda: b"8BPS\x00\x01" + bytes(60),
         "jpeg-2000": lambda: encoded(drawing(), "JPEG2000"),
@@ -95,6 +110,11 @@ def _too_large() -> Iterator[HostileImage]:
         "webp-16384": lambda: webp_canvas(16_384),
         "webp-2-to-the-24": lambda: webp_canvas(2**24),
         "bmp-huge": lambda: bmp_header(2**31 - 1, 2**31 - 1),
+        "tiff-huge": lambda: tiff(tiff_entry(256, 4, 2**31 - 1), tiff_entry(257, 4, 2**31 - 1)),
+        "heic-huge": lambda: declared_size("HEIF", 65_535, 65_535),
+        "avif-huge": lambda: declared_size("AVIF", 65_535, 65_535),
+        "heic-12000": lambda: declared_size("HEIF", 12_000, 12_000),
+        "avif-12000": lambda: declared_size("AVIF", 12_000, 12_000),
     }
     for name, made in contents.items():
         yield HostileImage(24, name, made, 422, "image_too_many_pixels")
@@ -121,6 +141,13 @@ def _bombs() -> Iterator[HostileImage]:
         27, "garbage-directory", lambda: with_exif(b"II*\x00\x08\x00\x00\x00\xff\xff" + noise(3000)), 200
     )
     yield HostileImage(27, "circular-directories", chained_directories, 200)
+    for kind in ("HEIF", "AVIF"):
+        boxes = partial(with_boxes, kind, *[media_box(b"free")] * 200_000)
+        yield HostileImage(27, f"200000-boxes-{kind.lower()}", boxes, 422, "image_corrupt")
+    metadata = [tiff_entry(40_000 + number, 1, 8, 2**23) for number in range(2000)]
+    yield HostileImage(27, "2000-tags-of-8-mib", lambda: tiff(*metadata) + bytes(2**23), 200)
+    yield HostileImage(27, "100000-directories", lambda: tiff()[:-4] + directories(4100, 100_000), 200)
+    yield HostileImage(27, "16-million-strips", lambda: tiff(tiff_entry(273, 4, 8, 2**24)), 422, "image_too_complex")
     yield HostileImage(27, "noise-for-a-profile", lambda: encoded(drawing(), "JPEG", icc_profile=noise(5000)), 200)
     yield HostileImage(27, "lab-profile-on-rgb", lambda: encoded(drawing(), "PNG", icc_profile=LAB_PROFILE), 200)
 
@@ -128,14 +155,17 @@ def _bombs() -> Iterator[HostileImage]:
 def _damaged() -> Iterator[HostileImage]:
     contents: dict[str, Callable[[], bytes]] = {
         "half-a-jpeg": lambda: jpeg()[: len(jpeg()) // 2],
-        "png-cut-in-its-pixels": lambda: cut_png(0.5),
+        "png-cut-in-its-pixels": lambda: truncated("PNG"),
         "png-with-a-wrong-checksum": wrong_checksum,
         "no-pixels": lambda: png(0, 0),
         "no-height": zero_height,
         "gif-without-pixels": lambda: gif_header(0, 0),
-        "half-a-webp": lambda: encoded(drawing(), "WEBP")[:200],
-        "half-a-gif": lambda: encoded(drawing(), "GIF")[:900],
-        "half-a-bmp": lambda: encoded(drawing(), "BMP")[:900],
+        **{
+            f"half-a-{kind.lower()}": partial(truncated, kind)
+            for kind in ("WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
+        },
+        "half-an-lzw-tiff": partial(truncated, "TIFF", compression="tiff_lzw"),
+        "heic-of-5000": lambda: declared_size("HEIF", 5000, 5000),
     }
     for name, made in contents.items():
         yield HostileImage(28, name, made, 422, "image_corrupt")
@@ -163,6 +193,9 @@ def _largest() -> Iterator[HostileImage]:
     yield HostileImage(64, "largest-png", lambda: encoded(with_alpha(huge(), alpha), "PNG", compress_level=1), 200)
     yield HostileImage(64, "largest-webp", lambda: encoded(with_alpha(huge(), alpha), "WEBP", **QUICK_WEBP), 200)
     yield HostileImage(64, "largest-jpeg", lambda: encoded(huge().convert("CMYK"), "JPEG", **SLOW_JPEG), 200)
+    yield HostileImage(64, "largest-heic", lambda: encoded(huge(), "HEIF", **QUICK_HEIC), 200)
+    yield HostileImage(64, "largest-avif", lambda: encoded(with_alpha(huge(), alpha), "AVIF", **QUICK_AVIF), 200)
+    yield HostileImage(64, "largest-tiff", lambda: encoded(with_alpha(huge(), alpha), "TIFF", **ONE_STRIP), 200)
     yield HostileImage(64, "largest-gif", lambda: encoded(huge().convert("P"), "GIF"), 200)
 
 

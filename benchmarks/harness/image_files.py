@@ -13,8 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 SIDE = 5000
+
+# So that Pillow writes HEIC, as the format HEIF.
+register_heif_opener()
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -79,8 +83,8 @@ def bilevel_png(width: int, height: int) -> bytes:
     return png(width, height, depth=1, colour=0, pixels=pixels + rows.flush())
 
 
-def cut_png(share: float) -> bytes:
-    data = encoded(drawing(), "PNG")
+def truncated(kind: str, share: float = 0.5, **options: Any) -> bytes:
+    data = encoded(drawing(), kind, **options)
     return data[: int(len(data) * share)]
 
 
@@ -168,6 +172,12 @@ def tiff(*entries: bytes) -> bytes:
     return b"II*\x00" + struct.pack("<I", 8 + 4096) + bytes([90]) * 4096 + directory
 
 
+def directories(position: int, count: int) -> bytes:
+    """The rest of a TIFF from the pointer at `position` on: a chain of empty directories."""
+    first = position + 4
+    return b"".join(struct.pack("<IH", first + 6 * number, 0) for number in range(count)) + bytes(4)
+
+
 def gif_header(width: int, height: int) -> bytes:
     screen = b"GIF89a" + struct.pack("<2H3B", width, height, 0x80, 0, 0) + bytes(6)
     return screen + b"," + struct.pack("<4HB", 0, 0, width, height, 0) + b"\x02\x02L\x01\x00;"
@@ -214,3 +224,17 @@ def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:
 def media_box(name: bytes, content: bytes = b"") -> bytes:
     """A box of an ISO media file, such as HEIC and AVIF."""
     return struct.pack(">I", 8 + len(content)) + name + content
+
+
+def declared_size(kind: str, width: int, height: int) -> bytes:
+    """A HEIC or AVIF that claims to be larger than its pixels are."""
+    data = encoded(drawing(), kind)
+    at = data.index(b"ispe") + 8
+    return data[:at] + struct.pack(">2I", width, height) + data[at + 8 :]
+
+
+def with_boxes(kind: str, *boxes: bytes) -> bytes:
+    """A HEIC or AVIF with extra boxes after its first."""
+    data = encoded(drawing(), kind)
+    at = int.from_bytes(data[:4])
+    return data[:at] + b"".join(boxes) + data[at:]

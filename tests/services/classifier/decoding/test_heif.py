@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from pillow_heif import HeifFile, from_bytes, register_heif_opener
+from pillow_heif import HeifFile, from_bytes
 
 from benchmarks.harness.image_files import encoded, gradient, media_box
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
 from services.problems import Problem
 from tests.services.classifier.decoding.comparison import RECIPE, difference
-
-register_heif_opener()
 
 RGB = gradient(640, 480)
 RGBA = RGB.convert("RGBA")

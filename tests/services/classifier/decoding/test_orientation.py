@@ -6,13 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
-from pillow_heif import register_heif_opener
 
 from benchmarks.harness.image_files import chunk, encoded, gradient, with_orientation
 from services.classifier.decoding.orientation import orientation
 from tests.services.classifier.decoding.comparison import require_same_image
-
-register_heif_opener()
 
 UPRIGHT = gradient(320, 272)
 STORED = {

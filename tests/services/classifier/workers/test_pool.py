@@ -22,8 +22,8 @@ import psutil
 import pytest
 import requests
 from PIL import Image
-from pillow_heif import register_heif_opener
 
+from benchmarks.harness.image_files import encoded
 from services.artifact import ArtifactError, Receipt, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.decoding.resize import Pixels
@@ -45,8 +45,6 @@ pytestmark = [
     # The test runner has threads of its own; the service has none when it forks.
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
 ]
-
-register_heif_opener()
 
 NAME = "efficientnet-lite0"
 FIVE = Parameters(top_k=5)
@@ -369,10 +367,9 @@ KINDS = (
 def test_the_running_service_reads_every_kind_of_image(
     lite0: Service, photos: list[Photo], kind: str, mode: str
 ) -> None:
-    stream = io.BytesIO()
     with Image.open(photos[0].path) as photo:
-        (photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode)).save(stream, kind)
-    response = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
+        data = encoded(photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode), kind)
+    response = requests.post(f"{lite0.url}/predict", data=data, timeout=20)
     assert response.status_code == 200, response.text
     assert len(response.json()) == 5
 
