@@ -59,7 +59,7 @@ def avif_source(data: bytes) -> Source:
     try:
         decoder = _avif.AvifDecoder(data, "auto", 1)
     except SyntaxError:
-        # libavif refuses sizes of its own accord, without a message of its own.
+        # libavif refuses large sizes itself, by the same error as damaged files.
         return _largest_declared(data)
     (width, height), _, mode, _, exif, turned, xmp = decoder.get_info()
     if turned == UPRIGHT and not exif:
@@ -68,7 +68,7 @@ def avif_source(data: bytes) -> Source:
 
 
 def _largest_declared(data: bytes) -> Source:
-    """An image with the largest size in the file, if it has one, that cannot be decoded."""
+    """What cannot be decoded, with the largest of the sizes that the file declares."""
     sizes = [(int.from_bytes(width), int.from_bytes(height)) for width, height in SIZE.findall(data[:MAX_HEADER])]
     width, height = max(sizes, key=math.prod, default=(1, 1))
     return Source(width, height, UPRIGHT, BYTES, _corrupt)

@@ -6,10 +6,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from PIL import (
-    Image,
-    TiffImagePlugin,  # noqa: F401  # a worker cannot import it later
-)
+from PIL import Image, TiffImagePlugin
 
 from services.classifier.decoding.orientation import ORIENTATION, orientation
 from services.classifier.decoding.source import PILLOW_BYTES, Source, opened
@@ -17,7 +14,12 @@ from services.classifier.decoding.tiff_directory import Directory, Entry
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, PLANES = 256, 257, 258, 259, 262, 284
+DEPTHS: Final = range(1, 65)
+# Up to L*a*b*; colour filters of cameras; LogL and LogLuv.
+PHOTOMETRICS: Final = {*range(11), 32803, 32844, 32845, 34892}
 WHITE_IS_ZERO: Final = 0
+# Named here so that it is imported now: a worker cannot import it later.
+PLUGIN: Final = TiffImagePlugin
 SEPARATE: Final = 2
 STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 273, 277, 279
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 322, 323, 324, 325
@@ -25,27 +27,10 @@ COLOUR_MAP: Final = 320
 JPEG_TABLES: Final = 347
 XMP: Final = 700
 DNG_VERSION: Final = 50706
-# Those, and: fill order, rows per strip, options of T4 and T6, predictor, inks, extra samples, sample format,
-# old-style JPEG, subsampling of YCbCr.
+# The tags of the size, strips and tiles, samples and colours, coding, and JPEG's tables.
 NEEDED: Final = frozenset(
-    {
-        WIDTH,
-        HEIGHT,
-        BITS,
-        COMPRESSION,
-        PHOTOMETRIC,
-        266,
-        STRIP_OFFSETS,
-        SAMPLES,
-        278,
-        STRIP_BYTES,
-        PLANES,
-        292,
-        293,
-        317,
-    }
-    | {COLOUR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, 332, 338, 339, JPEG_TABLES, *range(512, 522)}
-    | {529, 530, 531, 532}
+    [*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, COLOUR_MAP, *range(322, 326), 332, 338, 339]
+    + [JPEG_TABLES, *range(512, 522), *range(529, 533)]
 )
 # The most values of a tag: an offset for each tile of 16 × 16 pixels and each of three channels; of tables; of others.
 MOST_OFFSETS: Final = 300_000
@@ -73,14 +58,17 @@ def tiff_source(data: bytes) -> Source:
     try:
         image = opened("TIFF", _only_needed(directory, entries))
     except (OSError, KeyError) as err:
+        if values.get(BITS, 1) not in DEPTHS or values.get(PHOTOMETRIC, 0) not in PHOTOMETRICS:
+            raise ImageCorrupt("The TIFF image is corrupt.") from err
         raise ImageUnsupported(f"{_variant(values)} is not supported; save it as PNG.") from err
     if image.mode == "LAB":
         raise ImageUnsupported(f"{_variant(values)} (L*a*b*) is not supported; save it as PNG.")
-    exif = [values[ORIENTATION]] if 1 <= values.get(ORIENTATION, 0) <= 8 else []
-    xmp = [directory.value(entries[XMP])] if XMP in entries else []
+    upright = values.get(ORIENTATION, 0)
+    if not 1 <= upright <= 8:
+        upright = orientation([], [directory.value(entries[XMP])] if XMP in entries else [])
     cost = PILLOW_BYTES + -(-values.get(BITS, 1) * values.get(SAMPLES, 1) // 8)
     decoded = partial(_loaded, image, values.get(PHOTOMETRIC) == WHITE_IS_ZERO)
-    return Source(image.width, image.height, exif[0] if exif else orientation([], xmp), cost, decoded)
+    return Source(image.width, image.height, upright, cost, decoded)
 
 
 def _loaded(image: Image.Image, inverted: bool) -> Image.Image:

@@ -95,6 +95,7 @@ def test_an_unsupported_kind_is_named(data: bytes, named: str) -> None:
         pytest.param(encoded(RGB, "TIFF", compression="tiff_lzw")[:5000], ImageCorrupt, id="truncated-lzw"),
         pytest.param(b"II*\x00\x08\x00\x00\x00\xff\xff", ImageCorrupt, id="no-directory"),
         pytest.param(b"II*\x00" + bytes(90), ImageCorrupt, id="zeros"),
+        pytest.param(tiff(tiff_entry(262, 3, 77)), ImageCorrupt, id="invalid-colours"),
         pytest.param(tiff(tiff_entry(256, 4, 2**31), tiff_entry(257, 4, 2**31)), ImageTooManyPixels, id="huge"),
         pytest.param(tiff(tiff_entry(322, 4, 2**20), tiff_entry(323, 4, 2**20)), ImageTooComplex, id="huge-tiles"),
         pytest.param(tiff(tiff_entry(273, 4, 8, 2**24)), ImageTooComplex, id="millions-of-strips"),
