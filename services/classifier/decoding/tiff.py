@@ -29,9 +29,8 @@ XMP: Final = 700
 DNG_VERSION: Final = 50706
 # The tags of the size, strips and tiles, samples and colours, coding, and JPEG's tables.
 NEEDED: Final = frozenset(
-    [*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, COLOUR_MAP, *range(322, 326), 332, 338, 339]
-    + [JPEG_TABLES, *range(512, 522), *range(529, 533)]
-)
+    (*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, COLOUR_MAP, *range(322, 326))
+) | {332, 338, 339, JPEG_TABLES, *range(512, 522), *range(529, 533)}
 # The most values of a tag: an offset for each tile of 16 × 16 pixels and each of three channels; of tables; of others.
 MOST_OFFSETS: Final = 300_000
 MOST_VALUES: Final = {COLOUR_MAP: 3 << 16, JPEG_TABLES: 1 << 16} | dict.fromkeys(
