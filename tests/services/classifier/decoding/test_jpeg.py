@@ -1,5 +1,6 @@
 """JPEGs with small defects, and the kinds of JPEG that are not supported."""
 
+import re
 import struct
 from itertools import pairwise
 
@@ -31,6 +32,13 @@ def segments(data: bytes) -> list[int]:
     return positions
 
 
+def later_markers(data: bytes) -> list[int]:
+    """The positions of some markers in and after the first scan, the end marker included."""
+    scan = segments(data)[-1] + 2
+    positions = [match.start() for match in re.finditer(rb"\xff[\xc4\xd0-\xda]", data[scan:])]
+    return [scan + position for position in (*positions[:12], positions[-1])]
+
+
 def inserted(data: bytes, position: int, extra: bytes) -> bytes:
     return data[:position] + extra + data[position:]
 
@@ -43,7 +51,7 @@ def comment(content: bytes, length: int | None = None) -> bytes:
 @pytest.mark.parametrize("stray", [b"\x00", b"abc", b"\xff", b"\xff\x00", bytes(5000)], ids=range(5))
 def test_stray_bytes_before_a_marker_are_skipped(kind: str, stray: bytes) -> None:
     data = FILES[kind]
-    for position in [*segments(data), len(data) - 2]:
+    for position in [*segments(data), *later_markers(data)]:
         require_same_image(inserted(data, position, stray), data)
 
 
