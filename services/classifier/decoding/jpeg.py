@@ -16,6 +16,8 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUns
 # Each scan of a progressive JPEG costs as much time as the whole image; photos have about ten.
 MAX_SCANS: Final = 100
 
+# Photos have fewer than a hundred.
+MAX_SEGMENTS: Final = 10_000
 # libjpeg, too, skips whatever precedes a marker.
 MARKER: Final = re.compile(rb"\xff+([\x01\xc0-\xfe])")
 START_OF_SCAN: Final = 0xDA
@@ -85,7 +87,9 @@ class _Segments:
 def jpeg_header(data: bytes) -> Header:
     """Parse the segments before the first scan; raises ImageCorrupt, or ImageUnsupported for unusual kinds of JPEG."""
     position, found = 2, _Segments()
-    while match := MARKER.search(data, position):
+    for _ in range(MAX_SEGMENTS):
+        if not (match := MARKER.search(data, position)):
+            break
         marker, start = match[1][0], match.end()
         found.clean = found.clean and match.start() == position
         position = start
@@ -114,13 +118,15 @@ def jpeg_header(data: bytes) -> Header:
 
 
 def _require_supported(kind: int, frame: bytes) -> None:
-    """Raise ImageUnsupported for a kind of JPEG that libjpeg-turbo does not decode to 8 bits."""
+    """Raise ImageUnsupported for a kind of JPEG that libjpeg-turbo does not decode to 8 bits; or ImageCorrupt."""
     if kind in HIERARCHICAL:
         variant = "Hierarchical JPEG"
     elif kind == LOSSLESS_ARITHMETIC:
         variant = "Lossless JPEG with arithmetic coding"
     elif kind == JPEG_LS:
         variant = "JPEG-LS"
+    elif not 2 <= frame[0] <= 16:
+        raise ImageCorrupt("The JPEG image is corrupt.")
     elif frame[0] != 8:
         variant = f"JPEG with {frame[0]} bits per channel"
     elif frame[5] not in (1, 3, 4):

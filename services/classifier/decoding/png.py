@@ -39,6 +39,8 @@ class _Chunks:
 
     def add(self, name: bytes, chunk: memoryview) -> None:
         content = chunk[8:-4]
+        if name == b"IDAT" and not content:
+            return
         if name in CRITICAL or (name == b"tRNS" and self._is_valid_transparency(content) and _has_checksum(chunk)):
             self.kept.append(chunk)
             self.names.add(name)
