@@ -50,7 +50,7 @@ SVG = b"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/pas
 <svg xmlns="http://www.w3.org/2000/svg"><text>&x;</text></svg>"""
 LAB_PROFILE = struct.pack(">I4sI4s4s4s", 132, b"none", 0x4000000, b"mntr", b"Lab ", b"XYZ ") + bytes(12) + b"acsp"
 QUICK_HEIC = {"quality": 40, "chroma": 444, "enc_params": {"preset": "ultrafast"}}
-QUICK_AVIF = {"quality": 50, "subsampling": "4:4:4", "speed": 10}
+QUICK_AVIF = {"quality": 50, "subsampling": "4:2:2", "speed": 10}
 ONE_STRIP = {"compression": "tiff_adobe_deflate", "strip_size": 1 << 30}
 QUICK_WEBP = {"lossless": True, "quality": 0, "method": 0}
 SLOW_JPEG = {"progressive": True, "subsampling": 0, "quality": 90}

@@ -23,13 +23,14 @@ from services.classifier.decoding.resize import Pixels, ReadRows, network_input,
 from services.classifier.decoding.source import PILLOW_BYTES, Source, loaded, opened
 from services.classifier.decoding.tiff import tiff_source
 from services.classifier.decoding.webp import webp_source
-from services.classifier.problems import ImageCorrupt, ImageTooManyPixels
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels
 from services.preprocess import Preprocess
 
 MAX_SIDE: Final = 10_000
 MAX_PIXELS: Final = 25_000_000
 # Bytes per pixel while decoding: the coefficients of a JPEG with several scans.
 COST_OF_SCANS: Final = 8
+MAX_BYTES: Final = 300 * 2**20
 # Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
@@ -90,10 +91,13 @@ SOURCES: Final[dict[str, Callable[[bytes], Source]]] = {
 
 def _from_source(source: Source, preprocess: Preprocess, lock: Lock) -> Pixels:
     _check_size(source.width, source.height)
-    with _lock_for(source.width * source.height * source.bytes_per_pixel, lock):
+    size = source.width * source.height * source.bytes_per_pixel
+    if size > MAX_BYTES:
+        raise ImageTooComplex("Decoding the image needs too much memory; send it with fewer pixels or bits.")
+    with _lock_for(size, lock):
         decoded = source.decoded()
-        size = decoded.size if isinstance(decoded, Image.Image) else (decoded.shape[1], decoded.shape[0])
-        return _by_rows(_rows(decoded), size, source.orientation, preprocess)
+        stored = decoded.size if isinstance(decoded, Image.Image) else (decoded.shape[1], decoded.shape[0])
+        return _by_rows(_rows(decoded), stored, source.orientation, preprocess)
 
 
 def _jpeg(data: bytes, preprocess: Preprocess, lock: Lock) -> Pixels:
@@ -164,7 +168,7 @@ def with_channels(pixels: Pixels, preprocess: Preprocess) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
 
 
-def _lock_for(size: int, lock: Lock) -> Lock:
+def _lock_for(size: float, lock: Lock) -> Lock:
     """What to hold while decoding takes `size` bytes."""
     return lock if size > LARGE_BYTES else NO_LOCK
 

@@ -28,7 +28,7 @@ class Source:
     width: int
     height: int
     orientation: int
-    bytes_per_pixel: int
+    bytes_per_pixel: float
     # Of Pillow's modes; or uint8 [height, width, channels]: gray, RGB or RGBA.
     decoded: Callable[[], Image.Image | Pixels]
 

@@ -12,7 +12,7 @@ from pillow_heif import HeifFile, from_bytes
 
 from benchmarks.harness.image_files import encoded, gradient, media_box
 from services.classifier.decoding.pixels import decoded_pixels
-from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
 from services.problems import Problem
 from tests.services.classifier.decoding.comparison import RECIPE, difference
 
@@ -75,6 +75,7 @@ def changed(data: bytes, at: bytes, offset: int, value: bytes) -> bytes:
 
 
 HUGE = struct.pack(">2I", 60_000, 60_000)
+LARGE = struct.pack(">2I", 4900, 4900)
 JUST_TOO_LARGE = struct.pack(">2I", 5000, 5001)
 
 
@@ -89,6 +90,7 @@ JUST_TOO_LARGE = struct.pack(">2I", 5000, 5001)
         pytest.param(changed(AVIF, b"ispe", 8, HUGE), ImageTooManyPixels, id="huge-avif"),
         pytest.param(changed(HEIC, b"ispe", 8, JUST_TOO_LARGE), ImageTooManyPixels, id="heic-of-one-row-too-many"),
         pytest.param(changed(AVIF, b"ispe", 8, JUST_TOO_LARGE), ImageTooManyPixels, id="avif-of-one-row-too-many"),
+        pytest.param(changed(ten_bits(chroma=444), b"ispe", 8, LARGE), ImageTooComplex, id="too-much-memory"),
         pytest.param(HEIC[:28] + media_box(b"free") * 200_000 + HEIC[28:], ImageCorrupt, id="thousands-of-boxes"),
         pytest.param(changed(HEIC, b"hvc1", 0, b"j2k1"), ImageUnsupported, id="jpeg-2000-in-heif"),
     ],
