@@ -12,7 +12,8 @@ from services.classifier.problems import ImageUnsupported
 
 OS2_HEADER: Final = 12
 HEADERS: Final = {OS2_HEADER, 16, 40, 52, 56, 64, 108, 124}
-DEPTHS: Final = {1, 2, 4, 8, 16, 24, 32, 64}
+# 0 with a JPEG or PNG inside.
+DEPTHS: Final = {0, 1, 2, 4, 8, 16, 24, 32, 64}
 # RGB, RLE8, RLE4, bit fields, JPEG, PNG, bit fields with alpha; or of OS/2: 3 is Huffman, 4 RLE24.
 COMPRESSIONS: Final = range(7)
 
