@@ -32,7 +32,7 @@ OTHERS: Final = {
     "SVG": rb"(?:\xef\xbb\xbf)?\s*<(?:svg|[^\x00]*?<svg)",
     "XML": rb"\s*<\?xml",
     "gzip": rb"\x1f\x8b",
-    "icon": rb"\x00\x00[\x01\x02]\x00|icns",
+    "icon": rb"\x00\x00[\x01\x02]\x00[^\x00]|icns",
     "camera raw": rb"II[*]\x00.{4}CR|FUJIFILMCCD-RAW|IIR[OS]|IIU\x00|\x00MRM",
     "DDS": rb"DDS ",
     "OpenEXR": rb"v/1\x01",
@@ -57,6 +57,15 @@ OTHERS: Final = {
     "Matroska": rb"\x1a\x45\xdf\xa3",
     "MP4": rb"....ftyp",
     "ZIP": rb"PK\x03\x04",
+    "farbfeld": rb"farbfeld",
+    "FlashPix or Office": rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+    "GIMP brush": rb".{20}GIMP",
+    "IFUNC": rb"Image type:",
+    "McIDAS": rb"\x00{7}\x04",
+    "PIXAR": rb"\x80\xe8\x00\x00",
+    "Photo CD": rb".{2048}PCD_",
+    # It has no signature: a type, with or without a colour map, and bits per pixel.
+    "TGA": rb".(?:\x00[\x02\x03\x0a\x0b].{4}\x00|\x01[\x01\x09].{4}[\x0f\x10\x18\x20]).{8}[\x08\x0f\x10\x18\x20]",
 }
 _SUPPORTED: Final = [(name, re.compile(pattern, re.DOTALL)) for name, pattern in SIGNATURES.items()]
 HEAD: Final = 4096

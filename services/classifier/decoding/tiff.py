@@ -21,6 +21,7 @@ WHITE_IS_ZERO: Final = 0
 # Named here so that it is imported now: a worker cannot import it later.
 PLUGIN: Final = TiffImagePlugin
 SEPARATE: Final = 2
+UNCOMPRESSED: Final = 1
 STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 273, 277, 279
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES = 322, 323, 324, 325
 COLOUR_MAP: Final = 320
@@ -51,8 +52,9 @@ def tiff_source(data: bytes) -> Source:
         raise ImageUnsupported("Camera raw (DNG) is not supported; save it as JPEG or PNG.")
     if values.get(TILE_WIDTH, 1) * values.get(TILE_HEIGHT, 1) > MAX_TILE:
         raise ImageTooComplex("The tiles of the TIFF are too large; save it as PNG.")
-    if values.get(PLANES) == SEPARATE and values.get(BITS, 1) > 8 and values.get(SAMPLES, 1) > 1:
-        # Pillow would mix up the channels.
+    plain = values.get(COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED
+    if plain and values.get(PLANES) == SEPARATE and values.get(BITS, 1) > 8 and values.get(SAMPLES, 1) > 1:
+        # Pillow would mix up the channels; libtiff, for the other compressions, does not.
         raise ImageUnsupported(f"{_variant(values)} in separate planes is not supported; save it as PNG.")
     try:
         image = opened("TIFF", _only_needed(directory, entries))

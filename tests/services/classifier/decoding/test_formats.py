@@ -52,6 +52,8 @@ def test_the_brands_of_a_media_file_tell_heic_from_avif() -> None:
         pytest.param(encoded(SQUARE, "DDS"), "DDS", id="dds"),
         pytest.param(encoded(SQUARE, "PCX"), "PCX", id="pcx"),
         pytest.param(encoded(SQUARE, "SGI"), "SGI", id="sgi"),
+        pytest.param(encoded(SQUARE, "TGA"), "TGA", id="tga"),
+        pytest.param(encoded(SQUARE.convert("P"), "TGA", compression="tga_rle"), "TGA", id="tga-rle"),
         pytest.param(encoded(SQUARE.convert("1"), "XBM"), "XBM", id="xbm"),
     ],
 )

@@ -57,6 +57,11 @@ def written(pixels: NDArray[Any], **options: Any) -> bytes:
         pytest.param(written(255 - np.asarray(GRAY), photometric="miniswhite"), GRAY, id="white-is-zero"),
         pytest.param(written(65535 - WIDE_GRAY, photometric="miniswhite"), GRAY, id="16-bit-white-is-zero"),
         pytest.param(written(PIXELS.transpose(2, 0, 1).copy(), planarconfig="separate"), RGB, id="planes"),
+        pytest.param(
+            written(WIDE.transpose(2, 0, 1).copy(), planarconfig="separate", compression="adobe_deflate"),
+            RGB,
+            id="16-bit-planes",
+        ),
         pytest.param(written(np.stack([PIXELS, 255 - PIXELS, PIXELS])), RGB, id="first-of-three-pages"),
         pytest.param(encoded(RGB, "TIFF", save_all=True, append_images=[GRAY] * 2), RGB, id="pages-of-pillow"),
         pytest.param(encoded(RGB, "TIFF", icc_profile=bytes(999), description="x" * 5000), RGB, id="metadata"),
