@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             "license": "",
             "source": "",
             "intended_use": "",
-            "sure_from": 0.62,
+            "sure_from": 0.4,
             "version": VERSION,
             "receipt": {
                 "agreement": {"top1": 1.0},

@@ -27,7 +27,7 @@ def main() -> None:
         with st.container(key="choices", horizontal=True, vertical_alignment="bottom"):
             chosen = choose_models(models, texts)
             known = {model.name: model for model in models}
-            top, thresholds = choose_options((known[name] for name in chosen), texts)
+            top, thresholds = choose_options((known[name] for name in chosen), shared.sure_from, texts)
         update_link(chosen)
         for model in chosen:
             shared.readiness.wake(model)  # while the visitor chooses an image

@@ -70,21 +70,28 @@ def choose_models(models: list[Model], texts: Texts) -> list[str]:
     return [name for name in titles if name in chosen]
 
 
-def choose_options(chosen: Iterable[Model], texts: Texts) -> tuple[int, Thresholds]:
-    """The number of labels to show, and from which scores they count."""
+def choose_options(chosen: Iterable[Model], measured: Mapping[str, float], texts: Texts) -> tuple[int, Thresholds]:
+    """The number of labels to show, and from which scores they count; `measured` grows when cards arrive."""
     kinds = {model.scores for model in chosen}
-    applies = 50
+    sure, applies = 30, 50
+    # A link with a bound means that one.
+    as_measured = st.session_state.setdefault("sure_as_measured", "sure" not in st.query_params)
     with st.popover(texts("options"), icon=":material/tune:"):
         top = st.slider(texts("top"), 1, MAX_LABELS, 5, key="top", bind="query-params")
-        sure = st.slider(
-            texts("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=texts("sure_help"), bind="query-params"
-        )
+        if not st.toggle(
+            texts("measured"), as_measured, key="measured", help=texts("measured_help"), bind="query-params"
+        ):
+            measured = {}
+            sure = st.slider(
+                texts("sure"), 0, 95, sure, step=5, format="%d %%", key="sure", help=texts("sure_help"),
+                bind="query-params",
+            )  # fmt: skip
         if "sigmoid" in kinds:
             applies = st.slider(
                 texts("applies"), 5, 95, 50, step=5, format="%d %%", key="applies", help=texts("applies_help"),
                 bind="query-params",
             )  # fmt: skip
-    return int(top), Thresholds(sure / 100, applies / 100)
+    return int(top), Thresholds(sure / 100, applies / 100, measured)
 
 
 def update_link(chosen: list[str]) -> None:

@@ -102,8 +102,9 @@ def _verdict(response: PredictResponse, model: Model, thresholds: Thresholds, te
         said = escape(", ".join(labels) or texts("no_label_applies"))
         unsure = "" if labels else " g-unsure"
         return f'<p class="g-verdict{unsure}">{said} <span class="g-guess">{escape(note)}</span></p>'
-    if model.scores == "softmax" and best.score < thresholds.sure:
-        guess = escape(texts("best_guess", label=best.label))
+    if not thresholds.is_sure(model, best.score):
+        bound = texts.percent(thresholds.sure_from(model))
+        guess = escape(texts("best_guess", label=best.label, percent=bound))
         return f'<p class="g-verdict g-unsure">{escape(texts("not_sure"))} <span class="g-guess">{guess}</span></p>'
     return f'<p class="g-verdict">{escape(best.label)}</p>'
 
