@@ -13,8 +13,8 @@ from frontend.api.jobs import Job
 
 @dataclass(frozen=True)
 class Thresholds:
-    """`sure`: the score from which a softmax model is sure; `measured` has those of evaluated models, by name. `applies`: the
-    score from which a sigmoid model's label applies.
+    """`sure`: the score from which a softmax model is sure; `measured`: those of evaluated models, by name. `applies`:
+    the score from which a sigmoid model's label applies.
     """
 
     sure: float = 0.3

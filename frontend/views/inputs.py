@@ -94,20 +94,28 @@ def choose_options(chosen: Iterable[Model], measured: Mapping[str, float], texts
     return int(top), Thresholds(sure / 100, applies / 100, measured)
 
 
-def update_link(chosen: list[str]) -> None:
-    """Write the chosen models into the page's URL. The other widgets are bound to it."""
-    models = ",".join(chosen)
-    if st.query_params.get("models", "") != models:
-        if models:
-            st.query_params["models"] = models
-        else:
-            del st.query_params["models"]
+def update_link(models: list[Model], chosen: list[str], visitor: VisitorState) -> None:
+    """Write the chosen models, unless they are the default, and the sample into the page's URL.
+
+    The other widgets are bound to it.
+    """
+    default = [model.name for model in models[:DEFAULT_MODELS]]
+    for name, value in (("models", ",".join(chosen) if chosen != default else ""), ("sample", visitor.sample)):
+        if value != st.query_params.get(name, ""):
+            if value:
+                st.query_params[name] = value
+            else:
+                del st.query_params[name]
 
 
 def choose_images(visitor: VisitorState, texts: Texts) -> None:
     """The image input, the URL field, and the reasons why images were refused."""
-    if "url" in st.query_params and not visitor.images and not visitor.refused:
-        visitor.use_url(st.query_params["url"])
+    if not visitor.images and not visitor.refused and not st.session_state.get("link_read"):
+        if "url" in st.query_params:
+            visitor.use_url(st.query_params["url"])
+        elif "sample" in st.query_params:
+            visitor.use_sample(st.query_params["sample"])
+    st.session_state["link_read"] = True
 
     def on_images() -> None:
         st.session_state["url"] = ""

@@ -162,13 +162,13 @@ def folder_table(scores: Mapping[str, Mapping[str, FolderScore]], titles: Mappin
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:
     """A list of names and values."""
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{_breakable(value)}</dd></div>" for name, value in entries)
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{breakable(value)}</dd></div>" for name, value in entries)
     return f'<dl class="g-facts">{items}</dl>'
 
 
-def _breakable(name: str) -> str:
-    """An identifier that may wrap after its punctuation."""
-    return re.sub(r"([:._/])", r"\1<wbr>", escape(name))
+def breakable(name: str) -> str:
+    """A name that may wrap after its punctuation."""
+    return re.sub(r"([:._/-])", r"\1<wbr>", escape(name))
 
 
 def latency_plot(milliseconds: list[float], caption: str) -> str:
