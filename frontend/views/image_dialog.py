@@ -32,8 +32,10 @@ def show_dialog(visitor: VisitorState, options: ViewOptions, show_image: Callabl
                 _turn(visitor, texts("previous"), "Left", images[index - 1] if index else None)
                 st.markdown(escape_markdown(texts("image_of", number=index + 1, total=len(images))), width="content")
                 _turn(visitor, texts("next"), "Right", images[index + 1] if index + 1 < len(images) else None)
-            st.html(_figure(image, image.preview or visitor.path_of(image), texts("preview_alt", name=image.name)))
-            show_image(image)
+            left, right = st.columns([4, 9], gap="medium")
+            left.html(_figure(image, image.preview or visitor.path_of(image), texts("preview_alt", name=image.name)))
+            with right:
+                show_image(image)
 
     dialog()
 
