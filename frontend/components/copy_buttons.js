@@ -13,8 +13,8 @@ export default function ({ parentElement, data }) {
     button.title = title ?? "";
     button.onclick = async () => {
       const done = await copy(text ?? location.href, button);
-      at("said").textContent = done ? copied : failed;
-      setTimeout(() => (at("said").textContent = ""), SHOWN_MS);
+      at("copied").textContent = done ? copied : failed;
+      setTimeout(() => (at("copied").textContent = ""), SHOWN_MS);
     };
   });
 }

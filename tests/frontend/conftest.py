@@ -28,9 +28,14 @@ class Served:
     process: subprocess.Popen[str]
     start: Callable[[], subprocess.Popen[str]]
 
+    def stop(self) -> None:
+        """End the server's process, and wait until the gateway has counted its requests."""
+        end_process(self.process)
+        wait_for(self.gateway.has_read_everything, 20, "the gateway has counted the requests of the ended process")
+
     def restart(self) -> None:
         """End the server's process, and start another one."""
-        end_process(self.process)
+        self.stop()
         self.process = self.start()
 
 
