@@ -19,6 +19,8 @@ class SettingsError(Exception):
 class Settings:
     """The gateway's address and API key, where the page listens, and which origins besides its own may use it.
 
+    `idle_minutes` is after how long without use a tab disconnects.
+
     `shown_key` is the key in the page's code examples; if None, they read the variable API_KEY. `api_key` stays secret.
     """
 
@@ -28,6 +30,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     allowed_origins: frozenset[str] = frozenset()
+    idle_minutes: float = 15
 
 
 @cache
@@ -44,6 +47,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     SHOWN_API_KEY  the key that the page's code examples show                      default: the variable API_KEY
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
     ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, comma-separated  default: none
+    IDLE_MINUTES   after which an unused tab disconnects until it is used again; 0: never  default: 15
     """
     return Settings(
         gateway=_gateway(environment.get("API_GATEWAY", "").strip()),
@@ -52,6 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host=environment.get("HOST") or "127.0.0.1",
         port=_port(environment.get("PORT", "8501")),
         allowed_origins=_origins(environment.get("ALLOWED_ORIGINS", "")),
+        idle_minutes=_minutes(environment.get("IDLE_MINUTES", "15")),
     )
 
 
@@ -90,6 +95,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise SettingsError(f"PORT must be a number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _minutes(text: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d+)?", text):
+        raise SettingsError(f"IDLE_MINUTES must be a number such as 15, not {text!r}")
+    return float(text)
 
 
 def _origins(text: str) -> frozenset[str]:

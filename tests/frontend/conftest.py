@@ -40,11 +40,13 @@ class Served:
 
 
 @contextmanager
-def served_page(folder: Path) -> Iterator[Served]:
+def served_page(folder: Path, **settings: str) -> Iterator[Served]:
     """The page as `python -m frontend` serves it; its log is `page.log` in the folder."""
     port = free_port()
     with stub_gateway() as gateway, (folder / "page.log").open("w") as log:
-        variables = environment(API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port))
+        variables = environment(
+            API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port), **settings
+        )
         url = f"http://127.0.0.1:{port}"
 
         def start() -> subprocess.Popen[str]:

@@ -77,7 +77,7 @@ class ImageInput {
     this.connection = new MutationObserver(() => {
       if (isConnected() === delivery.connected) return;
       delivery.connection(isConnected());
-      this.say(isConnected() ? "" : this.data.texts.disconnected);
+      this.say(isConnected() || globalThis.guichetIdle ? "" : this.data.texts.disconnected);
       // The first run in a new session tells that the old one is lost.
       if (isConnected() && !delivery.waiting) this.send("reconnected", Date.now());
       if (isConnected()) this.dialogs.disconnect();
