@@ -17,7 +17,7 @@ CPU_BUILD = $(@D)/bin/python -c "import sys; from importlib.metadata import vers
   sys.exit(sys.platform == 'linux' and '+cpu' not in version('torch'))"
 
 .DEFAULT_GOAL := help
-.PHONY: help install add models run test test-fast test-images test-faults coverage images check audit format lock clean
+.PHONY: help install add classify models run test test-fast test-images test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy compare promote abort status logs keys rollback destroy cost
 .PHONY: benchmark size calibrate screenshots page-figures soak pictures tables
 
@@ -51,6 +51,9 @@ run: install ## run everything on this machine: MODELS="a b" GATEWAY_PORT=8080 F
 
 add: install ## add a model to the catalog, and export it: MODEL=FILE, a folder, or hub:ORGANISATION/NAME; ARGS="--dry-run"
 	@$(BIN)/python -m services.export add $(MODEL) $(ARGS)
+
+classify: install ## classify a folder, or a list of URLs: IMAGES=folder MODELS="a b" OUT=results.csv; ARGS="--help"
+	@$(BIN)/python -m frontend.classify $(if $(IMAGES),"$(IMAGES)") $(if $(MODELS),--model "$(MODELS)") $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
@@ -100,7 +103,7 @@ KEEP_TORCH := awk '/^\#/; /^[a-z]/ {kept = /^($(FROM_TORCH))==/} kept'
 define replace
 	@cmp -s $(1).new $(1) && rm $(1).new || mv $(1).new $(1)
 endef
-DEV_GROUPS := classifier directory export gateway frontend deploy test check
+DEV_GROUPS := classifier directory export gateway frontend classify deploy test check
 
 lock: $(BIN)/uv ## write the hash-locked requirements of the images and of .venv, from the pins in pyproject.toml
 	@$(COMPILE) $(IMAGE) --group catalog --output-file services/catalog.lock >/dev/null

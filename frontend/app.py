@@ -14,8 +14,10 @@ HERE = Path(__file__).parent
 
 
 @cache
-def stylesheet() -> str:
-    return f"<style>{(HERE / 'assets' / 'page.css').read_text(encoding='utf-8')}</style>"
+def stylesheet(theme: str) -> str:
+    """The page's style. Streamlit tells its own element about the theme, but not dialogs and popovers."""
+    style = (HERE / "assets" / "page.css").read_text(encoding="utf-8")
+    return f"<style>{style}\n:root {{ color-scheme: {theme}; }}</style>"
 
 
 def main() -> None:
@@ -26,7 +28,7 @@ def main() -> None:
         # Streamlit shows its menu, with the choice of theme, only if it has an entry.
         menu_items={"About": f"**Guichet**. {texts('tagline')}"},
     )
-    st.html(stylesheet())
+    st.html(stylesheet(st.context.theme.type or "light"))
     views = {
         texts("classify"): st.Page(HERE / "views" / "classify.py", title=texts("classify"), default=True),
         texts("status"): st.Page(HERE / "views" / "status.py", title=texts("status"), url_path="status"),

@@ -19,6 +19,8 @@ class SettingsError(Exception):
 class Settings:
     """The gateway's address and API key, where the page listens, and which origins besides its own may use it.
 
+    `idle_minutes` is after how long without use a tab disconnects.
+
     `shown_key` is the key in the page's code examples; if None, they read the variable API_KEY. `api_key` stays secret.
     `samples`: whether the page offers its sample images.
     """
@@ -30,6 +32,7 @@ class Settings:
     port: int = 8501
     allowed_origins: frozenset[str] = frozenset()
     samples: bool = True
+    idle_minutes: float = 15
 
 
 @cache
@@ -47,6 +50,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
     ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, comma-separated  default: none
     SAMPLES        `none`: offer no sample images, because the models do not know them  default: offer them
+    IDLE_MINUTES   after which an unused tab disconnects until it is used again; 0: never  default: 15
     """
     return Settings(
         gateway=_gateway(environment.get("API_GATEWAY", "").strip()),
@@ -56,6 +60,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_port(environment.get("PORT", "8501")),
         allowed_origins=_origins(environment.get("ALLOWED_ORIGINS", "")),
         samples=_samples(environment.get("SAMPLES", "")),
+        idle_minutes=_minutes(environment.get("IDLE_MINUTES", "15")),
     )
 
 
@@ -100,6 +105,12 @@ def _samples(text: str) -> bool:
     if text not in ("", "none"):
         raise SettingsError(f"SAMPLES must be none or unset, not {text!r}")
     return not text
+
+
+def _minutes(text: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d+)?", text):
+        raise SettingsError(f"IDLE_MINUTES must be a number such as 15, not {text!r}")
+    return float(text)
 
 
 def _origins(text: str) -> frozenset[str]:

@@ -18,7 +18,7 @@ from services.catalog import Model
 from services.published_document import COMPRESSED_SUFFIX
 
 PORT = 8000
-PAGE_CPU, PAGE_MEMORY = 1, "512Mi"
+PAGE_CPU, PAGE_MEMORY = 1, "1Gi"
 # Not app.kubernetes.io/managed-by, as Cloud Run rejects labels with dots or slashes.
 LABELS = {"managed-by": "guichet"}
 # Virtual CPUs -> the minimum and maximum memory in GiB on Cloud Run.

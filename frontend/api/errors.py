@@ -6,6 +6,7 @@ from __future__ import annotations
 MALFORMED = frozenset(
     {
         "body_malformed",
+        "content_encoding_unsupported",
         "expectation_failed",
         "headers_too_large",
         "input_ambiguous",

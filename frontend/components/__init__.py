@@ -56,8 +56,14 @@ def image_input() -> ComponentRenderer:
 
 @cache
 def results_table() -> ComponentRenderer:
-    """Trigger: `opened`, the id of the image to show in full."""
+    """Trigger: `opened`, see VisitorState.open."""
     return _from_files("results_table")
+
+
+@cache
+def copy_buttons() -> ComponentRenderer:
+    """Buttons that copy a text each, or the page's address."""
+    return _from_files("copy_buttons")
 
 
 @cache

@@ -30,7 +30,8 @@ class ResultsTable {
     });
     this.at("body").addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.send("opened", button.dataset.id);
+      const shown = [...this.at("body").querySelectorAll("button")].map((each) => each.dataset.id);
+      if (button) this.send("opened", { image: button.dataset.id, shown });
     });
   }
 
@@ -92,7 +93,7 @@ class ResultsTable {
         button.title = texts.open_image.replace("{name}", row.name);
         const src = row.preview || globalThis.guichetPreviews?.get(row.handle) || row.kept;
         if (src) button.append(Object.assign(document.createElement("img"), { src, alt: "" }));
-        button.append(Object.assign(document.createElement("span"), { textContent: row.name }));
+        button.append(breakable(row.name));
         head.append(button);
         if (row.fault) head.append(Object.assign(document.createElement("span"), { className: "fault", textContent: row.fault }));
         line.append(head, ...models.map(({ name }) => this.cell(row.cells[name])));
@@ -142,6 +143,13 @@ class ResultsTable {
       return direction * (left - right);
     };
   }
+}
+
+// A name that may wrap after its punctuation.
+function breakable(name) {
+  const place = document.createElement("span");
+  for (const part of name.split(/(?<=[:._/-])/)) place.append(part, document.createElement("wbr"));
+  return place;
 }
 
 function wanted(row, only) {

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
-# The route of the samples.
-SAMPLES_PATH = "/samples"
+# Where the page serves the samples, relative to its root: a proxy may add a prefix.
+SAMPLES_PATH = "samples"
 # Bytes of one image. The browser sends what it cannot decode unchanged, up to this size.
 MAX_BYTES = 10 * 1024 * 1024
 # Per visitor.

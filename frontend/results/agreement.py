@@ -60,6 +60,12 @@ def agreement(verdicts: Mapping[str, Verdict]) -> Agreement:
     )
 
 
+def asked_label(verdicts: Mapping[str, Verdict]) -> str:
+    """The label that most of the models say, or the first of several; "" if none says one."""
+    votes = Counter(label for each in verdicts.values() if each.state == "done" for label in each.labels)
+    return votes.most_common(1)[0][0] if votes else ""
+
+
 def sentence(found: Agreement, texts: Texts) -> str:
     """One sentence about all chosen models; "" if there is nothing to compare."""
     if found.chosen < 2 or (found.kind == "none" and found.missing.get("pending")):

@@ -46,8 +46,9 @@ def confusions(rows: Sequence[Row], most: int = 5) -> list[tuple[str, str, str, 
 
 
 def _is_right(row: Row, labels: Sequence[str]) -> bool:
-    return _normal(row.image.folder) in {_normal(label) for label in labels}
+    return normal_label(row.image.folder) in {normal_label(label) for label in labels}
 
 
-def _normal(name: str) -> str:
+def normal_label(name: str) -> str:
+    """The name without case, and with a space for `_` and `-`."""
     return name.casefold().replace("_", " ").replace("-", " ").strip()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from frontend.api.client import Model
@@ -12,12 +13,21 @@ from frontend.api.jobs import Job
 
 @dataclass(frozen=True)
 class Thresholds:
-    """`sure`: the score below which a softmax model is unsure. `applies`: the score from which a sigmoid model's label
-    applies.
+    """`sure`: the score from which a softmax model is sure; `measured`: those of evaluated models, by name. `applies`:
+    the score from which a sigmoid model's label applies.
     """
 
     sure: float = 0.3
     applies: float = 0.5
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    def sure_from(self, model: Model) -> float:
+        """The best score from which the model is sure."""
+        return self.measured.get(model.name, self.sure)
+
+    def is_sure(self, model: Model, score: float) -> bool:
+        """Whether a model's best score shows that it is sure; only softmax models can be unsure."""
+        return model.scores != "softmax" or score >= self.sure_from(model)
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def verdict(job: Job | None, model: Model, thresholds: Thresholds) -> Verdict:
             "done",
             labels,
             best.score,
-            sure=model.scores != "softmax" or best.score >= thresholds.sure,
+            sure=thresholds.is_sure(model, best.score),
             milliseconds=response.timings.total,
             request_id=response.request_id,
         )

@@ -15,7 +15,7 @@ from streamlit import file_util
 
 from frontend.images.image import SAMPLES, SAMPLES_PATH
 from frontend.serve.compression import Compression
-from frontend.serve.paths import PROXY_CHECK, Paths
+from frontend.serve.paths import SCRIPTS, Paths
 from frontend.serve.security import Security
 from frontend.settings import Settings
 from frontend.state.streamlit_state import page_texts, visits
@@ -33,19 +33,24 @@ def application(settings: Settings) -> st.App:
             Route(f"/favicon.{kind}", lambda _: FileResponse(ICON, media_type="image/svg+xml"))
             for kind in ("png", "ico")
         ),
-        Route(PROXY_CHECK, lambda _: FileResponse(ROOT / "assets" / "proxy_check.js", media_type="text/javascript")),
+        *(Route(path, script) for path in SCRIPTS),
         # The Host that the server gets, which a proxy may have changed.
         Route("/host", lambda request: PlainTextResponse(request.headers.get("host", ""))),
-        Mount(SAMPLES_PATH, StaticFiles(directory=SAMPLES)),
+        Mount(f"/{SAMPLES_PATH}", StaticFiles(directory=SAMPLES)),
         Route("/visits/{visit}/{image}", uploaded_image),
     ]
     index = (static / "index.html").read_text(encoding="utf-8")
     middleware = [
         Middleware(Security, index=index, settings=settings),
-        Middleware(Paths, index=index),
+        Middleware(Paths, index=index, idle_minutes=settings.idle_minutes),
         Middleware(Compression, folder=static / "static"),
     ]
     return st.App(ROOT / "app.py", routes=routes, middleware=middleware, on_script_error=show_page_error)
+
+
+def script(request: Request) -> Response:
+    """One of the page's own scripts."""
+    return FileResponse(ROOT / "assets" / request.url.path.rpartition("/")[2], media_type="text/javascript")
 
 
 def uploaded_image(request: Request) -> Response:

@@ -11,7 +11,7 @@ VIEWS = frozenset({"/", "/status"})
 FILES = frozenset(
     {"/_stcore/health", "/_stcore/host-config", "/_stcore/stream", "/favicon.png", "/favicon.ico", "/host"}
 )
-PROXY_CHECK = "/proxy_check.js"
+SCRIPTS = ("/proxy_check.js", "/idle.js")
 FOLDERS = ("/static/", "/samples/", "/media/", "/visits/")
 TITLE = "Guichet"
 DESCRIPTION = "Classify an image with several models at once, and see whether they agree."
@@ -20,9 +20,9 @@ DESCRIPTION = "Classify an image with several models at once, and see whether th
 class Paths:
     """Middleware that serves the views from `index`, Streamlit's index.html, and responds 404 to unknown paths."""
 
-    def __init__(self, app: ASGIApp, index: str) -> None:
+    def __init__(self, app: ASGIApp, index: str, idle_minutes: float) -> None:
         self._app = app
-        self._index = HTMLResponse(described(index), headers={"Cache-Control": "no-cache"})
+        self._index = HTMLResponse(described(index, idle_minutes), headers={"Cache-Control": "no-cache"})
         self._robots = PlainTextResponse("User-agent: *\nAllow: /$\nDisallow: /\n")
         self._unknown = PlainTextResponse("There is no such page.\n", 404)
 
@@ -34,13 +34,13 @@ class Paths:
                 app = self._index
             elif path == "/robots.txt":
                 app = self._robots
-            elif path not in VIEWS | FILES | {PROXY_CHECK} and not path.startswith(FOLDERS):
+            elif path not in VIEWS | FILES | {*SCRIPTS} and not path.startswith(FOLDERS):
                 app = self._unknown
         await app(scope, receive, send)
 
 
-def described(index: str) -> str:
-    """Streamlit's index.html with the page's title and description, also for previews of links."""
+def described(index: str, idle_minutes: float = 0) -> str:
+    """Streamlit's index.html with the page's scripts, title and description, also for previews of links."""
     meta = "".join(
         f'<meta {kind}="{name}" content="{content}" />'
         for kind, name, content in (
@@ -51,5 +51,6 @@ def described(index: str) -> str:
         )
     )
     index = re.sub(r'<link rel="service-desc"[^>]*>', "", index)
-    script = f'<script async src=".{PROXY_CHECK}"></script>'
-    return re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{meta}{script}", index, count=1)
+    # Deferred scripts run in this order, and before Streamlit's module.
+    scripts = "".join(f'<script defer src=".{path}" data-minutes="{idle_minutes:g}"></script>' for path in SCRIPTS)
+    return re.sub(r"<title>.*?</title>", f"<title>{TITLE}</title>{meta}{scripts}", index, count=1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from frontend.api.jobs import JobStore
-from frontend.images.image import Budget, Image, ImageRefused, from_upload, from_url, limited, sample
+from frontend.images.image import MAX_IMAGES, Budget, Image, ImageRefused, from_upload, from_url, limited, sample
+from frontend.results.marks import Mark
 
 
 def new_token() -> str:
@@ -19,8 +21,8 @@ def new_token() -> str:
 class VisitorState:
     """`visit` is a random token: a browser that sees another one knows that its images are lost and sends them again.
     `session` is the id of the Streamlit session. `batch` is the id of the last upload batch, which tells the browser to
-    send the next one; `opened` is the id of the image whose predictions are shown in full below the table. `budget`
-    returns how much the page can keep for this visitor.
+    send the next one. `opened` is the id of the image in the dialog, and `shown` are the ids of the table's rows as the
+    visitor sorted them. `marks` are by the image's id. `budget` returns how much the page can keep for this visitor.
     """
 
     jobs: JobStore
@@ -31,6 +33,8 @@ class VisitorState:
     refused: list[ImageRefused] = field(default_factory=list)
     batch: str = ""
     opened: str = ""
+    shown: list[str] = field(default_factory=list)
+    marks: dict[str, Mark] = field(default_factory=dict)
 
     def add_uploads(self, payload: Any) -> None:
         """Add a batch of the image input, {"batch", "first", "items"}; the first one replaces the images before."""
@@ -60,6 +64,19 @@ class VisitorState:
         """Where the page serves an uploaded image to this visitor, relative to its root; "" for other images."""
         return f"visits/{self.visit}/{image.id}" if image.data and not image.preview else ""
 
+    def open(self, event: Any) -> None:
+        """Open the image of an event of the results table, {"image", "shown"}."""
+        if not isinstance(event, dict) or not isinstance(event.get("shown"), list):
+            return
+        self.opened = str(event.get("image"))
+        self.shown = [str(each) for each in event["shown"][:MAX_IMAGES]]
+
+    @property
+    def rows(self) -> list[Image]:
+        """The images of the rows that the table showed when one was opened, in its order."""
+        images = {image.id: image for image in self.images}
+        return [images[each] for each in self.shown if each in images]
+
     @property
     def given(self) -> str:
         """How the visitor gave the images: "upload", "sample", "url", or "" without images."""
@@ -86,6 +103,11 @@ class VisitorState:
             self.refused = []
             self._set_images([image])
 
+    @property
+    def sample(self) -> str:
+        """The name of the sample that is shown, or ""."""
+        return PurePath(self.images[0].name).stem if self.given == "sample" else ""
+
     def clear(self) -> None:
         """Drop all images and their jobs."""
         self.refused = []
@@ -102,5 +124,6 @@ class VisitorState:
         kept = {image.id for image in images}
         self.jobs.forget(image.id for image in self.images if image.id not in kept)
         self.images = images
+        self.marks = {image: mark for image, mark in self.marks.items() if image in kept}
         if self.opened not in kept:
             self.opened = ""

@@ -14,10 +14,10 @@ from frontend.results.export import as_csv, as_json
 from frontend.results.folders import confusions, folder_scores
 from frontend.state.visitor_state import VisitorState
 from frontend.views import markup
-from frontend.views.cards import Cards
 from frontend.views.inputs import ViewOptions
 from frontend.views.markup import escape_markdown
 from frontend.views.messages import error_message
+from frontend.views.share import show_copies, show_marks
 
 TABLE_TEXTS = (
     "table_title", "filter", "only", "only_all", "only_differ", "only_unsure", "only_failed", "column_image",
@@ -34,20 +34,13 @@ def show_batch(visitor: VisitorState, options: ViewOptions) -> None:
     _show_progress(counts, visitor, options)
     _show_summary(counts, options)
 
-    def open_image() -> None:
-        visitor.opened = str(st.session_state["table"].opened)
-
     components.results_table()(
         key="table",
         data=components.as_data(table_data(rows, visitor, options)),
-        on_opened_change=open_image,
+        on_opened_change=lambda: visitor.open(getattr(st.session_state.get("table"), "opened", None)),
     )
     _show_folders(rows, options)
-    _show_downloads(rows, jobs, options)
-    for image in visitor.images:
-        if image.id == visitor.opened:
-            st.header(escape_markdown(image.name), anchor=False)
-            Cards(image, options, visitor).announce()
+    _show_downloads(rows, jobs, visitor, options)
 
 
 def _show_progress(counts: Summary, visitor: VisitorState, options: ViewOptions) -> None:
@@ -95,12 +88,12 @@ def _show_folders(rows: list[Row], options: ViewOptions) -> None:
                 st.caption(escape_markdown(line))
 
 
-def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptions) -> None:
+def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], visitor: VisitorState, options: ViewOptions) -> None:
     texts = options.texts
     with st.container(horizontal=True, key="downloads"):
         st.download_button(
             texts("download_csv"),
-            lambda: as_csv(rows, jobs, options.top),
+            lambda: as_csv(rows, jobs, options.top, visitor.marks),
             "guichet.csv",
             "text/csv",
             key="csv",
@@ -108,12 +101,14 @@ def _show_downloads(rows: list[Row], jobs: Mapping[Key, Job], options: ViewOptio
         )
         st.download_button(
             texts("download_json"),
-            lambda: as_json(rows, jobs),
+            lambda: as_json(rows, jobs, visitor.marks),
             "guichet.json",
             "application/json",
             key="json",
             on_click="ignore",
         )
+        show_marks(visitor, options, "labels")
+    show_copies(None, jobs, visitor, options)
 
 
 def table_data(rows: list[Row], visitor: VisitorState, options: ViewOptions) -> dict[str, object]:

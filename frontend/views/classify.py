@@ -27,8 +27,8 @@ def main() -> None:
         with st.container(key="choices", horizontal=True, vertical_alignment="bottom"):
             chosen = choose_models(models, texts)
             known = {model.name: model for model in models}
-            top, thresholds = choose_options((known[name] for name in chosen), texts)
-        update_link(chosen)
+            top, thresholds = choose_options((known[name] for name in chosen), shared.sure_from, texts)
+        update_link(models, chosen, visitor)
         for model in chosen:
             shared.readiness.wake(model)  # while the visitor chooses an image
         visitor.jobs.submit(visitor.images, chosen)

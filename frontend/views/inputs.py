@@ -70,37 +70,52 @@ def choose_models(models: list[Model], texts: Texts) -> list[str]:
     return [name for name in titles if name in chosen]
 
 
-def choose_options(chosen: Iterable[Model], texts: Texts) -> tuple[int, Thresholds]:
-    """The number of labels to show, and from which scores they count."""
+def choose_options(chosen: Iterable[Model], measured: Mapping[str, float], texts: Texts) -> tuple[int, Thresholds]:
+    """The number of labels to show, and from which scores they count; `measured` grows when cards arrive."""
     kinds = {model.scores for model in chosen}
-    applies = 50
+    sure, applies = 30, 50
+    # A link with a bound means that one.
+    as_measured = st.session_state.setdefault("sure_as_measured", "sure" not in st.query_params)
     with st.popover(texts("options"), icon=":material/tune:"):
         top = st.slider(texts("top"), 1, MAX_LABELS, 5, key="top", bind="query-params")
-        sure = st.slider(
-            texts("sure"), 0, 95, 30, step=5, format="%d %%", key="sure", help=texts("sure_help"), bind="query-params"
-        )
+        if not st.toggle(
+            texts("measured"), as_measured, key="measured", help=texts("measured_help"), bind="query-params"
+        ):
+            measured = {}
+            sure = st.slider(
+                texts("sure"), 0, 95, sure, step=5, format="%d %%", key="sure", help=texts("sure_help"),
+                bind="query-params",
+            )  # fmt: skip
         if "sigmoid" in kinds:
             applies = st.slider(
                 texts("applies"), 5, 95, 50, step=5, format="%d %%", key="applies", help=texts("applies_help"),
                 bind="query-params",
             )  # fmt: skip
-    return int(top), Thresholds(sure / 100, applies / 100)
+    return int(top), Thresholds(sure / 100, applies / 100, measured)
 
 
-def update_link(chosen: list[str]) -> None:
-    """Write the chosen models into the page's URL. The other widgets are bound to it."""
-    models = ",".join(chosen)
-    if st.query_params.get("models", "") != models:
-        if models:
-            st.query_params["models"] = models
-        else:
-            del st.query_params["models"]
+def update_link(models: list[Model], chosen: list[str], visitor: VisitorState) -> None:
+    """Write the chosen models, unless they are the default, and the sample into the page's URL.
+
+    The other widgets are bound to it.
+    """
+    default = [model.name for model in models[:DEFAULT_MODELS]]
+    for name, value in (("models", ",".join(chosen) if chosen != default else ""), ("sample", visitor.sample)):
+        if value != st.query_params.get(name, ""):
+            if value:
+                st.query_params[name] = value
+            else:
+                del st.query_params[name]
 
 
 def choose_images(visitor: VisitorState, texts: Texts) -> None:
     """The image input, the URL field, and the reasons why images were refused."""
-    if "url" in st.query_params and not visitor.images and not visitor.refused:
-        visitor.use_url(st.query_params["url"])
+    if not visitor.images and not visitor.refused and not st.session_state.get("link_read"):
+        if "url" in st.query_params:
+            visitor.use_url(st.query_params["url"])
+        elif "sample" in st.query_params:
+            visitor.use_sample(st.query_params["sample"])
+    st.session_state["link_read"] = True
 
     def on_images() -> None:
         st.session_state["url"] = ""

@@ -8,10 +8,15 @@ from collections.abc import Iterator
 import streamlit as st
 
 from frontend.api.jobs import Job
+from frontend.images.image import Image
+from frontend.results.comparison import table
 from frontend.state.visitor_state import VisitorState
 from frontend.views.batch import show_batch
 from frontend.views.cards import Cards, jobs_of, status_by_model
+from frontend.views.feedback import ask_feedback
+from frontend.views.image_dialog import show_dialog
 from frontend.views.inputs import ViewOptions
+from frontend.views.share import show_copies, show_marks
 
 # Seconds. The script's first run waits this long for results …
 FIRST_WAIT = 0.4
@@ -28,13 +33,14 @@ INTERRUPT_EVERY = 0.1
 def show_results(visitor: VisitorState, options: ViewOptions) -> None:
     """Draw the results of one image as cards, those of several as a table, until all have arrived."""
     if len(visitor.images) == 1:
-        _show_one(visitor, options)
-    else:
-        _show_several(visitor, options)
+        _show_one(visitor.images[0], visitor, options)
+        return
+    _show_several(visitor, options)
+    if visitor.opened:
+        show_dialog(visitor, options, lambda image: _show_one(image, visitor, options))
 
 
-def _show_one(visitor: VisitorState, options: ViewOptions) -> None:
-    image = visitor.images[0]  # kept, because a click may replace it while this run waits
+def _show_one(image: Image, visitor: VisitorState, options: ViewOptions) -> None:
     cards = Cards(image, options, visitor)
     announcements = st.container()  # before the fragment, which is not always there, so that it does not move
     _update_until_done(cards, visitor, FIRST_WAIT)
@@ -50,6 +56,12 @@ def _show_one(visitor: VisitorState, options: ViewOptions) -> None:
         _update_until_done(cards, visitor, LONG_POLL)
     with announcements:
         cards.announce()
+    jobs = visitor.jobs.jobs()
+    (row,) = table([image], options.chosen, jobs, options.thresholds)
+    ask_feedback(row, visitor, options)
+    show_copies(row, jobs, visitor, options)
+    if len(visitor.images) == 1:
+        show_marks(visitor, options, "labels")
 
 
 def _update_until_done(cards: Cards, visitor: VisitorState, seconds: float) -> None:
@@ -63,8 +75,12 @@ def _show_several(visitor: VisitorState, options: ViewOptions) -> None:
     pending = _pending(visitor, options)
     long_polls = iter([bool(pending)])
 
+    opened = visitor.opened
+
     def draw_table() -> None:
         version = visitor.jobs.version
+        if visitor.opened and not opened:
+            st.rerun()  # with the dialog
         show_batch(visitor, options)
         if pending and not _pending(visitor, options):
             st.rerun()  # without the polling

@@ -103,8 +103,9 @@ def _verdict(response: PredictResponse, model: Model, thresholds: Thresholds, te
         said = escape(", ".join(labels) or texts("no_label_applies"))
         unsure = "" if labels else " g-unsure"
         return f'<p class="g-verdict{unsure}">{said} <span class="g-guess">{escape(note)}</span></p>'
-    if model.scores == "softmax" and best.score < thresholds.sure:
-        guess = escape(texts("best_guess", label=best.label))
+    if not thresholds.is_sure(model, best.score):
+        bound = texts.percent(thresholds.sure_from(model))
+        guess = escape(texts("best_guess", label=best.label, percent=bound))
         return f'<p class="g-verdict g-unsure">{escape(texts("not_sure"))} <span class="g-guess">{guess}</span></p>'
     return f'<p class="g-verdict">{escape(best.label)}</p>'
 
@@ -162,13 +163,13 @@ def folder_table(scores: Mapping[str, Mapping[str, FolderScore]], titles: Mappin
 
 def facts(entries: Iterable[tuple[str, str]]) -> str:
     """A list of names and values."""
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{_breakable(value)}</dd></div>" for name, value in entries)
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{breakable(value)}</dd></div>" for name, value in entries)
     return f'<dl class="g-facts">{items}</dl>'
 
 
-def _breakable(name: str) -> str:
-    """An identifier that may wrap after its punctuation."""
-    return re.sub(r"([:._/])", r"\1<wbr>", escape(name))
+def breakable(name: str) -> str:
+    """A name that may wrap after its punctuation."""
+    return re.sub(r"([:._/-])", r"\1<wbr>", escape(name))
 
 
 def latency_plot(milliseconds: list[float], caption: str) -> str:

@@ -211,12 +211,12 @@ def _rate_limit(position: int) -> Message:
 
 
 def quota_metadata(operation: Operation) -> Message:
-    """The route metadata that holds what a request costs."""
+    """The route metadata that holds what a request costs, if anything."""
     costs = {
         f"cost{position}": {"metric": metric, "amount": amount}
         for position, (metric, amount) in enumerate(operation.costs)
     }
-    return {"filter_metadata": {QUOTA_METADATA: costs}}
+    return {QUOTA_METADATA: costs} if costs else {}
 
 
 def binds_path_parameters(operation: Operation) -> bool:

@@ -13,6 +13,8 @@ QUOTA = "envoy.filters.http.local_ratelimit"
 LUA = "envoy.filters.http.lua"
 ROUTER = "envoy.filters.http.router"
 
+# The route metadata with the origin that may read the gateway's own errors.
+ALLOWED_ORIGIN = "allowed_origin"
 # The effective method (X-HTTP-Method-Override or the request's own); used inside the gateway only.
 METHOD = "x-gateway-method"
 METHOD_OVERRIDE = "x-http-method-override"

@@ -14,6 +14,7 @@ from gateway.api import Api, Backend, Operation, PathTranslation
 from gateway.envoy import filters
 from gateway.envoy.clusters import backend_cluster_name
 from gateway.envoy.messages import (
+    ALLOWED_ORIGIN,
     CONSUMER_TYPE,
     FORWARDED_AUTHORIZATION,
     METHOD,
@@ -95,18 +96,25 @@ def may_begin_with(template: PathTemplate, prefix: str) -> bool:
 
 
 def _routes(prefix: str, operations: list[Operation], runtime: Runtime) -> Iterator[Message]:
+    # Anybody's pages may read an error of the gateway: it depends on nothing that only a browser knows.
+    cors = {
+        operation.template.shape: {ALLOWED_ORIGIN: {"origin": "*"}}
+        for operation in operations
+        if operation.method == "OPTIONS"
+    }
     for operation in operations:
+        metadata = {**filters.quota_metadata(operation), **cors.get(operation.template.shape, {})}
         for match in matches(operation.template, prefix):
             if operation.optional_key:
                 with_key = replace(operation, needs_key=True)
-                yield from (operation_route(with_key, match | source, runtime) for source in KEY_IS_PRESENT)
-            yield operation_route(operation, match, runtime)
+                yield from (operation_route(with_key, match | source, runtime, metadata) for source in KEY_IS_PRESENT)
+            yield operation_route(operation, match, runtime, metadata)
     templates: dict[object, PathTemplate] = {}
     for operation in operations:
         templates.setdefault(operation.template.shape, operation.template)
     for template in templates.values():
         for match in matches(template, prefix):
-            yield method_not_allowed_route(template, match)
+            yield method_not_allowed_route(template, match, cors.get(template.shape, {}))
 
 
 def _present(field: str, name: str) -> Message:
@@ -128,14 +136,14 @@ def matches(template: PathTemplate, prefix: str) -> list[Message]:
     return [{"path": path} for path in paths if path.startswith(prefix)]
 
 
-def operation_route(operation: Operation, match: Message, runtime: Runtime) -> Message:
+def operation_route(operation: Operation, match: Message, runtime: Runtime, metadata: Message) -> Message:
     """The route that forwards an operation's requests to its backend."""
     method = {"name": METHOD, "string_match": {"exact": operation.method}}
     message: Message = {
         "name": operation.name,
         "match": {**match, "headers": [method, *match.get("headers", ())]},
         "route": {
-            "cluster": backend_cluster_name(operation.backend),
+            "cluster": backend_cluster_name(operation.backend, runtime),
             "host_rewrite_literal": operation.backend.origin.authority,
             "timeout": seconds(operation.backend.deadline_ms),
             "idle_timeout": seconds(max(STREAM_IDLE_MS, operation.backend.deadline_ms + 1000)),
@@ -144,8 +152,8 @@ def operation_route(operation: Operation, match: Message, runtime: Runtime) -> M
     }
     if headers := list(_headers(operation, runtime)):
         message["request_headers_to_add"] = headers
-    if operation.costs:
-        message["metadata"] = filters.quota_metadata(operation)
+    if metadata:
+        message["metadata"] = {"filter_metadata": metadata}
     if per_filter := filters.per_route(operation, runtime):
         message["typed_per_filter_config"] = per_filter
     return message
@@ -178,6 +186,7 @@ def _replace(regex: str, path: str) -> Message:
     return {"regex_rewrite": {"pattern": {"regex": regex}, "substitution": path.replace("\\", r"\\")}}
 
 
-def method_not_allowed_route(template: PathTemplate, match: Message) -> Message:
+def method_not_allowed_route(template: PathTemplate, match: Message, metadata: Message) -> Message:
     body = NOT_ALLOWED.format(template.text)
-    return {"match": match, "direct_response": {"status": 405, "body": {"inline_string": body}}}
+    message: Message = {"match": match, "direct_response": {"status": 405, "body": {"inline_string": body}}}
+    return {**message, "metadata": {"filter_metadata": metadata}} if metadata else message

@@ -12,14 +12,10 @@ from urllib.parse import parse_qsl
 from prometheus_client import Histogram
 
 from services.classifier.admission import Admission
+from services.classifier.not_an_image import not_an_image
 from services.classifier.prediction import Prediction, Timings
 from services.classifier.problems import FetchType, ImageUnsupported, UrlDisabled
-from services.classifier.request_body import (
-    PredictRequest,
-    is_plain_image,
-    predict_request,
-    refuse_media_type,
-)
+from services.classifier.request_body import PredictRequest, is_plain_image, predict_request, require_uncompressed
 from services.classifier.served_model import ServedModel
 from services.classifier.settings import Settings
 from services.http.application import Response
@@ -70,7 +66,7 @@ class PredictRoute:
                     image = await _unless_gone(self._fetched(parsed.url or "", until), request.gone)
                     timings.fetch = asyncio.get_running_loop().time() - started
             async with self._admission.worker(until, request.gone) as timings.queue:
-                prediction = await self._predicted(image, parsed, request)
+                prediction = await self._predicted(image, parsed)
         # Let the next request use the worker before this response is written.
         await asyncio.sleep(0)
         timings.decode, timings.infer = prediction.decode, prediction.infer
@@ -81,6 +77,7 @@ class PredictRoute:
         )
 
     async def _parsed(self, request: Request) -> PredictRequest:
+        require_uncompressed(request.headers.get(b"content-encoding", b"").decode("latin-1"))
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         query = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
         receipt = self._model.receipt
@@ -99,15 +96,21 @@ class PredictRoute:
         from services.classifier.fetch.fetch import fetch_image
 
         seconds = min(self._settings.url_seconds, until - asyncio.get_running_loop().time())
-        return await fetch_image(url, self._network(), seconds=seconds, max_bytes=self._settings.max_body)
+        return await fetch_image(
+            url,
+            self._network(),
+            seconds=seconds,
+            max_bytes=self._settings.max_body,
+            user_agent=self._settings.user_agent,
+        )
 
-    async def _predicted(self, image: bytes, parsed: PredictRequest, request: Request) -> Prediction:
+    async def _predicted(self, image: bytes, parsed: PredictRequest) -> Prediction:
         try:
             return await self._model.predict(image, parsed.parameters)
         except ImageUnsupported as problem:
             if parsed.image is None:
-                raise FetchType("The URL did not return a supported image: JPEG, PNG, WebP, GIF or BMP.") from problem
-            refuse_media_type(request.headers.get(b"content-type", b"").decode("latin-1"), problem)
+                raise FetchType(f"At the URL: {problem.detail}") from problem
+            raise not_an_image(image, parsed.media_type, parsed.place, problem) from problem
 
 
 def _public_network(settings: Settings) -> PublicNetwork:

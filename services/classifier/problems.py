@@ -32,6 +32,11 @@ class MediaTypeUnsupported(Problem):
     status, code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media_type_unsupported"
 
 
+class ContentEncodingUnsupported(Problem):
+    status, code = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported"
+    headers = ((b"accept-encoding", b"identity"),)
+
+
 # The image cannot be read.
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -15,9 +15,10 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
 
 from services.artifact import ScoreFunction
+from services.classifier.not_an_image import FORM_URLENCODED, SEND_BINARY
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.problems import (
-    ImageUnsupported,
+    ContentEncodingUnsupported,
     InputAmbiguous,
     JsonInvalid,
     MediaTypeUnsupported,
@@ -46,11 +47,16 @@ Query = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Either `image` (its bytes) or `url` is set."""
+    """Either `image` (its bytes) or `url` is set.
+
+    `place` is where the image was in the request, and `media_type` what it was declared as.
+    """
 
     parameters: Parameters
     image: bytes | None = None
     url: str | None = None
+    place: str = field(default="The body", compare=False)
+    media_type: str = field(default="", compare=False)
 
 
 def predict_request(content_type: str, body: bytes, query: Query, labels: int, scores: ScoreFunction) -> PredictRequest:
@@ -58,12 +64,15 @@ def predict_request(content_type: str, body: bytes, query: Query, labels: int, s
     parameters = _query_parameters(query, labels, scores)
     media_type, options = _media_type(content_type)
     if media_type == "multipart/form-data":
-        return PredictRequest(parameters, image=_image_part(body, options.get("boundary", "")))
+        return PredictRequest(parameters, _image_part(body, options.get("boundary", "")), place="The part `image`")
     if _is_json(media_type):
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("The charset of JSON should be UTF-8.")
         return _from_json(body, parameters, labels)
-    return PredictRequest(parameters, image=body)
+    if media_type == FORM_URLENCODED and body and not re.search(rb"[\r\n\0]", body):
+        # No image is without these bytes, and `curl -d` removes them. The rest could be decoded into a wrong image.
+        raise MediaTypeUnsupported(f"The body is not an image's bytes. {SEND_BINARY}")
+    return PredictRequest(parameters, body, media_type=media_type)
 
 
 def is_plain_image(content_type: str) -> bool:
@@ -72,14 +81,13 @@ def is_plain_image(content_type: str) -> bool:
     return media_type != "multipart/form-data" and not _is_json(media_type)
 
 
-def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
-    """For a body that is not an image: raise MediaTypeUnsupported if its media type is no image's, else `problem`."""
-    media_type, _ = _media_type(content_type)
-    if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
-        raise MediaTypeUnsupported(
-            "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
-        ) from problem
-    raise problem
+def require_uncompressed(content_encoding: str) -> None:
+    """Raise ContentEncodingUnsupported unless the header is empty or `identity`."""
+    coding = content_encoding.strip()
+    if coding.lower() not in ("", "identity"):
+        raise ContentEncodingUnsupported(
+            f"The Content-Encoding `{_shown(coding)}` is not supported; send the body uncompressed."
+        )
 
 
 @lru_cache(maxsize=32)
@@ -127,13 +135,18 @@ def _function(value: Any) -> ScoreFunction:
 
 def _image_part(body: bytes, boundary: str) -> bytes:
     if not boundary:
-        raise MediaTypeUnsupported("The Content-Type multipart/form-data should have a boundary.")
+        raise MediaTypeUnsupported(
+            "The Content-Type multipart/form-data should have a boundary; clients add it if you set no Content-Type."
+        )
+    if not body:
+        raise MultipartInvalid("The body is empty; it should have one part, named `image`.")
     parts = _parts(body, boundary)
     names = [name for name, _ in parts]
     if set(names) <= SOURCES and names != ["image"]:
         raise InputAmbiguous("The form should have exactly one part, named `image`; send a URL as JSON.")
     if names != ["image"]:
-        raise MultipartInvalid("The form should have exactly one part, named `image`.")
+        found = ", ".join(f"`{_shown(name or '')}`" for name in names[:3]) or "none"
+        raise MultipartInvalid(f"The form should have exactly one part, named `image`; it has {found}.")
     if not parts[0][1]:
         raise MultipartInvalid("The part `image` is empty.")
     return parts[0][1]
@@ -187,6 +200,8 @@ def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictReque
     document = _json_object(body)
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
+    if "instances" in document:
+        raise JsonInvalid("`instances` is not a field of this route; send one image in base64 as `inputs`.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
         raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
@@ -199,23 +214,28 @@ def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictReque
         return PredictRequest(parameters, url=url)
     if not isinstance(document["inputs"], str):
         raise JsonInvalid("`inputs` should be the image as a base64 string.")
-    return PredictRequest(parameters, image=_decoded(document["inputs"]))
+    media_type, text = _data_uri(document["inputs"])
+    return PredictRequest(parameters, _decoded(text), place="`inputs`", media_type=media_type)
+
+
+def _data_uri(text: str) -> tuple[str, str]:
+    """The media type and the base64 of a `data:` URI; other text has no media type."""
+    if text[:5].lower() != "data:":
+        return "", text
+    kind, comma, encoded = text[5:].partition(",")
+    if not comma or not kind.lower().endswith(";base64"):
+        raise JsonInvalid("A `data:` URI in `inputs` should be in base64: `data:image/png;base64,…`.")
+    return _media_type(kind)[0], encoded
 
 
 def _decoded(text: str) -> bytes:
-    """The bytes of base64 or of a `data:` URI.
-
-    Line breaks are ignored, the alphabet may be the URL-safe one, and the padding may be missing.
-    """
-    if text[:5].lower() == "data:":
-        kind, comma, text = text.partition(",")
-        if not comma or not kind.lower().endswith(";base64"):
-            raise JsonInvalid("A `data:` URI in `inputs` should be in base64: `data:image/png;base64,…`.")
+    """The bytes of base64. Line breaks are ignored, the alphabet may be URL-safe, and the padding may be missing."""
     try:
         encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError as err:
-        raise JsonInvalid("`inputs` is not base64.") from err
+        remedy = "send a URL as `url`" if re.match("https?:", text) else "encode the image's bytes"
+        raise JsonInvalid(f"`inputs` is not base64; {remedy}.") from err
 
 
 def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
@@ -235,6 +255,8 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
+    if not body:
+        raise JsonInvalid("The body is empty; it should be JSON with `url` or `inputs`.")
     # Building millions of values would hold up every other request.
     if body.count(b",") > MAX_JSON_VALUES or body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise JsonInvalid("The JSON has too many values.")

@@ -10,6 +10,8 @@ from pathlib import Path
 from services.environment import Environment
 
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
+# Product, version, and an address at which the owners of a site can complain.
+USER_AGENT = "guichet/0.1.0 (+https://guichet.example/contact)"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Settings:
     url_fetch: bool
     url_seconds: float
     url_loopback: bool
+    user_agent: str
     only_host: str
     origins: str
 
@@ -65,6 +68,12 @@ class Settings:
             url_fetch=env.switch("GUICHET_URL_FETCH", True),
             url_seconds=env.number("GUICHET_URL_SECONDS", 10, least=0.1, most=600),
             url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),
+            user_agent=env.text(
+                "GUICHET_USER_AGENT",
+                USER_AGENT,
+                pattern=r"[!-~]+( [!-~]+)*",
+                meaning="a product, a version and a contact address",
+            ),
             # On a shared machine, the gateway's secret name for this service, so that nothing else can call it.
             only_host=env.text("GUICHET_ONLY_HOST", "", pattern=r"[a-z0-9.-]*", meaning="a host name"),
             origins=env.text("GUICHET_ORIGINS", "*", pattern=r"\*|https?://[^\s,]+", meaning="* or one origin"),

@@ -123,6 +123,10 @@ class Connection(HttpToolsProtocol):
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_READ)
 
     def on_headers_complete(self) -> None:
+        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
+        if has_body and self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            # The parser would not read the body.
+            raise RequestMalformed("This service speaks HTTP/1.1 only; send the request without its Upgrade header.")
         super().on_headers_complete()
         self._in_head, self._since = False, self.loop.time()
         if self._stopping or self._ended or self.parser.should_upgrade():

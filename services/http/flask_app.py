@@ -37,12 +37,13 @@ def new_flask_app(name: str) -> Flask:
 
     @app.errorhandler(HTTPException)
     def _raise(error: HTTPException) -> NoReturn:
-        details = {NotFound: "No such path.", MethodNotAllowed: "This path does not support this method."}
         status = HTTPStatus(error.code or 500)
-        problem = Problem(details.get(type(error), status.description or status.phrase))
+        problem = Problem("No such path." if status == HTTPStatus.NOT_FOUND else status.description or status.phrase)
         problem.status, problem.code = status, status.name.lower()
         if isinstance(error, MethodNotAllowed):
-            problem.headers = ((b"allow", ", ".join(sorted(error.valid_methods or [])).encode()),)
+            allowed = ", ".join(sorted(error.valid_methods or []))
+            problem.detail = f"This path does not support {request.method}; it supports {allowed}."
+            problem.headers = ((b"allow", allowed.encode()),)
         raise problem
 
     @app.get("/metrics")

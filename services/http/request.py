@@ -77,7 +77,6 @@ class BodyReader:
         try:
             while True:
                 message = await receive()
-                # The connection found the rest of the body to be malformed or late.
                 if problem := scope["state"]["problem"]:
                     raise problem
                 if message["type"] == "http.disconnect":

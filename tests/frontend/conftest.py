@@ -28,18 +28,25 @@ class Served:
     process: subprocess.Popen[str]
     start: Callable[[], subprocess.Popen[str]]
 
+    def stop(self) -> None:
+        """End the server's process, and wait until the gateway has counted its requests."""
+        end_process(self.process)
+        wait_for(self.gateway.has_read_everything, 20, "the gateway has counted the requests of the ended process")
+
     def restart(self) -> None:
         """End the server's process, and start another one."""
-        end_process(self.process)
+        self.stop()
         self.process = self.start()
 
 
 @contextmanager
-def served_page(folder: Path) -> Iterator[Served]:
+def served_page(folder: Path, **settings: str) -> Iterator[Served]:
     """The page as `python -m frontend` serves it; its log is `page.log` in the folder."""
     port = free_port()
     with stub_gateway() as gateway, (folder / "page.log").open("w") as log:
-        variables = environment(API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port))
+        variables = environment(
+            API_GATEWAY=gateway.address, API_KEY=gateway.key, HOST="127.0.0.1", PORT=str(port), **settings
+        )
         url = f"http://127.0.0.1:{port}"
 
         def start() -> subprocess.Popen[str]:

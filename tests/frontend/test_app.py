@@ -95,6 +95,19 @@ def test_a_score_below_the_threshold_is_not_sure(page: AppTest) -> None:
     assert settled(page).count(TEXTS("not_sure")) == 3
 
 
+def test_each_model_is_sure_from_its_measured_score(page: AppTest, gateway: StubGateway) -> None:
+    gateway.models["efficientnet-lite0"].listed = {"sure_from": 0.9}
+    gateway.models["efficientnet-lite1"].listed = {"sure_from": None}
+    page.query_params["url"] = URL
+    assert settled(page).count(TEXTS("not_sure")) == 1
+    (measured,) = page.toggle
+    measured.set_value(False).run()
+    assert html(page).count(TEXTS("not_sure")) == 0
+    (sure,) = [one for one in page.slider if one.key == "sure"]
+    sure.set_value(95).run()
+    assert html(page).count(TEXTS("not_sure")) == 3
+
+
 def test_anything_but_a_url_is_refused(page: AppTest, gateway: StubGateway) -> None:
     page.run()
     (address,) = page.text_input

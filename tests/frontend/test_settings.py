@@ -21,8 +21,10 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
             "HOST": "0.0.0.0",
             "PORT": "8080",
             "ALLOWED_ORIGINS": "https://page.example/, http://other.example:81",
+            "IDLE_MINUTES": "0.5",
         }
     )
+    assert settings.idle_minutes == 0.5
     assert settings.allowed_origins == {"https://page.example", "http://other.example:81"}
     assert (settings.gateway, settings.api_key) == ("https://gateway.example", "secret")
     assert (settings.host, settings.port, settings.shown_key) == ("0.0.0.0", 8080, None)
@@ -47,6 +49,7 @@ def test_the_key_is_in_no_representation() -> None:
         pytest.param({"API_KEY_FILE": os.devnull}, "is empty", id="an empty file"),
         pytest.param({"SAMPLES": "cats"}, "SAMPLES must be none or unset", id="other samples"),
         pytest.param({"ALLOWED_ORIGINS": "page.example"}, "ALLOWED_ORIGINS must be", id="an origin without a scheme"),
+        pytest.param({"IDLE_MINUTES": "-1"}, "IDLE_MINUTES must be a number", id="a negative number"),
         pytest.param({"PORT": "abc"}, "PORT must be a number", id="not a number"),
         pytest.param({"PORT": ""}, "PORT must be a number", id="empty"),
         pytest.param({"PORT": "65536"}, "PORT must be a number", id="too high"),

@@ -32,6 +32,12 @@ export function nameOf(file) {
   return (file.webkitRelativePath || file.droppedPath || file.name).split("/").slice(-2).filter(Boolean).join("/");
 }
 
+// The http(s) URL that a text is, or that a list of URLs (text/uri-list) starts with; else "".
+export function urlIn(text) {
+  const line = text.split(/\r?\n/).find((each) => each.trim() && !each.startsWith("#")) ?? "";
+  return /^https?:\/\/\S+$/.test(line.trim()) ? line.trim() : "";
+}
+
 export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }

@@ -2,7 +2,7 @@
 
 import { Delivery } from "./delivery.mjs";
 import { filesOf } from "./files.mjs";
-import { fill, nameOf, sorted } from "./formats.mjs";
+import { fill, nameOf, sorted, urlIn } from "./formats.mjs";
 import { base64, prepared, previews } from "./prepare.mjs";
 
 const VISIT = "guichet-visit";
@@ -34,13 +34,15 @@ class ImageInput {
     const on = (target, event, handler) =>
       target.addEventListener(event, handler, { signal: this.controller.signal });
 
-    for (const name of ["files", "folder"]) {
+    for (const name of ["files", "folder", "shot"]) {
       on(this.at(name), "change", (event) => {
         this.take([...event.target.files]);
         event.target.value = "";
       });
     }
-    on(this.at("camera"), "click", () => this.openCamera());
+    // A phone's own camera takes better photos than a video does.
+    const phone = matchMedia("(pointer: coarse)").matches;
+    on(this.at("camera"), "click", () => (phone ? this.at("shot").click() : this.openCamera()));
     on(this.at("shoot"), "click", () => this.shoot());
     on(this.at("close"), "click", () => this.at("dialog").close());
     on(this.at("dialog"), "close", () => this.stopCamera());
@@ -58,7 +60,7 @@ class ImageInput {
     on(document, "dragleave", (event) => event.relatedTarget || this.dragged(event, false));
     on(document, "drop", (event) => this.dropped(event));
     this.at("paste").hidden = !navigator.clipboard?.read;
-    this.at("camera").hidden = !navigator.mediaDevices?.getUserMedia;
+    this.at("camera").hidden = !phone && !navigator.mediaDevices?.getUserMedia;
     this.at("folder").closest("label").hidden = !("webkitdirectory" in HTMLInputElement.prototype);
     this.watchConnection();
   }
@@ -70,11 +72,12 @@ class ImageInput {
     const isConnected = () => app.dataset.testConnectionState === "CONNECTED";
     delivery.connected = isConnected();
     // Streamlit's dialog about the connection is in English and covers the page; closing it once is enough.
-    this.dialogs = new MutationObserver(() => document.querySelector('[data-testid="stDialog"] button[aria-label="Close"]')?.click());
+    const close = '[data-testid="stDialog"]:not(:has(.st-key-opened)) button[aria-label="Close"]';
+    this.dialogs = new MutationObserver(() => document.querySelector(close)?.click());
     this.connection = new MutationObserver(() => {
       if (isConnected() === delivery.connected) return;
       delivery.connection(isConnected());
-      this.say(isConnected() ? "" : this.data.texts.disconnected);
+      this.say(isConnected() || globalThis.guichetIdle ? "" : this.data.texts.disconnected);
       // The first run in a new session tells that the old one is lost.
       if (isConnected() && !delivery.waiting) this.send("reconnected", Date.now());
       if (isConnected()) this.dialogs.disconnect();
@@ -185,8 +188,8 @@ class ImageInput {
       return;
     }
     const typing = event.composedPath()[0]?.closest?.("input, textarea, [contenteditable]");
-    const text = event.clipboardData?.getData("text/plain").trim() ?? "";
-    if (!typing && /^https?:\/\/\S+$/.test(text)) this.replace("url", text);
+    const url = urlIn(event.clipboardData?.getData("text/plain") ?? "");
+    if (!typing && url) this.replace("url", url);
   }
 
   async pasteFromClipboard() {
@@ -198,6 +201,11 @@ class ImageInput {
           this.take([new File([blob], `pasted.${type.split("/")[1]}`, { type })]);
           return;
         }
+        const url = item.types.includes("text/plain") ? urlIn(await (await item.getType("text/plain")).text()) : "";
+        if (url) {
+          this.replace("url", url);
+          return;
+        }
       }
     } catch {
       // Not permitted: treated like an empty clipboard.
@@ -205,16 +213,24 @@ class ImageInput {
     this.say(this.data.texts.no_image_in_clipboard);
   }
 
+  // A link may be dropped into a text field, too.
+  takesDrop(event) {
+    const types = event.dataTransfer?.types ?? [];
+    return types.includes("Files") || (types.includes("text/uri-list") && !event.composedPath()[0]?.closest?.("input"));
+  }
+
   dragged(event, over) {
-    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
+    if (!this.takesDrop(event)) return;
     event.preventDefault();
     this.at("drop").classList.toggle("over", over);
   }
 
   async dropped(event) {
-    if (![...(event.dataTransfer?.types ?? [])].includes("Files")) return;
+    if (!this.takesDrop(event)) return;
     event.preventDefault();
     this.at("drop").classList.remove("over");
+    const url = urlIn(event.dataTransfer.getData("text/uri-list"));
+    if (!event.dataTransfer.files.length && url) this.replace("url", url);
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     this.take(entries.length ? await filesOf(entries) : [...event.dataTransfer.files]);
   }

@@ -23,18 +23,19 @@ from services.classifier.problems import (
     FetchType,
     UrlInvalid,
 )
+from services.classifier.settings import USER_AGENT
 
 MAX_REDIRECTS: Final = 3
 REDIRECTS: Final = {301, 302, 303, 307, 308}
 ACCEPT: Final = "image/jpeg,image/png,image/webp,image/gif,image/bmp,image/*;q=0.1"
-# Values of Content-Encoding that mean "not compressed"; the charsets are a common mistake of servers.
-UNCOMPRESSED: Final = re.compile(r"|identity|none|aws-chunked|utf-?8|us-ascii|iso-8859-\d+|windows-\d+", re.IGNORECASE)
+# As in browsers, other values of Content-Encoding have no effect: many servers send a charset or a media type there.
+COMPRESSED: Final = re.compile(r"(x-)?gzip|(x-)?compress|deflate|br|zstd|dcb|dcz", re.IGNORECASE)
 HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
 CONNECTION_ERRORS: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
 
 
 async def fetch_image(
-    url: str, network: PublicNetwork, *, seconds: float, max_bytes: int, user_agent: str = "guichet"
+    url: str, network: PublicNetwork, *, seconds: float, max_bytes: int, user_agent: str = USER_AGENT
 ) -> bytes:
     """The bytes at `url`, at most `max_bytes`; raises a Problem.
 
@@ -96,8 +97,8 @@ async def _image(response: httpcore.Response, max_bytes: int) -> bytes:
     """The body of a response that may be an image."""
     if response.status != 200:
         raise FetchType(f"The URL returned HTTP status {response.status}, not an image.")
-    codings = _header(response, b"content-encoding").decode("latin-1").split(",")
-    if not all(UNCOMPRESSED.fullmatch(coding.strip()) for coding in codings):
+    codings = b",".join(_headers(response, b"content-encoding")).decode("latin-1").split(",")
+    if any(COMPRESSED.fullmatch(coding.strip()) for coding in codings):
         raise FetchEncoding("The URL returned compressed content; only uncompressed responses are read.")
     length = _header(response, b"content-length")
     if length.isdigit() and int(length) > max_bytes:
@@ -128,4 +129,8 @@ async def _body(response: httpcore.Response, max_bytes: int) -> bytes:
 
 def _header(response: httpcore.Response, name: bytes) -> bytes:
     """The header's first value, or nothing."""
-    return next((value for key, value in response.headers if key.lower() == name), b"")
+    return next(iter(_headers(response, name)), b"")
+
+
+def _headers(response: httpcore.Response, name: bytes) -> list[bytes]:
+    return [value for key, value in response.headers if key.lower() == name]

@@ -53,6 +53,8 @@ def parsed_url(text: str, *, loopback: bool = False) -> Url:
 
     `loopback` allows any port, and the IP addresses of this machine: for tests.
     """
+    if text[:5].lower() == "data:":
+        raise UrlInvalid("`url` should begin with http:// or https://; send a `data:` URI as `inputs`.")
     if not 1 <= len(text) <= MAX_LENGTH:
         raise UrlInvalid(f"`url` should be an http or https URL of at most {MAX_LENGTH:,} characters.")
     if re.search(r"[\x00-\x20\x7f\\\ud800-\udfff]", text):

@@ -44,7 +44,7 @@ def test_an_open_page_is_paid_for_as_long_as_it_is_open(models: list[Model]) -> 
     found = lines(models[:1], Traffic(requests=0, seconds=1, page_hours=100))
     assert found["Cloud Run: CPU"].amount == 360_000
     assert found["Cloud Run: CPU"].dollars == pytest.approx(180_000 * 0.000024)
-    assert found["Cloud Run: memory"].amount == 180_000
+    assert found["Cloud Run: memory"].amount == 360_000
 
 
 def test_without_requests_only_storage_and_warm_instances_cost(models: list[Model]) -> None:

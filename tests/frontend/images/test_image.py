@@ -114,7 +114,7 @@ def test_what_exceeds_a_limit_is_refused_by_name(given: list[Image], free: Budge
 def test_only_the_samples_can_be_chosen_by_name() -> None:
     chosen = sample("chelsea")
     assert chosen is not None
-    assert (chosen.name, chosen.preview) == ("chelsea.jpg", "/samples/chelsea.jpg")
+    assert (chosen.name, chosen.preview) == ("chelsea.jpg", "samples/chelsea.jpg")
     assert sample("../settings") is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from frontend.api.client import Model
 from frontend.api.errors import GatewayError
 from frontend.locales.texts import Texts
-from frontend.results.agreement import agreement, notes, sentence, short
+from frontend.results.agreement import agreement, asked_label, notes, sentence, short
 from frontend.results.verdict import Verdict
 
 EN, FR = Texts("en"), Texts("fr")
@@ -233,3 +233,20 @@ def test_models_with_other_labels_are_not_expected_to_agree() -> None:
     found = agreement({"a": CAT, "few": says("animal")})
     assert EN("agree_other_labels") in notes(found, MODELS, EN)
     assert EN("agree_other_labels") not in notes(agreement({"a": CAT, "b": DOG}), MODELS, EN)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "label"),
+    [
+        pytest.param({}, "", id="no model"),
+        pytest.param({"a": Verdict("pending"), "b": Verdict("done")}, "", id="no label"),
+        pytest.param({"a": Verdict("done", ("cat",)), "b": Verdict("done", ("dog",))}, "cat", id="the first of two"),
+        pytest.param(
+            {"a": Verdict("done", ("cat",)), "b": Verdict("done", ("dog", "sofa")), "c": Verdict("done", ("sofa",))},
+            "sofa",
+            id="most of three",
+        ),
+    ],
+)
+def test_the_visitor_is_asked_about_the_label_that_most_models_say(verdicts: dict[str, Verdict], label: str) -> None:
+    assert asked_label(verdicts) == label

@@ -53,6 +53,8 @@ def test_a_softmax_model_says_its_best_label_and_whether_it_is_sure() -> None:
     assert verdict(low, Model("a", "A"), Thresholds(0.3)).sure is False
     assert verdict(low, Model("a", "A"), Thresholds(0.29)).labels == ("cat",)
     assert verdict(low, Model("a", "A"), Thresholds(0.29)).sure is True
+    assert verdict(low, Model("a", "A"), Thresholds(0.3, measured={"a": 0.25})).sure is True
+    assert verdict(low, Model("a", "A"), Thresholds(0.25, measured={"a": 0.3})).sure is False
 
 
 def test_every_label_of_a_sigmoid_model_from_the_threshold_on_applies() -> None:

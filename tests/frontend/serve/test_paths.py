@@ -38,6 +38,7 @@ def test_other_paths_are_unknown(served: Served, path: str) -> None:
         ("/favicon.ico", "image/svg+xml"),
         ("/host", "text/plain"),
         ("/proxy_check.js", "text/javascript"),
+        ("/idle.js", "text/javascript"),
     ],
 )
 def test_the_views_and_what_browsers_and_robots_ask_for_are_served(served: Served, path: str, media_type: str) -> None:

@@ -33,6 +33,26 @@ def test_the_models_and_the_cards_are_cached(shared: SharedState, gateway: StubG
     assert [path for _, path, _ in gateway.requests] == ["/v1/models", f"/v1/models/{MODEL}"]
 
 
+def test_waking_a_model_learns_from_which_score_it_is_sure(shared: SharedState, gateway: StubGateway) -> None:
+    assert MODEL not in shared.sure_from
+    shared.readiness.wake(MODEL).result(10)
+    assert shared.sure_from[MODEL] == 0.4
+    gateway.models[MODEL].listed = {"sure_from": 0.8}
+    image = Image("id", "cat.jpg", b"an image")
+    shared.predict(MODEL, image)
+    assert shared.sure_from[MODEL] == 0.4
+    shared.card(MODEL)["version"] = "before"
+    shared.predict(MODEL, image)
+    assert shared.sure_from[MODEL] == 0.8
+
+
+@pytest.mark.parametrize("measured", [None, "0.5", 0, 7, True])
+def test_an_invalid_bound_is_none(shared: SharedState, gateway: StubGateway, measured: object) -> None:
+    gateway.models[MODEL].listed = {"sure_from": measured}
+    shared.readiness.wake(MODEL).result(10)
+    assert MODEL not in shared.sure_from
+
+
 def test_a_directory_that_fails_later_does_not_hide_the_models(
     shared: SharedState, gateway: StubGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

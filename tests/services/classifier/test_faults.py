@@ -23,7 +23,7 @@ import pytest
 import requests
 from PIL import Image
 
-from benchmarks.harness.hostile_images import encoded
+from benchmarks.harness.image_files import encoded
 from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch.fetch import fetch_image

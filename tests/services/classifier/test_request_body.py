@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from services.artifact import ScoreFunction
 from services.classifier.parameters import FUNCTIONS, Parameters
-from services.classifier.problems import ImageUnsupported
-from services.classifier.request_body import PredictRequest, predict_request, refuse_media_type
+from services.classifier.problems import ContentEncodingUnsupported, MediaTypeUnsupported
+from services.classifier.request_body import PredictRequest, predict_request, require_uncompressed
 from services.problems import Problem
 
 IMAGE = b"\x89PNG\r\n\x1a\n an image"
@@ -75,22 +75,48 @@ def test_a_body_that_is_neither_a_form_nor_json_is_the_image(content_type: str) 
     assert parsed(content_type, IMAGE) == PredictRequest(Parameters(5), image=IMAGE)
 
 
+@pytest.mark.parametrize("body", [b"\xff\xd8\xff\xe0JFIF stripped", b"url=https://a.example/", b'{"inputs": ""}'])
+def test_a_body_that_curl_d_has_changed_is_refused_before_it_is_decoded(body: bytes) -> None:
+    """No image is without line ends and zeros; what is left of a JPEG could be decoded into a wrong image."""
+    with pytest.raises(MediaTypeUnsupported, match="--data-binary"):
+        parsed("application/x-www-form-urlencoded", body)
+
+
+@pytest.mark.parametrize("coding", ["", "identity", " Identity "])
+def test_an_uncompressed_body_is_accepted(coding: str) -> None:
+    require_uncompressed(coding)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity"])
+def test_a_compressed_body_is_refused_by_the_name_of_its_coding(coding: str) -> None:
+    with pytest.raises(ContentEncodingUnsupported) as raised:
+        require_uncompressed(coding)
+    assert f"`{coding}`".replace(", ", "??") in raised.value.detail
+    assert raised.value.headers == ((b"accept-encoding", b"identity"),)
+
+
 @pytest.mark.parametrize(
-    ("content_type", "code"),
+    ("content_type", "body", "remedy"),
     [
-        ("", "image_unsupported"),
-        ("image/svg+xml", "image_unsupported"),
-        ("application/octet-stream", "image_unsupported"),
-        ("text/plain", "media_type_unsupported"),
-        ("text/html; charset=utf-8", "media_type_unsupported"),
-        ("application/x-www-form-urlencoded", "media_type_unsupported"),
-        ("application/xml", "media_type_unsupported"),
+        pytest.param(JSON, b"", "empty", id="empty-json"),
+        pytest.param(JSON, b'{"instances": [{"b64": "AAAA"}]}', "`inputs`", id="instances"),
+        pytest.param(JSON, b'{"inputs": "https://a.example/cat.jpg"}', "`url`", id="url-as-inputs"),
+        pytest.param(FORM, b"", "empty", id="empty-form"),
+        pytest.param(FORM, part(head=PART.replace(b'"image"', b'"file"')) + END, "`file`", id="name-of-the-part"),
+        pytest.param("multipart/form-data", part() + END, "set no Content-Type", id="no-boundary"),
     ],
 )
-def test_a_body_that_is_not_an_image_is_refused_for_its_bytes_or_its_media_type(content_type: str, code: str) -> None:
+def test_the_error_for_a_common_mistake_contains_its_remedy(content_type: str, body: bytes, remedy: str) -> None:
     with pytest.raises(Problem) as raised:
-        refuse_media_type(content_type, ImageUnsupported("The body is not an image."))
-    assert (raised.value.status, raised.value.code) == (415, code)
+        parsed(content_type, body)
+    assert remedy in raised.value.detail
+
+
+def test_the_place_of_an_image_and_its_declared_type_are_kept_for_messages() -> None:
+    assert (parsed("image/png", IMAGE).place, parsed("image/png", IMAGE).media_type) == ("The body", "image/png")
+    assert parsed(FORM, part() + END).place == "The part `image`"
+    found = parsed_json({"inputs": f"data:text/html;base64,{BASE64}"})
+    assert (found.image, found.place, found.media_type) == (IMAGE, "`inputs`", "text/html")
 
 
 @pytest.mark.parametrize(

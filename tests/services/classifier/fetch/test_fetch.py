@@ -137,7 +137,7 @@ def test_no_more_is_read_than_the_announced_length() -> None:
         assert fetched(f"http://{NAME}/", recorder) == b"xxxxx"
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "GZIP", "x"])
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "identity, gzip", "GZIP", "x-gzip"])
 def test_compressed_content_is_refused_unread(coding: str) -> None:
     flood = floods(response(b"", content_encoding=coding, content_length=""), b"0")
     with public_site(flood) as (_, recorder), pytest.raises(FetchEncoding):
@@ -145,9 +145,10 @@ def test_compressed_content_is_refused_unread(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "coding", [" ", "identity", "Identity", "none", "aws-chunked", "UTF-8", "utf8", "iso-8859-1", "identity, none"]
+    "coding",
+    [" ", "identity", "none", "aws-chunked", "UTF-8", "windows-1252", "identity, none", "base64", "image/jpeg"],
 )
-def test_a_content_encoding_that_means_none_is_ignored(coding: str) -> None:
+def test_a_content_encoding_that_is_no_compression_is_ignored(coding: str) -> None:
     with public_site(says(response(IMAGE, content_encoding=coding))) as (_, recorder):
         assert fetched(f"http://{NAME}/", recorder) == IMAGE
 

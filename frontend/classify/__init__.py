@@ -1,0 +1,1 @@
+"""Classify many images from the command line, with the page's own client: `python -m frontend.classify`."""
