@@ -67,7 +67,7 @@ def test_the_published_monthly_cost_is_that_of_deploy_cost() -> None:
 
 
 def test_the_example_entry_is_valid(tmp_path: Path) -> None:
-    (entry,) = re.findall(r"^```yaml\n(.+?)^```", TEXTS[ROOT / "README.md"], re.MULTILINE | re.DOTALL)
+    (entry,) = re.findall(r"^```yaml\n(.+?)^```", TEXTS[ROOT / "docs/models.md"], re.MULTILINE | re.DOTALL)[:1]
     catalog = tmp_path / "models.yaml"
     catalog.write_text(DEFAULT_PATH.read_text(encoding="utf-8") + "\n" + entry.replace("…", "a" * 64), encoding="utf-8")
     for name in ("flowers.pth", "flowers.txt"):

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.any_classifier import compared, image_files
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize(
