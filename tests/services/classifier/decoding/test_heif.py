@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from pillow_heif import HeifFile, from_bytes
+from pillow_heif import from_bytes
 
 from benchmarks.harness.image_files import encoded, gradient, media_box
 from services.classifier.decoding.pixels import decoded_pixels
@@ -31,12 +31,8 @@ def ten_bits(**options: Any) -> bytes:
 
 
 def second_is_primary() -> bytes:
-    stream = io.BytesIO()
-    images = HeifFile()
-    images.add_from_pillow(Image.new("RGB", (640, 480), "red"))
-    images.add_from_pillow(RGB)
-    images.save(stream, quality=90, primary_index=1)
-    return stream.getvalue()
+    red = Image.new("RGB", RGB.size, "red")
+    return encoded(red, "HEIF", quality=90, save_all=True, append_images=[RGB], primary_index=1)
 
 
 @pytest.mark.parametrize(
