@@ -45,6 +45,7 @@ def second_is_primary() -> bytes:
         pytest.param(ten_bits(), RGB, id="heic-10-bit"),
         pytest.param(ten_bits(chroma=444), RGB, id="heic-10-bit-444"),
         pytest.param(encoded(RGB, "HEIF", quality=90, thumbnails=[64, 128]), RGB, id="heic-thumbnails"),
+        pytest.param(encoded(RGB, "HEIF", quality=90, tile_size=256), RGB, id="heic-grid"),
         pytest.param(second_is_primary(), RGB, id="heic-second-of-two"),
         pytest.param(
             encoded(RGB.crop((0, 0, 639, 479)), "HEIF", quality=90), RGB.crop((0, 0, 639, 479)), id="odd-size"
