@@ -16,7 +16,8 @@ import numpy as np
 from PIL import _avif
 
 from services.classifier.decoding.orientation import orientation
-from services.classifier.decoding.source import Pixels, Source
+from services.classifier.decoding.resize import Pixels
+from services.classifier.decoding.source import Source
 from services.classifier.problems import ImageCorrupt, ImageUnsupported
 
 # The size of all planes relative to one, by libheif's number of the chroma format: gray, 4:2:0, 4:2:2, 4:4:4.

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-Pixels = NDArray[np.uint8]
+from services.classifier.decoding.resize import Pixels
 
 # Pillow's copy of an image, in bytes per pixel.
 PILLOW_BYTES: Final = 4

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from pillow_heif import HeifFile, from_bytes
+from pillow_heif import from_bytes
 
 from benchmarks.harness.image_files import encoded, gradient, media_box
 from services.classifier.decoding.pixels import decoded_pixels
@@ -31,12 +31,8 @@ def ten_bits(**options: Any) -> bytes:
 
 
 def second_is_primary() -> bytes:
-    stream = io.BytesIO()
-    images = HeifFile()
-    images.add_from_pillow(Image.new("RGB", (640, 480), "red"))
-    images.add_from_pillow(RGB)
-    images.save(stream, quality=90, primary_index=1)
-    return stream.getvalue()
+    red = Image.new("RGB", RGB.size, "red")
+    return encoded(red, "HEIF", quality=90, save_all=True, append_images=[RGB], primary_index=1)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +45,7 @@ def second_is_primary() -> bytes:
         pytest.param(ten_bits(), RGB, id="heic-10-bit"),
         pytest.param(ten_bits(chroma=444), RGB, id="heic-10-bit-444"),
         pytest.param(encoded(RGB, "HEIF", quality=90, thumbnails=[64, 128]), RGB, id="heic-thumbnails"),
+        pytest.param(encoded(RGB, "HEIF", quality=90, tile_size=256), RGB, id="heic-grid"),
         pytest.param(second_is_primary(), RGB, id="heic-second-of-two"),
         pytest.param(
             encoded(RGB.crop((0, 0, 639, 479)), "HEIF", quality=90), RGB.crop((0, 0, 639, 479)), id="odd-size"

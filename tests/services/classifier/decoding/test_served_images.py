@@ -144,6 +144,7 @@ PHONES: dict[str, Callable[[Image.Image], bytes]] = {
     "heic-alpha": lambda p: encoded(seen_through(p), "HEIF", quality=95),
     "heic-turned": lambda p: encoded(p.transpose(Image.Transpose.ROTATE_90), "HEIF", quality=95, exif=exif(6)),
     "heic-with-thumbnails": lambda p: encoded(p, "HEIF", quality=95, thumbnails=[64, 128]),
+    "heic-grid": lambda p: encoded(p, "HEIF", quality=95, tile_size=256),
     "avif": lambda p: encoded(p, "AVIF", quality=95),
     "avif-alpha": lambda p: encoded(seen_through(p), "AVIF", quality=95),
     "avif-turned": lambda p: encoded(p.transpose(Image.Transpose.ROTATE_90), "AVIF", quality=95, exif=exif(6)),
