@@ -83,6 +83,39 @@ def test_a_dropped_image_is_classified(visitor: Visitor, gateway: StubGateway, p
     assert best_labels(page) == expected_labels(gateway, photos[2].data)
 
 
+@pytest.mark.parametrize("way", ["paste", "drop", "button"])
+def test_a_url_can_be_pasted_and_dropped(visitor: Visitor, gateway: StubGateway, way: str) -> None:
+    url = f"{IMAGE_SITE}cat.jpg?{way}"
+    page = visitor(permissions=["clipboard-read", "clipboard-write"])
+    expect(page.get_by_role("button", name="Camera")).to_be_visible()
+    if way == "button":
+        page.evaluate("url => navigator.clipboard.writeText(url)", url)
+        page.get_by_role("button", name="Paste").click()
+    else:
+        page.evaluate(
+            """([url, way]) => {
+                const data = new DataTransfer();
+                data.setData(way === "drop" ? "text/uri-list" : "text/plain", url);
+                document.body.dispatchEvent(
+                    way === "drop"
+                        ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+                        : new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+            }""",
+            [url, way],
+        )
+    assert best_labels(page) == expected_labels(gateway, url.encode())
+    expect(page.get_by_label("Or an image URL")).to_have_value(url)
+
+
+def test_a_phone_uses_its_own_camera(visitor: Visitor, gateway: StubGateway, photos: list[Photo]) -> None:
+    page = visitor(viewport=PHONE, has_touch=True, is_mobile=True)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Camera").tap()
+    assert chooser.value.element.get_attribute("capture") == "environment"
+    chooser.value.set_files(photos[0].path)
+    assert best_labels(page) == expected_labels(gateway, photos[0].data)
+
+
 def test_the_camera_takes_a_photo(visitor: Visitor, gateway: StubGateway) -> None:
     page = visitor()
     page.get_by_role("button", name="Camera").click()
