@@ -34,6 +34,7 @@
     wake();
   };
 
+  globalThis.guichetUse = use; // for what is not seen here, such as a change of a file input
   if (idleMs) {
     for (const event of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "dragover", "paste", "focus"]) {
       addEventListener(event, use, { capture: true, passive: true });

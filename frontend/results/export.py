@@ -98,18 +98,18 @@ def as_json(rows: Sequence[Row], jobs: Mapping[Key, Job], marks: Marks) -> str:
             else:
                 models[model] = {"error": each.code or each.state, "request_id": each.request_id}
         found = row.agreement
-        images.append(
-            {
-                "picture": row.image.url or row.image.name,
-                "id": row.image.id,
-                "agreement": found.kind,
-                "chosen": found.chosen,
-                "responded": found.responded,
-                "unsure": sum(not each.sure for each in row.verdicts.values()),
-                "models": models,
-            }
-            | ({"marked": {"label": mark.label, "asked": mark.asked}} if mark else {})
-        )
+        image: dict[str, Any] = {
+            "picture": row.image.url or row.image.name,
+            "id": row.image.id,
+            "agreement": found.kind,
+            "chosen": found.chosen,
+            "responded": found.responded,
+            "unsure": sum(not each.sure for each in row.verdicts.values()),
+            "models": models,
+        }
+        if mark:
+            image["marked"] = {"label": mark.label, "asked": mark.asked}
+        images.append(image)
     return json.dumps({"pictures": images}, indent=2, ensure_ascii=False)
 
 

@@ -68,8 +68,9 @@ class VisitorState:
         """Open the image of an event of the results table, {"image", "shown"}."""
         if not isinstance(event, dict) or not isinstance(event.get("shown"), list):
             return
-        self.opened = str(event.get("image"))
         self.shown = [str(each) for each in event["shown"][:MAX_IMAGES]]
+        image = str(event.get("image"))
+        self.opened = image if image in {each.id for each in self.rows} else ""
 
     @property
     def rows(self) -> list[Image]:

@@ -25,6 +25,7 @@ def show_dialog(visitor: VisitorState, options: ViewOptions, show_image: Callabl
         images = visitor.rows
         index = next((place for place, image in enumerate(images) if image.id == visitor.opened), None)
         if index is None:  # removed meanwhile
+            close()
             st.rerun()
         image = images[index]
         with st.container(key="opened"):

@@ -55,9 +55,11 @@ def card_facts(card: dict[str, Any], texts: Texts) -> list[tuple[str, str]]:
         "weights": _weights(receipt),
         "size": _size(receipt, texts),
         "agreement": _agreement(receipt, texts),
+        "accuracy": _accuracy(receipt, texts),
+        "sure_from": texts.percent(bound) if isinstance(bound := card.get("sure_from"), float) else "",
     }
-    names = ("architecture", "weights", "input", "labels", "precision", "size", "agreement", "version")
-    return [(texts(f"card_{name}"), _fact(values[name])) for name in names if values.get(name)]
+    names = ("version", "precision", "accuracy", "sure_from", "agreement", "architecture", "weights", "input", "labels")
+    return [(texts(f"card_{name}"), _fact(values[name])) for name in (*names, "size") if values.get(name)]
 
 
 def _weights(receipt: dict[str, Any]) -> str:
@@ -81,6 +83,14 @@ def _agreement(receipt: dict[str, Any], texts: Texts) -> str:
     if not isinstance(found, dict) or not isinstance(found.get("top1"), int | float) or not found.get("images"):
         return ""
     return texts("card_agreement_of", percent=texts.percent(found["top1"]), count=found["images"])
+
+
+def _accuracy(receipt: dict[str, Any], texts: Texts) -> str:
+    """For how many labelled images the model's best label was right."""
+    found = receipt.get("evaluation")
+    if not isinstance(found, dict) or not isinstance(found.get("top1"), int | float) or not found.get("images"):
+        return ""
+    return texts("card_accuracy_of", percent=texts.percent(found["top1"]), count=found["images"])
 
 
 def _fact(value: Any) -> str:

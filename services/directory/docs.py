@@ -9,12 +9,26 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 START = """
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
 window.ui = SwaggerUIBundle({
   url: "v1/openapi.json", dom_id: "#docs", deepLinking: true, tryItOutEnabled: true,
   persistAuthorization: true, displayRequestDuration: true, validatorUrl: null,
 });
 """
-STYLE = "body { margin: 0 } .swagger-ui .topbar { display: none }"
+# CORS preflights are for browsers, not for readers. On a phone, long names wrap and tables scroll.
+STYLE = """
+body { margin: 0 }
+.dark-mode body { background: #1c2022 }
+.swagger-ui :is(.topbar, .opblock-options) { display: none }
+@media (max-width: 640px) {
+  .swagger-ui .wrapper { padding: 0 10px }
+  .swagger-ui :is(.opblock-body, .model-box, .responses-inner, .parameters-container) { overflow-x: auto }
+  .swagger-ui :is(.opblock-summary-path, .opblock-summary-description, .info, .markdown) { overflow-wrap: anywhere }
+}
+"""
 
 
 @dataclass(frozen=True)

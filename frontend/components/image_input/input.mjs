@@ -268,6 +268,7 @@ class ImageInput {
 
   take(files) {
     // One drop after the other: a second one waits until the first has been sent.
+    globalThis.guichetUse?.();
     this.busy = this.busy.then(() => this.sendAll(files)).catch((error) => console.error(error));
   }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fill, isReadable, nameOf, sorted } from "../../../frontend/components/image_input/formats.mjs";
+import { fill, isReadable, nameOf, sorted, urlIn } from "../../../frontend/components/image_input/formats.mjs";
 
 const bytes = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
@@ -48,3 +48,15 @@ test("a file's name has the folder that it was given in", () => {
   assert.equal(nameOf({ name: "1.jpg", droppedPath: "/cat/1.jpg" }), "cat/1.jpg");
   assert.equal(nameOf({ name: "1.jpg", webkitRelativePath: "" }), "1.jpg");
 });
+
+for (const [text, url] of [
+  ["https://example.org/cat.jpg", "https://example.org/cat.jpg"],
+  ["  http://example.org/a b", ""],
+  ["# a comment\r\nhttps://example.org/cat.jpg\r\nhttps://example.org/dog.jpg\r\n", "https://example.org/cat.jpg"],
+  ["\n https://example.org/ \n", "https://example.org/"],
+  ["file:///home/cat.jpg", ""],
+  ["see https://example.org", ""],
+  ["", ""],
+]) {
+  test(`the URL in ${JSON.stringify(text)}`, () => assert.equal(urlIn(text), url));
+}

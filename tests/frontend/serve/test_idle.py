@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.integration, needs_chromium]
 
 @pytest.fixture(scope="module")
 def served_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A page whose tabs are idle after a second and a half."""
-    with served_page(tmp_path_factory.mktemp("idle"), IDLE_MINUTES="0.025") as running:
+    """A page whose tabs are idle after three seconds."""
+    with served_page(tmp_path_factory.mktemp("idle"), IDLE_MINUTES="0.05") as running:
         yield running
 
 

@@ -61,6 +61,22 @@ def test_an_opened_image_is_closed_when_it_is_removed(visitor: VisitorState) -> 
     assert visitor.opened == ""
 
 
+def test_the_dialog_goes_through_the_rows_as_the_visitor_sees_them(visitor: VisitorState) -> None:
+    visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one"), item(b"two"), item(b"three")]})
+    one, _, three = visitor.images
+    visitor.open({"image": three.id, "shown": [three.id, "unknown", one.id]})
+    assert (visitor.opened, visitor.rows) == (three.id, [three, one])
+
+
+@pytest.mark.parametrize(
+    "event", [None, "text", {"image": "a"}, {"image": "a", "shown": 5}, {"image": "a", "shown": ["a"]}]
+)
+def test_a_malformed_event_opens_nothing(visitor: VisitorState, event: Any) -> None:
+    visitor.use_sample("chelsea")
+    visitor.open(event)
+    assert visitor.opened == ""
+
+
 @pytest.mark.parametrize("payload", [None, [], {}, {"items": 5}, {"batch": {}, "items": [None, 5, "x"]}])
 def test_a_malformed_batch_is_ignored(visitor: VisitorState, payload: Any) -> None:
     visitor.add_uploads(payload)

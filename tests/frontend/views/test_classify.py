@@ -9,12 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.harness.stub_gateway import StubGateway, problem, response
 from frontend.locales.texts import Texts
-from tests.browsers import PHONE, needs_chromium
+from tests.browsers import needs_chromium
 from tests.frontend.conftest import IMAGE_SITE, Served, Visitor, best_labels, card, expected_labels, give_files
 from tests.running import Photo, wait_for
 
@@ -51,70 +50,6 @@ def test_a_url_goes_to_the_services_and_into_the_link(visitor: Visitor, gateway:
     expect(other.locator(".g-verdict")).to_have_count(2)
     assert other.locator(".g-verdict").all_inner_texts() == labels[:2]
     expect(other.get_by_label("Or an image URL")).to_have_value(url)
-
-
-def test_a_pasted_image_is_classified(visitor: Visitor, gateway: StubGateway, photos: list[Photo]) -> None:
-    page = visitor()
-    expect(page.get_by_role("button", name="Camera")).to_be_visible()
-    page.evaluate(
-        """bytes => {
-            const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "pasted.jpg", { type: "image/jpeg" }));
-            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
-        }""",
-        list(photos[1].data),
-    )
-    assert best_labels(page) == expected_labels(gateway, photos[1].data)
-
-
-def test_a_dropped_image_is_classified(visitor: Visitor, gateway: StubGateway, photos: list[Photo]) -> None:
-    page = visitor()
-    expect(page.get_by_role("button", name="Camera")).to_be_visible()
-    page.evaluate(
-        """bytes => {
-            const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "dropped.jpg", { type: "image/jpeg" }));
-            for (const kind of ["dragover", "drop"])
-                document.body.dispatchEvent(
-                    new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
-        }""",
-        list(photos[2].data),
-    )
-    assert best_labels(page) == expected_labels(gateway, photos[2].data)
-
-
-def test_the_camera_takes_a_photo(visitor: Visitor, gateway: StubGateway) -> None:
-    page = visitor()
-    page.get_by_role("button", name="Camera").click()
-    page.wait_for_function("""
-        () => [...document.querySelectorAll("*")].some(
-            e => e.shadowRoot?.querySelector("video")?.videoWidth > 0)
-    """)
-    page.get_by_role("button", name="Take photo").click()
-    best_labels(page)
-    assert gateway.bodies[-1].startswith(b"\xff\xd8\xff")
-
-
-def test_a_phone_photo_is_reduced_in_the_browser_and_shown_upright(
-    visitor: Visitor, gateway: StubGateway, tmp_path: Path, photos: list[Photo]
-) -> None:
-    with Image.open(photos[3].path) as photo:
-        large = photo.convert("RGB").resize((4000, 3000))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # rotate by 90°
-    large.save(tmp_path / "phone.jpg", quality=97, exif=exif)
-    page = visitor(viewport=PHONE)
-    give_files(page, tmp_path / "phone.jpg")
-    best_labels(page)
-    sent = gateway.bodies[-1]
-    (tmp_path / "sent.jpg").write_bytes(sent)
-    with Image.open(tmp_path / "sent.jpg") as reduced:
-        assert reduced.size == (640, 853)
-    assert len(sent) < 250_000 < (tmp_path / "phone.jpg").stat().st_size
-    shown = page.locator("[data-at=image]").bounding_box()
-    assert shown is not None
-    assert shown["height"] > shown["width"]
-    expect(page.locator("[data-at=note]")).to_contain_text("Reduced before upload")
 
 
 def test_a_folder_of_twenty_survives_a_click_and_sends_nothing_twice(
