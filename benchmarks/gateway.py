@@ -74,7 +74,7 @@ def measure(seconds: int, rounds: int, folder: Path) -> Figures:
     """Compile and serve the document; every load takes `seconds`."""
     backend, port = free_ports(2)
     document, keys = folder / "thousand.json", folder / "keys.json"
-    document.write_text(json.dumps(thousand_operations()))
+    document.write_text(json.dumps(document_of(OPERATIONS)))
     keys.write_text(json.dumps([{"key": KEY, "consumer": "1"}]))
     (folder / "backend.json").write_text(json.dumps(backend_bootstrap(backend)))
     addresses = [f"--backend=http://backend-{i}.test=http://{HOST}:{backend}" for i in range(OPERATIONS)]
@@ -110,12 +110,12 @@ def measure(seconds: int, rounds: int, folder: Path) -> Figures:
     )
 
 
-def thousand_operations() -> dict[str, Any]:
+def document_of(count: int) -> dict[str, Any]:
     """An OpenAPI document; every second path has a parameter, and every operation its own backend and a key."""
     paths: dict[str, Any] = {}
-    for number in range(OPERATIONS):
+    for number in range(count):
         parameters = []
-        if number % 2 and number < OPERATIONS - 1:
+        if number % 2 and number < count - 1:
             parameters = [{"in": "path", "name": "id", "type": "string", "required": True}]
         operation = {
             "operationId": f"operation_{number}",
@@ -131,7 +131,7 @@ def thousand_operations() -> dict[str, Any]:
         paths[f"/v1/a{number:04d}/{'{id}' if parameters else 'predict'}"] = {"get": operation}
     return {
         "swagger": "2.0",
-        "info": {"title": "A thousand operations", "version": "1.0.0"},
+        "info": {"title": "Many operations", "version": "1.0.0"},
         "securityDefinitions": {"api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}},
         "paths": paths,
     }
