@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 from prometheus_client import Histogram
 
 from services.classifier.admission import Admission
-from services.classifier.not_an_image import not_an_image, not_fetched
+from services.classifier.not_an_image import not_an_image
 from services.classifier.prediction import Prediction, Timings
-from services.classifier.problems import ImageUnsupported, UrlDisabled
+from services.classifier.problems import FetchType, ImageUnsupported, UrlDisabled
 from services.classifier.request_body import PredictRequest, is_plain_image, predict_request, require_uncompressed
 from services.classifier.served_model import ServedModel
 from services.classifier.settings import Settings
@@ -109,7 +109,7 @@ class PredictRoute:
             return await self._model.predict(image, parsed.parameters)
         except ImageUnsupported as problem:
             if parsed.image is None:
-                raise not_fetched(image, problem) from problem
+                raise FetchType(f"At the URL: {problem.detail}") from problem
             raise not_an_image(image, parsed.media_type, parsed.place, problem) from problem
 
 
