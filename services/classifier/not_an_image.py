@@ -38,6 +38,6 @@ def not_an_image(
     if media_type == FORM_URLENCODED:
         return kind(f"{place} is not an image. {SEND_BINARY}")
     if suits_images:
-        return problem
+        return kind(problem.detail)
     declared = re.sub(r"[^\w/+.-]", "?", media_type, flags=re.ASCII)[:40]
     return kind(f"{place} is of type {declared}, and is not an image. {SEND}")

@@ -59,7 +59,7 @@ def test_a_form_of_curl_d_is_told_how_to_send_a_file() -> None:
 
 
 def test_without_a_better_explanation_the_decoder_s_is_used() -> None:
-    assert not_an_image(b"hello", "image/jpeg", "The body", PROBLEM) is PROBLEM
+    assert not_an_image(b"hello", "image/jpeg", "The body", PROBLEM).detail == PROBLEM.detail
 
 
 def test_the_message_has_the_place_and_the_declared_type() -> None:
