@@ -22,7 +22,8 @@ import typer
 
 from benchmarks.harness.command import console, run
 from benchmarks.harness.cost import Cost, measure_cost
-from benchmarks.harness.hostile_images import encoded, gradient, hostile_images, largest_images, mutations
+from benchmarks.harness.hostile_images import hostile_images, largest_images
+from benchmarks.harness.image_files import encoded, gradient, mutations
 from benchmarks.harness.machine import Machine
 from benchmarks.harness.photos import default_folder, photos_in
 from benchmarks.harness.process import HOST, ROOT, Command, Request, Response, descendants, free_port, running, send
@@ -32,7 +33,7 @@ MODEL: Final = "efficientnet-lite0"
 MOST_SECONDS: Final = 2.0
 MOST_BYTES: Final = 300 * 2**20
 MUTATIONS: Final = 400
-FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+FORMATS: Final = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "HEIF", "AVIF", "TIFF")
 PAGE: Final = ROOT / "docs" / "pictures.md"
 
 

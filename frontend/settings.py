@@ -20,6 +20,7 @@ class Settings:
     """The gateway's address and API key, where the page listens, and which origins besides its own may use it.
 
     `shown_key` is the key in the page's code examples; if None, they read the variable API_KEY. `api_key` stays secret.
+    `samples`: whether the page offers its sample images.
     """
 
     gateway: str
@@ -28,6 +29,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     allowed_origins: frozenset[str] = frozenset()
+    samples: bool = True
 
 
 @cache
@@ -44,6 +46,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     SHOWN_API_KEY  the key that the page's code examples show                      default: the variable API_KEY
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
     ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, comma-separated  default: none
+    SAMPLES        `none`: offer no sample images, because the models do not know them  default: offer them
     """
     return Settings(
         gateway=_gateway(environment.get("API_GATEWAY", "").strip()),
@@ -52,6 +55,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         host=environment.get("HOST") or "127.0.0.1",
         port=_port(environment.get("PORT", "8501")),
         allowed_origins=_origins(environment.get("ALLOWED_ORIGINS", "")),
+        samples=_samples(environment.get("SAMPLES", "")),
     )
 
 
@@ -90,6 +94,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise SettingsError(f"PORT must be a number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _samples(text: str) -> bool:
+    if text not in ("", "none"):
+        raise SettingsError(f"SAMPLES must be none or unset, not {text!r}")
+    return not text
 
 
 def _origins(text: str) -> frozenset[str]:

@@ -1,32 +1,53 @@
-"""The command line: `serve` and `check`."""
+"""The command line: `check`, `serve` and `token`."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gateway.check import check_document, report
-from gateway.diagnostics import Diagnostic, UnsupportedDocument
-from gateway.origin import Origin, origin
+from gateway import option_values
+from gateway.check import check_document
+from gateway.diagnostics import UnsupportedDocument
+from gateway.document_source import Additions
+from gateway.report import Format, Report, as_github, as_json, as_sarif, as_text
 
 if TYPE_CHECKING:
     from gateway.api import Api
     from gateway.runtime import Runtime
 
 app = typer.Typer(
-    help="Check OpenAPI 2.0 documents for Google API Gateway, and run them on a local Envoy.",
+    help="Check OpenAPI documents for Google API Gateway, and run them on a local Envoy.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-DocumentPath = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI 2.0 document, YAML or JSON.")]
+DocumentPath = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI document, YAML or JSON.")]
 PrintBootstrap = Annotated[bool, typer.Option("--bootstrap", help="Print Envoy's bootstrap configuration instead.")]
+Placeholders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Replace `${NAME}` in the document, and the word `NAME` if it is in capitals. Repeatable.",
+    ),
+]
+DefaultBackend = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="The backend of operations without `x-google-backend`, as for Endpoints and ESPv2."
+    ),
+]
+Service = Annotated[
+    str | None,
+    typer.Option(help="The managed service's name, for error messages and the default audience of JWTs."),
+]
 
 
 @app.command()
@@ -38,8 +59,13 @@ def serve(
     ] = None,
     backend: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL=URL", help="Connect to the second origin instead of the first. Repeatable."),
+        typer.Option(
+            metavar="URL=URL",
+            help="Connect to the second origin for addresses that begin with the first URL; the longest that fits"
+            " counts. An http:// server gets HTTP/1.1, an h2c:// one HTTP/2. Repeatable.",
+        ),
     ] = None,
+    default_backend: DefaultBackend = None,
     jwks: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,6 +73,7 @@ def serve(
             help="Read an issuer's keys from a file; URL is its x-google-jwks_uri or x-google-issuer. Repeatable.",
         ),
     ] = None,
+    set_: Placeholders = None,
     admin_port: Annotated[
         int | None,
         typer.Option(
@@ -60,10 +87,7 @@ def serve(
         Path | None,
         typer.Option(help="A PEM file with the RSA key that signs ID tokens; created if it does not exist."),
     ] = None,
-    service: Annotated[
-        str | None,
-        typer.Option(help="The managed service's name, for error messages and the default audience of JWTs."),
-    ] = None,
+    service: Service = None,
     address: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     workers: Annotated[int | None, typer.Option(min=1, help="Envoy's worker threads; by default one per core.")] = None,
     bootstrap: PrintBootstrap = False,
@@ -82,17 +106,18 @@ def serve(
         address=address,
         admin_port=admin_port,
         keys=keys,
-        backend_overrides=dict(map(_backend_override, backend or [])),
-        jwks=dict(map(_jwks, jwks or [])),
+        backend_overrides=option_values.backend_overrides(backend or []),
+        jwks=option_values.key_sets(jwks or []),
         signing_key=signing_key,
         service=service,
         workers=workers,
+        additions=_additions(set_, default_backend),
     )
 
     def report_error(err: Exception) -> None:
         say(*_explanation(document, err), "not reloaded: the gateway keeps serving the former document")
 
-    loader = Loader(options, lambda warnings: say(*report(document, warnings)))
+    loader = Loader(options, say)
     try:
         if bootstrap:
             print_bootstrap(*loader.load(), admin_port)
@@ -104,21 +129,79 @@ def serve(
 
 
 @app.command()
-def check(document: DocumentPath) -> None:
-    """Report everything in a document that Google API Gateway rejects, with line, JSON path and remedy.
+def check(
+    documents: Annotated[
+        list[Path], typer.Argument(metavar="DOC…", help="OpenAPI documents, YAML or JSON; `-` reads standard input.")
+    ],
+    format_: Annotated[
+        Format, typer.Option("--format", help="`github` is for GitHub Actions, `sarif` for code scanning.")
+    ] = Format.TEXT,
+    default_backend: DefaultBackend = None,
+    set_: Placeholders = None,
+) -> None:
+    """Report everything in documents that Google API Gateway rejects, with line, JSON path and remedy.
 
     Exits with 1 if there is any error; warnings alone exit with 0.
     """
+    additions = _additions(set_, default_backend)
+    reports = [_report(path, additions) for path in documents]
+    if format_ is Format.TEXT:
+        for report in reports:
+            _print_text(report)
+    elif format_ is Format.GITHUB:
+        for line in as_github(reports):
+            print(line)
+    else:
+        print(as_json(reports) if format_ is Format.JSON else as_sarif(reports))
+    if any(report.fatal for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def token(
+    document: DocumentPath,
+    jwks: Annotated[
+        Path,
+        typer.Option(
+            help="The key set for `serve --jwks`; its private key is beside it. Created if it does not exist."
+        ),
+    ],
+    issuer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The security definition, or its issuer, if there are several.")
+    ] = None,
+    algorithm: Annotated[
+        Literal["RS256", "ES256"] | None, typer.Option(help="How a new key signs; RS256 by default.")
+    ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Add or replace a claim; VALUE is JSON or text. Repeatable."),
+    ] = None,
+    default_backend: DefaultBackend = None,
+    set_: Placeholders = None,
+    service: Service = None,
+) -> None:
+    """Print a JWT that the local gateway accepts for an issuer of the document. It is valid for one hour.
+
+    With curl: -H "Authorization: Bearer $(api-gateway-local token DOC --jwks keys.json)"
+    """
+    from gateway.api import build_api
+    from gateway.issuer_tokens import TokenError, choose_issuer, claims, curl_option, key_of
+    from gateway.signing_key import SigningKeyError
+
+    more = option_values.claims(claim or [])
+    is_new = not jwks.exists()
     try:
-        checked = check_document(document, with_schema=True)
-    except UnsupportedDocument as err:
+        checked = check_document(document, additions=_additions(set_, default_backend))
+        if checked.fatal:
+            raise UnsupportedDocument(checked.diagnostics)
+        chosen = choose_issuer(build_api(checked.document.data, service), issuer)
+        key = key_of(jwks, algorithm)
+    except (UnsupportedDocument, TokenError, SigningKeyError) as err:
         say(*_explanation(document, err))
         raise typer.Exit(1) from err
-    say(*report(document, checked.diagnostics))
-    if checked.fatal:
-        say(f"{document}: {_counts(checked.diagnostics)}")
-        raise typer.Exit(1)
-    print(f"{document}: can be deployed" + (f", with {_counts(checked.diagnostics)}" if checked.diagnostics else ""))
+    print(key.sign(claims(chosen, time.time(), more)))
+    if is_new:
+        say(f"wrote {jwks}; start the gateway with --jwks {chosen.issuer}={jwks}", f"curl {curl_option(chosen)} …")
 
 
 def print_bootstrap(api: Api, runtime: Runtime, admin_port: int | None) -> None:
@@ -128,48 +211,30 @@ def print_bootstrap(api: Api, runtime: Runtime, admin_port: int | None) -> None:
     sys.stdout.write("\n")
 
 
-def split_pair(text: str, option: str, form: str) -> tuple[str, str]:
-    """The two sides of an option's value such as NAME=URL."""
-    left, equals, right = text.partition("=")
-    if not equals or not left or not right:
-        raise typer.BadParameter(f"should be {form}, not {text!r}", param_hint=option)
-    return left, right
-
-
 def say(*lines: str) -> None:
     """Print lines on standard error."""
     for line in lines:
         print(line, file=sys.stderr, flush=True)
 
 
-def _backend_override(text: str) -> tuple[Origin, Origin]:
-    documented, actual = split_pair(text, "--backend", "URL=URL")
-    return _origin(documented), _origin(actual)
+def _additions(placeholders: list[str] | None, backend: str | None) -> Additions:
+    return Additions(option_values.placeholders(placeholders or []), option_values.default_backend(backend))
 
 
-def _origin(url: str) -> Origin:
+def _report(path: Path, additions: Additions) -> Report:
     try:
-        found = origin(url)
-    except ValueError as err:
-        raise typer.BadParameter(f"{err}", param_hint="--backend") from err
-    if url.partition("://")[2].partition("/")[2]:
-        raise typer.BadParameter(f"{url!r} has a path; write only scheme, host and port", param_hint="--backend")
-    return found
+        return Report(path, check_document(path, with_schema=True, additions=additions).diagnostics)
+    except UnsupportedDocument as err:
+        return Report(path, err.diagnostics)
 
 
-def _jwks(text: str) -> tuple[str, Path]:
-    # Split at the last `=`: the query of the URL may contain others.
-    url, equals, file = text.rpartition("=")
-    if not equals or not url or not file:
-        raise typer.BadParameter(f"should be URL=FILE, not {text!r}", param_hint="--jwks")
-    return url, Path(file)
+def _print_text(report: Report) -> None:
+    say(*as_text(report))
+    if report.fatal:
+        say(f"{report.name}: {report.counts}")
+    else:
+        print(f"{report.name}: can be deployed" + (f", with {report.counts}" if report.counts else ""))
 
 
 def _explanation(document: Path, err: Exception) -> Iterable[str]:
-    return report(document, err.diagnostics) if isinstance(err, UnsupportedDocument) else [str(err)]
-
-
-def _counts(diagnostics: tuple[Diagnostic, ...]) -> str:
-    errors = sum(diagnostic.fatal for diagnostic in diagnostics)
-    counts = {"error": errors, "warning": len(diagnostics) - errors}
-    return " and ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+    return as_text(Report(document, err.diagnostics)) if isinstance(err, UnsupportedDocument) else [str(err)]

@@ -16,17 +16,25 @@ class DiscoveryError(Exception):
     """The issuer's OpenID configuration cannot be used; the message names the issuer and the remedy."""
 
 
-def with_jwks_uris(api: Api, given: Collection[str]) -> Api:
-    """The same API with a JWKS URL for every issuer, except those in `given` (issuers or URLs whose keys are known)."""
-    return replace(api, issuers=tuple(_with_jwks_uri(issuer, given) for issuer in api.issuers))
+def with_jwks_uris(api: Api, given: Collection[str]) -> tuple[Api, dict[str, DiscoveryError]]:
+    """The same API with a JWKS URL for every issuer, except those in `given` (issuers or URLs whose keys are known).
 
+    Also the issuers whose URL cannot be found, which stay without one, and why.
+    """
+    errors: dict[str, DiscoveryError] = {}
 
-def _with_jwks_uri(issuer: Issuer, given: Collection[str]) -> Issuer:
-    if issuer.jwks_uri is not None or issuer.issuer in given:
-        return issuer
-    if "@" in issuer.issuer:
-        return replace(issuer, jwks_uri=SERVICE_ACCOUNT_KEYS + issuer.issuer)
-    return replace(issuer, jwks_uri=_fetch_jwks_uri(issuer.issuer))
+    def found(issuer: Issuer) -> Issuer:
+        if issuer.jwks_uri is not None or issuer.issuer in given:
+            return issuer
+        if "@" in issuer.issuer:
+            return replace(issuer, jwks_uri=SERVICE_ACCOUNT_KEYS + issuer.issuer)
+        try:
+            return replace(issuer, jwks_uri=_fetch_jwks_uri(issuer.issuer))
+        except DiscoveryError as err:
+            errors[issuer.issuer] = err
+            return issuer
+
+    return replace(api, issuers=tuple(map(found, api.issuers))), errors
 
 
 def _fetch_jwks_uri(issuer: str) -> str:
@@ -46,9 +54,9 @@ def _fetch_jwks_uri(issuer: str) -> str:
             jwks_uri = json.load(response)["jwks_uri"]
     except (URLError, OSError, ValueError, KeyError, TypeError) as err:
         raise DiscoveryError(
-            f"cannot read the JWKS URL of issuer {issuer} from {url} ({err}); add x-google-jwks_uri to the document, or"
-            f" pass the keys with --jwks {issuer}=FILE"
+            f"issuer {issuer}: cannot read its JWKS URL from {url} ({err}), so its tokens are rejected; pass --jwks"
+            f" {issuer}=FILE, or add x-google-jwks_uri to the document"
         ) from err
     if not isinstance(jwks_uri, str) or not jwks_uri.startswith("https://"):
-        raise DiscoveryError(f"jwks_uri in {url} is not an https URL")
+        raise DiscoveryError(f"issuer {issuer}: jwks_uri in {url} is not an https URL, so its tokens are rejected")
     return jwks_uri

@@ -7,22 +7,24 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from gateway.api import Api, build_api
 from gateway.api_keys import KeysError, no_keys, read_keys
 from gateway.check import check_document
-from gateway.diagnostics import Diagnostic, UnsupportedDocument
+from gateway.diagnostics import UnsupportedDocument
+from gateway.document_source import NO_ADDITIONS, Additions
 from gateway.envoy.admin import admin_listener
 from gateway.envoy.envoy_process import SEE_LOG, Envoy, EnvoyError, envoy_binary
 from gateway.file_watcher import FileWatcher
-from gateway.jwks_discovery import DiscoveryError, with_jwks_uris
-from gateway.origin import Origin
-from gateway.runtime import Runtime
+from gateway.jwks_discovery import with_jwks_uris
+from gateway.report import Report, as_text
+from gateway.runtime import AddressPrefix, Runtime, Target
+from gateway.start_warnings import option_warnings, warn_about_unreachable_issuers
 from gateway.yaml_file import YamlFileError, read_text
 
 if TYPE_CHECKING:
@@ -42,11 +44,12 @@ class Options:
     address: str = "127.0.0.1"
     admin_port: int | None = None
     keys: Path | None = None
-    backend_overrides: Mapping[Origin, Origin] = field(default_factory=dict)
+    backend_overrides: Mapping[AddressPrefix, Target] = field(default_factory=dict)
     jwks: Mapping[str, Path] = field(default_factory=dict)
     signing_key: Path | None = None
     service: str | None = None
     workers: int | None = None
+    additions: Additions = NO_ADDITIONS
 
     @property
     def watched_files(self) -> list[Path]:
@@ -58,33 +61,35 @@ class ServeError(Exception):
 
 
 # The user's mistakes in the document, the keys file or a key set; the message tells them what to change.
-ConfigurationErrors = (UnsupportedDocument, KeysError, DiscoveryError, ServeError)
+ConfigurationErrors = (UnsupportedDocument, KeysError, ServeError)
 
 
 class Loader:
-    """Reads the files that the options name; `warn` is called with the warnings about the document."""
+    """Reads the files that the options name; `say` prints lines of warnings."""
 
-    def __init__(self, options: Options, warn: Callable[[tuple[Diagnostic, ...]], None]) -> None:
+    def __init__(self, options: Options, say: Callable[..., None]) -> None:
         self._options = options
-        self._warn = warn
+        self._say = say
         self._signer: Signer | None = None
 
     def load(self) -> tuple[Api, Runtime]:
         """The API and its runtime; raises one of `ConfigurationErrors`."""
         options = self._options
-        checked = check_document(options.document)
+        checked = check_document(options.document, additions=options.additions)
         if checked.fatal:
             raise UnsupportedDocument(checked.diagnostics)
-        self._warn(checked.diagnostics)
-        api = with_jwks_uris(build_api(checked.document.data, options.service), options.jwks.keys())
+        api, undiscovered = with_jwks_uris(build_api(checked.document.data, options.service), options.jwks.keys())
+        unknown = {issuer: _unknown_key_set() for issuer in undiscovered}
         runtime = Runtime(
             port=options.port,
             address=options.address,
             keys=read_keys(options.keys) if options.keys else no_keys(),
             backend_overrides=options.backend_overrides,
-            jwks={url: _key_set(path) for url, path in options.jwks.items()},
+            jwks={url: _key_set(path) for url, path in options.jwks.items()} | unknown,
             ca_file=ssl.get_default_verify_paths().cafile or Runtime.ca_file,
         )
+        self._say(*as_text(Report(options.document, checked.diagnostics)))
+        self._say(*map(str, undiscovered.values()), *option_warnings(options, api))
         return api, self.with_new_tokens(api, runtime)
 
     def with_new_tokens(self, api: Api, runtime: Runtime) -> Runtime:
@@ -96,7 +101,8 @@ class Loader:
     def signer(self) -> Signer:
         if self._signer is None:
             # Imported only if a backend needs ID tokens: cryptography takes long to import.
-            from gateway.id_tokens import SigningKeyError, signer
+            from gateway.id_tokens import signer
+            from gateway.signing_key import SigningKeyError
 
             try:
                 self._signer = signer(self._options.signing_key)
@@ -106,7 +112,7 @@ class Loader:
 
 
 def serve(
-    loader: Loader, options: Options, say: Callable[[str], None], report_error: Callable[[Exception], None]
+    loader: Loader, options: Options, say: Callable[..., None], report_error: Callable[[Exception], None]
 ) -> None:
     """Serve until SIGTERM or SIGINT; raises one of `ConfigurationErrors`, or EnvoyError.
 
@@ -119,15 +125,14 @@ def serve(
     # Made before the files are read, so that no change in between is missed.
     watcher = FileWatcher(options.watched_files)
     api, runtime = loader.load()
-    for warning in unused_options(options, api):
-        say(warning)
     admin = None
     if options.admin_port is not None:
         _require_free_port("127.0.0.1", options.admin_port)
-        admin = admin_listener(options.admin_port, loader.signer.public_keys)
+        admin = admin_listener(options.admin_port, loader.signer.key.key_set)
     with Envoy(envoy_binary(), api, runtime, admin, options.workers) as envoy:
         envoy.start()
         print(f"gateway ready on http://{options.address}:{options.port}", flush=True)
+        Thread(target=warn_about_unreachable_issuers, args=(api, runtime, say), daemon=True).start()
         renew_at = time.monotonic() + RENEW_SECONDS
         while not stop.wait(WATCH_SECONDS):
             if not envoy.is_alive():
@@ -145,16 +150,6 @@ def serve(
                 runtime = loader.with_new_tokens(api, runtime)
                 envoy.change(api, runtime)
                 renew_at = time.monotonic() + RENEW_SECONDS
-
-
-def unused_options(options: Options, api: Api) -> Iterator[str]:
-    """Warnings about `--backend` and `--jwks` options that match nothing in the document."""
-    origins = {operation.backend.origin for operation in api.operations}
-    for origin in options.backend_overrides.keys() - origins:
-        yield f"--backend {origin}: no backend has this origin; the origins are {', '.join(sorted(map(str, origins)))}"
-    issuers = {name for issuer in api.issuers for name in (issuer.issuer, issuer.jwks_uri)}
-    for url in options.jwks.keys() - issuers:
-        yield f"--jwks {url}: no operation requires a token of this issuer"
 
 
 def _require_free_port(address: str, port: int) -> None:
@@ -179,3 +174,10 @@ def _key_set(path: Path) -> str:
     if not isinstance(found, dict):
         raise ServeError(f'{path}: should be a JWKS, `{{"keys": […]}}`')
     return text
+
+
+def _unknown_key_set() -> str:
+    """The key set of a key that nobody has: Envoy rejects an issuer without any keys."""
+    from gateway.signing_key import ES256, new_key
+
+    return json.dumps(new_key(ES256).key_set)

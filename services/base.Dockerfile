@@ -1,7 +1,8 @@
 # The base image: Python and the packages of one lock file, nothing else.
-ARG PYTHON=docker.io/library/python:3.11-slim
+# Named once in each Dockerfile, in a form that Dependabot updates.
+FROM docker.io/library/python:3.11-slim AS python
 
-FROM ${PYTHON} AS packages
+FROM python AS packages
 ARG LOCK=services/classifier.lock
 COPY ${LOCK} /packages.lock
 RUN python -m venv --without-pip /venv \
@@ -19,7 +20,7 @@ RUN PYTHONHASHSEED=0 python -m compileall -q --invalidation-mode unchecked-hash 
     && mkdir /rootfs && mv /venv /rootfs/ \
     && find /rootfs -exec touch --no-dereference --date=@0 {} +
 
-FROM ${PYTHON}
+FROM python
 COPY --from=packages /rootfs/ /
 # Temporary files are kept in memory, so that a read-only root file system works too.
 ENV PATH=/venv/bin:${PATH} HOME=/tmp TMPDIR=/dev/shm PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 \

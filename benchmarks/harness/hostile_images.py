@@ -1,4 +1,4 @@
-"""Hostile images and the response each must get, built byte by byte where Pillow cannot write them.
+"""Hostile images and the response each must get.
 
 Case numbers are those of docs/hostile.md.
 """
@@ -6,21 +6,54 @@ Case numbers are those of docs/hostile.md.
 from __future__ import annotations
 
 import gzip
-import io
-import random
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from benchmarks.harness.image_files import (
+    animated,
+    bilevel_png,
+    bmp_header,
+    broken_animation,
+    chained_directories,
+    chunk,
+    commented_jpeg,
+    declared_size,
+    directories,
+    drawing,
+    encoded,
+    gif_header,
+    gradient,
+    huge,
+    jpeg,
+    many_scans,
+    media_box,
+    noise,
+    packed_zeros,
+    plain_png,
+    png,
+    tiff,
+    tiff_entry,
+    truncated,
+    webp_canvas,
+    with_alpha,
+    with_boxes,
+    with_exif,
+    without_end,
+    wrong_checksum,
+    zero_height,
+)
 
-SIDE = 5000
 MAX_BODY = 10 * 2**20
+SVG = b"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>
+<svg xmlns="http://www.w3.org/2000/svg"><text>&x;</text></svg>"""
+LAB_PROFILE = struct.pack(">I4sI4s4s4s", 132, b"none", 0x4000000, b"mntr", b"Lab ", b"XYZ ") + bytes(12) + b"acsp"
+QUICK_HEIC = {"quality": 40, "chroma": 444, "enc_params": {"preset": "ultrafast"}}
+QUICK_AVIF = {"quality": 50, "subsampling": "4:2:2", "speed": 10}
+ONE_STRIP = {"compression": "tiff_adobe_deflate", "strip_size": 1 << 30}
+QUICK_WEBP = {"lossless": True, "quality": 0, "method": 0}
+SLOW_JPEG = {"progressive": True, "subsampling": 0, "quality": 90}
 
 
 @dataclass(frozen=True)
@@ -37,160 +70,6 @@ class HostileImage:
         return f"{self.case}-{self.name}"
 
 
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def gradient(width: int, height: int) -> Image.Image:
-    """An image whose red increases to the right and whose green increases downwards."""
-    pixels = np.empty((height, width, 3), np.uint8)
-    pixels[..., 0] = np.linspace(0, 255, width)
-    pixels[..., 1] = np.linspace(0, 255, height)[:, None]
-    pixels[..., 2] = 60
-    return Image.fromarray(pixels)
-
-
-@cache
-def drawing() -> Image.Image:
-    return gradient(400, 320)
-
-
-@cache
-def huge() -> Image.Image:
-    """The largest image that a service accepts."""
-    return gradient(SIDE, SIDE)
-
-
-# PNG
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png(width: int, height: int, *between: bytes, depth: int = 8, colour: int = 2, pixels: bytes = b"") -> bytes:
-    header = chunk(b"IHDR", struct.pack(">2I5B", width, height, depth, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(between) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-def plain_png(*between: bytes) -> bytes:
-    """A grey 300 × 300 PNG with extra chunks before its pixels."""
-    return png(300, 300, *between, colour=0, pixels=zlib.compress((b"\x00" + bytes([90]) * 300) * 300))
-
-
-def sixteen_bit_png(pixels: NDArray[np.uint16]) -> bytes:
-    """A PNG of [height, width, 3] with 16 bits per channel, which Pillow can read but not write."""
-    height, width, _ = pixels.shape
-    rows = b"".join(b"\x00" + row.astype(">u2").tobytes() for row in pixels)
-    return png(width, height, depth=16, pixels=zlib.compress(rows))
-
-
-def packed_zeros(size: int) -> bytes:
-    return zlib.compress(bytes(size), 9)
-
-
-def bilevel_png(width: int, height: int) -> bytes:
-    """A white PNG that compresses to almost nothing."""
-    rows = zlib.compressobj(9)
-    row = b"\x00" + b"\xff" * ((width + 7) // 8)
-    pixels = b"".join(rows.compress(row * 100) for _ in range(height // 100)) + rows.compress(row * (height % 100))
-    return png(width, height, depth=1, colour=0, pixels=pixels + rows.flush())
-
-
-def cut_png(share: float) -> bytes:
-    data = encoded(drawing(), "PNG")
-    return data[: int(len(data) * share)]
-
-
-def without_end() -> bytes:
-    data = encoded(drawing(), "PNG")
-    return data[: data.rindex(b"IEND") - 4]
-
-
-def wrong_checksum() -> bytes:
-    data = bytearray(encoded(drawing(), "PNG"))
-    data[data.index(b"IDAT") + 20] ^= 0xFF
-    return bytes(data)
-
-
-def animated(kind: str, count: int, **options: Any) -> bytes:
-    frames = [Image.new("RGB", (64, 64), (n % 256, 200, 90)) for n in range(count)]
-    return encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
-
-
-def broken_animation() -> bytes:
-    data = bytearray(animated("PNG", 3))
-    data[data.index(b"fdAT") + 12] ^= 0xFF
-    return bytes(data)
-
-
-# JPEG
-
-
-@cache
-def jpeg() -> bytes:
-    return encoded(drawing(), "JPEG", quality=90)
-
-
-def many_scans(count: int = 1510) -> bytes:
-    """A progressive JPEG of 24 megapixels whose last scan is repeated `count` times."""
-    data = encoded(gradient(6000, 4000), "JPEG", progressive=True, quality=10)
-    scan = data[data.rindex(b"\xff\xda") : -2]
-    return data[:-2] + scan * count + data[-2:]
-
-
-def with_exif(tiff: bytes) -> bytes:
-    segment = b"Exif\x00\x00" + tiff
-    return jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg()[2:]
-
-
-def chained_directories() -> bytes:
-    """A JPEG whose EXIF directory has a valid orientation and pointers back to itself."""
-    entries = [(0x0112, 3, 1, 1 << 16), (0x8769, 4, 1, 8), (0x8825, 4, 1, 8), (0xA005, 4, 1, 8)]
-    body = b"".join(struct.pack(">HHII", *entry) for entry in entries)
-    return with_exif(b"MM\x00\x2a\x00\x00\x00\x08" + struct.pack(">H", len(entries)) + body + struct.pack(">I", 8))
-
-
-def zero_height() -> bytes:
-    data = bytearray(jpeg())
-    at = data.index(b"\xff\xc0")
-    data[at + 5 : at + 7] = b"\x00\x00"
-    return bytes(data)
-
-
-def commented_jpeg() -> bytes:
-    comment = b"<html><script>alert(1)</script></html>"
-    return jpeg()[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + jpeg()[2:]
-
-
-# Others
-
-
-def gif_header(width: int, height: int) -> bytes:
-    screen = b"GIF89a" + struct.pack("<2H3B", width, height, 0x80, 0, 0) + bytes(6)
-    return screen + b"," + struct.pack("<4HB", 0, 0, width, height, 0) + b"\x02\x02L\x01\x00;"
-
-
-def bmp_header(width: int, height: int) -> bytes:
-    return b"BM" + struct.pack("<3I", 70, 0, 54) + struct.pack("<I2i2H6I", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
-
-
-def webp_canvas(side: int) -> bytes:
-    body = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (side - 1).to_bytes(3, "little") * 2
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
-
-
-def noise(size: int) -> bytes:
-    return random.Random(size).randbytes(size)
-
-
-SVG = b"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>
-<svg xmlns="http://www.w3.org/2000/svg"><text>&x;</text></svg>"""
-LAB_PROFILE = struct.pack(">I4sI4s4s4s", 132, b"none", 0x4000000, b"mntr", b"Lab ", b"XYZ ") + bytes(12) + b"acsp"
-
-
 def _unsupported() -> Iterator[HostileImage]:
     contents: dict[str, Callable[[], bytes]] = {
         "empty": lambda: b"",
@@ -205,7 +84,13 @@ def _unsupported() -> Iterator[HostileImage]:
         "svg": lambda: SVG,
         "svgz": lambda: gzip.compress(SVG),
         "mp4": lambda: b"\x00\x00\x00\x18ftypmp42" + bytes(16),
-        "tiff": lambda: encoded(drawing(), "TIFF"),
+        "jpeg-xl": lambda: b"\xff\x0a" + noise(500),
+        "12-bit-jpeg": lambda: jpeg().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc1\x00\x11\x0c"),
+        "ios-png": lambda: encoded(drawing(), "PNG").replace(
+            b"\x00\x00\x00\rIHDR", chunk(b"CgBI", bytes(4)) + b"\x00\x00\x00\rIHDR"
+        ),
+        "jpeg-2000-in-heif": lambda: encoded(drawing(), "HEIF").replace(b"hvc1", b"j2k1"),
+        "raw-tiff": lambda: tiff(tiff_entry(50706, 4, 1)),
         "ico": lambda: encoded(drawing(), "ICO"),
         "psd": lambda: b"8BPS\x00\x01" + bytes(60),
         "jpeg-2000": lambda: encoded(drawing(), "JPEG2000"),
@@ -225,6 +110,11 @@ def _too_large() -> Iterator[HostileImage]:
         "webp-16384": lambda: webp_canvas(16_384),
         "webp-2-to-the-24": lambda: webp_canvas(2**24),
         "bmp-huge": lambda: bmp_header(2**31 - 1, 2**31 - 1),
+        "tiff-huge": lambda: tiff(tiff_entry(256, 4, 2**31 - 1), tiff_entry(257, 4, 2**31 - 1)),
+        "heic-huge": lambda: declared_size("HEIF", 65_535, 65_535),
+        "avif-huge": lambda: declared_size("AVIF", 65_535, 65_535),
+        "heic-12000": lambda: declared_size("HEIF", 12_000, 12_000),
+        "avif-12000": lambda: declared_size("AVIF", 12_000, 12_000),
     }
     for name, made in contents.items():
         yield HostileImage(24, name, made, 422, "image_too_many_pixels")
@@ -238,12 +128,11 @@ def _too_large() -> Iterator[HostileImage]:
 
 
 def _bombs() -> Iterator[HostileImage]:
-    refused = 422, "image_corrupt"
     yield HostileImage(
-        27, "text-of-64-mib", lambda: plain_png(chunk(b"zTXt", b"a\x00\x00" + packed_zeros(1 << 26))), *refused
+        27, "text-of-64-mib", lambda: plain_png(chunk(b"zTXt", b"a\x00\x00" + packed_zeros(1 << 26))), 200
     )
     yield HostileImage(
-        27, "profile-of-64-mib", lambda: plain_png(chunk(b"iCCP", b"a\x00\x00" + packed_zeros(1 << 26))), *refused
+        27, "profile-of-64-mib", lambda: plain_png(chunk(b"iCCP", b"a\x00\x00" + packed_zeros(1 << 26))), 200
     )
     yield HostileImage(
         27, "20000-texts", lambda: plain_png(*[chunk(b"tEXt", b"k%d\x00v" % n) for n in range(20_000)]), 200
@@ -252,6 +141,13 @@ def _bombs() -> Iterator[HostileImage]:
         27, "garbage-directory", lambda: with_exif(b"II*\x00\x08\x00\x00\x00\xff\xff" + noise(3000)), 200
     )
     yield HostileImage(27, "circular-directories", chained_directories, 200)
+    for kind in ("HEIF", "AVIF"):
+        boxes = partial(with_boxes, kind, *[media_box(b"free")] * 200_000)
+        yield HostileImage(27, f"200000-boxes-{kind.lower()}", boxes, 422, "image_corrupt")
+    metadata = [tiff_entry(40_000 + number, 1, 8, 2**23) for number in range(2000)]
+    yield HostileImage(27, "2000-tags-of-8-mib", lambda: tiff(*metadata) + bytes(2**23), 200)
+    yield HostileImage(27, "100000-directories", lambda: tiff()[:-4] + directories(4100, 100_000), 200)
+    yield HostileImage(27, "16-million-strips", lambda: tiff(tiff_entry(273, 4, 8, 2**24)), 422, "image_too_complex")
     yield HostileImage(27, "noise-for-a-profile", lambda: encoded(drawing(), "JPEG", icc_profile=noise(5000)), 200)
     yield HostileImage(27, "lab-profile-on-rgb", lambda: encoded(drawing(), "PNG", icc_profile=LAB_PROFILE), 200)
 
@@ -259,14 +155,17 @@ def _bombs() -> Iterator[HostileImage]:
 def _damaged() -> Iterator[HostileImage]:
     contents: dict[str, Callable[[], bytes]] = {
         "half-a-jpeg": lambda: jpeg()[: len(jpeg()) // 2],
-        "png-cut-in-its-pixels": lambda: cut_png(0.5),
+        "png-cut-in-its-pixels": lambda: truncated("PNG"),
         "png-with-a-wrong-checksum": wrong_checksum,
         "no-pixels": lambda: png(0, 0),
         "no-height": zero_height,
         "gif-without-pixels": lambda: gif_header(0, 0),
-        "half-a-webp": lambda: encoded(drawing(), "WEBP")[:200],
-        "half-a-gif": lambda: encoded(drawing(), "GIF")[:900],
-        "half-a-bmp": lambda: encoded(drawing(), "BMP")[:900],
+        **{
+            f"half-a-{kind.lower()}": partial(truncated, kind)
+            for kind in ("WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
+        },
+        "half-an-lzw-tiff": partial(truncated, "TIFF", compression="tiff_lzw"),
+        "heic-of-5000": lambda: declared_size("HEIF", 5000, 5000),
     }
     for name, made in contents.items():
         yield HostileImage(28, name, made, 422, "image_corrupt")
@@ -294,17 +193,10 @@ def _largest() -> Iterator[HostileImage]:
     yield HostileImage(64, "largest-png", lambda: encoded(with_alpha(huge(), alpha), "PNG", compress_level=1), 200)
     yield HostileImage(64, "largest-webp", lambda: encoded(with_alpha(huge(), alpha), "WEBP", **QUICK_WEBP), 200)
     yield HostileImage(64, "largest-jpeg", lambda: encoded(huge().convert("CMYK"), "JPEG", **SLOW_JPEG), 200)
+    yield HostileImage(64, "largest-heic", lambda: encoded(huge(), "HEIF", **QUICK_HEIC), 200)
+    yield HostileImage(64, "largest-avif", lambda: encoded(with_alpha(huge(), alpha), "AVIF", **QUICK_AVIF), 200)
+    yield HostileImage(64, "largest-tiff", lambda: encoded(with_alpha(huge(), alpha), "TIFF", **ONE_STRIP), 200)
     yield HostileImage(64, "largest-gif", lambda: encoded(huge().convert("P"), "GIF"), 200)
-
-
-QUICK_WEBP = {"lossless": True, "quality": 0, "method": 0}
-SLOW_JPEG = {"progressive": True, "subsampling": 0, "quality": 90}
-
-
-def with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
-    found = image.copy()
-    found.putalpha(alpha)
-    return found
 
 
 def hostile_images() -> list[HostileImage]:
@@ -315,22 +207,3 @@ def hostile_images() -> list[HostileImage]:
 def largest_images() -> list[HostileImage]:
     """Case 64; each takes about a second to build."""
     return list(_largest())
-
-
-def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:
-    """`count` copies of the data with random bytes changed, removed or repeated; the same for the same seed."""
-    generator = random.Random(seed)
-    for _ in range(count):
-        changed = bytearray(data)
-        for _ in range(generator.choice((1, 2, 5, 20))):
-            at = generator.randrange(len(changed))
-            match generator.randrange(3):
-                case 0:
-                    changed[at] = generator.choice((0, 0xFF, 0x7F, 0x80, generator.randrange(256)))
-                case 1:
-                    del changed[at : at + generator.randrange(1, 40)]
-                case _:
-                    changed[at:at] = changed[at : at + generator.randrange(1, 40)]
-            if not changed:
-                break
-        yield bytes(changed)

@@ -167,12 +167,6 @@ class Commands:
             *(f"--member={member}", f"--role={role}", "--condition=None", "--format=none"),
         )
 
-    def keep_images(self, policy: str) -> Argv:
-        """Sets the rules by which Artifact Registry deletes old images."""
-        name = self._settings.repository
-        set_policies = ("artifacts", "repositories", "set-cleanup-policies", name, self._location)
-        return self._gcloud(*set_policies, f"--policy={policy}", "--no-dry-run", "--format=none")
-
     def create_secret(self, name: str) -> Argv:
         return self._gcloud("secrets", "create", name, "--replication-policy=automatic")
 

@@ -146,7 +146,9 @@ def _prepared(
         *(processes.model_service(model, port, host, artifacts) for model, port in zip(models, ports, strict=False)),
         processes.directory_service(ports[-1], host, folder),
         processes.gateway(gateway_port, folder),
-        processes.page(frontend_port, gateway_port, folder, api_key),
+        processes.page(
+            frontend_port, gateway_port, folder, api_key, samples=any(model.knows_samples for model in models)
+        ),
     ]
 
 

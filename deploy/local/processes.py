@@ -115,8 +115,8 @@ def gateway(port: int, folder: RunFolder) -> LocalProcess:
     )
 
 
-def page(port: int, gateway_port: int, folder: RunFolder, api_key: str) -> LocalProcess:
-    """The Streamlit page; its examples show the local key, which is not a secret."""
+def page(port: int, gateway_port: int, folder: RunFolder, api_key: str, *, samples: bool) -> LocalProcess:
+    """The Streamlit page; its examples show the local key, which is not a secret. `samples`: offer sample images."""
     return LocalProcess(
         "page",
         (sys.executable, "-m", "frontend"),
@@ -127,6 +127,7 @@ def page(port: int, gateway_port: int, folder: RunFolder, api_key: str) -> Local
             "SHOWN_API_KEY": api_key,
             "HOST": HOST,
             "PORT": str(port),
+            **({} if samples else {"SAMPLES": "none"}),
         },
     )
 

@@ -95,7 +95,7 @@ def sample_image(catalog: Catalog, model: Model) -> Path | None:
     """An image that suits the model; None if there is none. Raises CatalogError if the entry names a missing one."""
     if samples := catalog.samples(model):
         return samples[0]
-    return IMAGENET_SAMPLE if model.labels == "imagenet" else None
+    return IMAGENET_SAMPLE if model.knows_samples else None
 
 
 def curl_line(model: Model, sample: Path | None, gateway_port: int, api_key: str) -> str:

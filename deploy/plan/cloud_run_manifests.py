@@ -75,16 +75,18 @@ def directory_manifest(image: str, settings: DeploySettings) -> Manifest:
     )
 
 
-def page_manifest(image: str, gateway: str, key: str, settings: DeploySettings) -> Manifest:
+def page_manifest(image: str, gateway: str, key: str, settings: DeploySettings, *, samples: bool = True) -> Manifest:
     """The page; it reads the API key from a mounted file when it starts.
 
-    `key` is the name of the key: a new key makes a new revision, which restarts the page.
+    `key` is the name of the key: a new key makes a new revision, which restarts the page. `samples`: whether the page
+    offers its sample images.
     """
+    environment = {"API_GATEWAY": gateway, "API_KEY_FILE": "/etc/guichet/key/api-key", "HOST": "0.0.0.0"}  # noqa: S104
     return _service(
         settings.page,
         image,
         settings.account(PAGE_ACCOUNT),
-        environment={"API_GATEWAY": gateway, "API_KEY_FILE": "/etc/guichet/key/api-key", "HOST": "0.0.0.0"},  # noqa: S104
+        environment=environment if samples else environment | {"SAMPLES": "none"},
         mounts={"key": ("/etc/guichet/key", settings.key_secret, "api-key")},
         probe="/_stcore/health",
         # Browsers keep a connection open, and must reconnect to the instance that has their session.

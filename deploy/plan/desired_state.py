@@ -113,7 +113,11 @@ def desired_state(
         settings.page,
         "page",
         cloud_run_manifests.page_manifest(
-            image_of("page"), placeholder("GATEWAY_URL"), placeholder("KEY_NAME"), settings
+            image_of("page"),
+            placeholder("GATEWAY_URL"),
+            placeholder("KEY_NAME"),
+            settings,
+            samples=any(model.knows_samples for model in models),
         ),
         cloud_run_manifests.PAGE_ACCOUNT,
         f"serviceAccount:service-{number}@gcp-sa-iap.iam.gserviceaccount.com" if settings.page_access == "iap" else "",

@@ -80,6 +80,7 @@ def removals(builder: PlanBuilder) -> None:
             builder.remarks.append(f"{name} is not in the catalog, but `up` did not create it: it stays.")
     if builder.planned("smoke test"):
         _outdated_configs(builder)
+        _outdated_documents(builder)
 
 
 def _is_released(builder: PlanBuilder) -> bool:
@@ -119,3 +120,21 @@ def _outdated_configs(builder: PlanBuilder) -> None:
                 why="no recorded release uses it",
                 needs=["gateway", "smoke test"],
             )
+
+
+def _outdated_documents(builder: PlanBuilder) -> None:
+    """Destroys versions of the directory's document that no kept release uses."""
+    secret = builder.settings.document_secret
+    kept = {release.document for release in builder.recorded.releases[-(KEPT_RELEASES - 1) :]}
+    kept |= {builder.known.get("DOCUMENT", ""), builder.recorded.document.version}
+    outdated = [version for version in builder.current.secrets.get(secret, ()) if version not in kept]
+    if outdated and builder.created(Resource("secret", secret)):
+        destroy = [Command(builder.commands.destroy_version(secret, version)) for version in outdated]
+        builder.add(
+            "remove documents",
+            "remove",
+            f"{len(outdated)} old versions of secret {secret}",
+            destroy,
+            why="no recorded release uses them",
+            needs=["gateway", "smoke test"],
+        )

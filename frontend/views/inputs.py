@@ -14,7 +14,7 @@ from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, ImageRefused,
 from frontend.locales.texts import Texts
 from frontend.results.verdict import Thresholds
 from frontend.state.shared import MAX_LABELS
-from frontend.state.streamlit_state import resume_visit
+from frontend.state.streamlit_state import resume_visit, shared_state
 from frontend.state.visitor_state import VisitorState
 from frontend.views.markup import escape_markdown
 
@@ -168,6 +168,7 @@ def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
     """The data of the image input component."""
     labels = {key: texts(key) for key in INPUT_TEXTS}
     labels["preparing"] = texts("preparing", done="{done}", total="{total}")
+    samples = sample_names() if shared_state().settings.samples else []
     return {
         "texts": labels,
         "language": texts.language,
@@ -177,7 +178,7 @@ def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
         "batch": visitor.batch,
         "given": visitor.given,
         "preview": _preview(visitor, texts),
-        "samples": [_sample(name, visitor.images, texts) for name in sample_names()],
+        "samples": [_sample(name, visitor.images, texts) for name in samples],
     }
 
 

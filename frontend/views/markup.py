@@ -85,7 +85,8 @@ def predictions(response: PredictResponse, model: Model, top: int, thresholds: T
     bars = "".join(_bar(one, one.score / highest if highest > 0 else 0.0, model.scores, texts) for one in listed)
     few = ""
     if model.labels is not None and model.labels < top and len(listed) == model.labels:
-        few = f'<p class="g-few">{escape(texts("few_labels", count=model.labels))}</p>'
+        known = texts("few_labels_one" if model.labels == 1 else "few_labels", count=model.labels)
+        few = f'<p class="g-few">{escape(known)}</p>'
     return (
         f"{_verdict(response, model, thresholds, texts)}"
         f'<ol class="g-bars">{bars}</ol>{few}{timings(response.timings, texts)}'

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from gateway.api import Api, Backend, Issuer
 from gateway.envoy.messages import Message, named, socket, typed
 from gateway.origin import Origin, origin
-from gateway.runtime import Runtime
+from gateway.runtime import Runtime, Target
 
 # As in Google's gateway. A shorter deadline ends the request earlier.
 CONNECT_TIMEOUT = "20s"
@@ -17,7 +17,7 @@ UNBOUNDED = 1_000_000
 
 def clusters(api: Api, runtime: Runtime) -> list[Message]:
     """Every cluster of the API."""
-    backends = {backend_cluster_name(operation.backend): operation.backend for operation in api.operations}
+    backends = {backend_cluster_name(operation.backend, runtime): operation.backend for operation in api.operations}
     found = [backend_cluster(backend, runtime) for _, backend in sorted(backends.items())]
     remote = {jwks_cluster_name(uri): uri for issuer in api.issuers if (uri := remote_jwks(issuer, runtime))}
     return found + [_cluster(name, origin(uri), origin(uri), runtime, False) for name, uri in sorted(remote.items())]
@@ -31,13 +31,16 @@ def with_former_clusters(new: list[Message], former: list[Message]) -> list[Mess
     return list({cluster["name"]: cluster for cluster in (*former, *new)}.values())
 
 
-def backend_cluster_name(backend: Backend) -> str:
-    return f"{backend.origin} h2" if backend.http2 else str(backend.origin)
+def backend_cluster_name(backend: Backend, runtime: Runtime) -> str:
+    name = str(runtime.override(backend) or backend.origin)
+    return f"{name} h2" if backend.http2 else name
 
 
 def backend_cluster(backend: Backend, runtime: Runtime) -> Message:
-    target = runtime.backend_overrides.get(backend.origin, backend.origin)
-    return _cluster(backend_cluster_name(backend), backend.origin, target, runtime, backend.http2)
+    prefix = runtime.override(backend)
+    target = runtime.backend_overrides[prefix] if prefix else Target(backend.origin, backend.http2)
+    http2 = target.h2c if target.origin.scheme == "http" else backend.http2
+    return _cluster(backend_cluster_name(backend, runtime), backend.origin, target.origin, runtime, http2)
 
 
 def jwks_cluster_name(uri: str) -> str:

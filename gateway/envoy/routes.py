@@ -143,7 +143,7 @@ def operation_route(operation: Operation, match: Message, runtime: Runtime, meta
         "name": operation.name,
         "match": {**match, "headers": [method, *match.get("headers", ())]},
         "route": {
-            "cluster": backend_cluster_name(operation.backend),
+            "cluster": backend_cluster_name(operation.backend, runtime),
             "host_rewrite_literal": operation.backend.origin.authority,
             "timeout": seconds(operation.backend.deadline_ms),
             "idle_timeout": seconds(max(STREAM_IDLE_MS, operation.backend.deadline_ms + 1000)),

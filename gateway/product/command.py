@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import PrintBootstrap, print_bootstrap, say, split_pair
+from gateway.cli import PrintBootstrap, print_bootstrap, say
+from gateway.option_values import split_pair
 
 
 def render(

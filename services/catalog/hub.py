@@ -80,7 +80,10 @@ def _explained(name: str, revision: str) -> Iterator[None]:
     except errors.RevisionNotFoundError as err:
         raise HubError(f"{name} has no commit {revision}") from err
     except errors.RemoteEntryNotFoundError as err:
-        raise HubError(f"{name} has no {CONFIG} at {revision[:12]}") from err
+        raise HubError(
+            f"{name} has no {CONFIG} at {revision[:12]}, so it is no model of timm or transformers; if it is an adapter"
+            " (LoRA), merge it into its model, and save that with save_pretrained"
+        ) from err
     except errors.LocalEntryNotFoundError as err:
         raise HubError(
             f"{name} was not downloaded before, and the Hub cannot be reached: is this machine online, and HF_ENDPOINT"

@@ -56,7 +56,7 @@ class Model(Entry):
     license: LongText | None = None
     source: LongText | None = None
     intended_use: LongText | None = None
-    precision: Literal["fp16", "int8"] = "fp16"
+    precision: Literal["fp16", "fp32", "int8"] = "fp16"
     cpu: Literal[1, 2, 4, 8] = 1
     # 100 MB plus the weights, 64 MiB of request bodies, and 320 MiB to decode one WebP of 25 megapixels.
     memory: Annotated[str, text_like(r"[1-9][0-9]{0,4}(Mi|Gi)", "like 512Mi or 2Gi")] = "640Mi"
@@ -85,6 +85,11 @@ class Model(Entry):
     def has_folder(self) -> bool:
         """Whether architecture, labels, preprocessing and scores come from a folder of timm or transformers."""
         return isinstance(self.weights, HubFolder | LocalFolder) and self.architecture is None
+
+    @property
+    def knows_samples(self) -> bool:
+        """Whether the page's own sample images suit the model: things that ImageNet has labels for."""
+        return self.labels == "imagenet"
 
     @property
     def route(self) -> str:

@@ -19,6 +19,11 @@ CONFIG = "config.json"
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
+SAVED_MODEL = (
+    "a TensorFlow SavedModel: export it: pip install tf2onnx;"
+    " python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
+)
 PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 
 
@@ -56,9 +61,14 @@ def read_config(path: Path) -> FolderConfig:
         )
     classes = config.get("architectures") or []
     if "model_type" not in config or not classes:
-        raise FolderError(f"{path.name} names no architecture of timm or transformers")
+        raise FolderError(
+            f"{path.name} names no architecture of timm or transformers: save the model with save_pretrained, or"
+            " timm.models.save_for_hf"
+        )
     if not str(classes[0]).endswith(("ForImageClassification", "ForImageClassificationWithTeacher")):
-        raise FolderError(f"{classes[0]} is not an image classifier; its name would end in ForImageClassification")
+        raise FolderError(
+            f"{classes[0]} is not an image classifier: take a model whose class ends in ForImageClassification"
+        )
     # transformers writes no labels for two outputs without names.
     count = _counted(path, len(config.get("id2label") or (0, 1)))
     return FolderConfig("transformers", str(classes[0]), count, _scores(config.get("problem_type"), count))
@@ -89,7 +99,14 @@ def needed_files(names: Collection[str]) -> list[str]:
                 " with model.save_pretrained(FOLDER, safe_serialization=True) in transformers, or"
                 " timm.models.save_for_hf(model, FOLDER, safe_serialization=True)"
             )
-        raise FolderError(f"it has no {WEIGHTS}")
+        if "saved_model.pb" in names:
+            raise FolderError(f"it is {SAVED_MODEL}")
+        if ADAPTER in names:
+            raise FolderError(
+                "it is an adapter (LoRA) without its model: merge them, with"
+                " model.merge_and_unload().save_pretrained(FOLDER)"
+            )
+        raise FolderError(f"it has no {WEIGHTS}: save the model with save_pretrained, or timm.models.save_for_hf")
     return [name for name in (CONFIG, *PROCESSORS, INDEX) if name in names] + weights
 
 

@@ -13,7 +13,7 @@ from services.http.application import Application
 from services.http.flask_app import new_flask_app
 from services.http.limits import Limits
 
-FORMATS = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"]
+FORMATS = [f"image/{name}" for name in ("jpeg", "png", "webp", "gif", "bmp", "heic", "heif", "avif", "tiff")]
 THREADS = 8
 
 

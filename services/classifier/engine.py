@@ -24,6 +24,8 @@ Logits = NDArray[np.float32]
 # For several processes side by side: with pinning, OpenVINO would bind the only thread of each to the same CPU. With
 # one thread, the calling thread computes, so it works in a process forked after the network was loaded.
 ONE_PROCESSOR: Final = {"INFERENCE_NUM_THREADS": "1", "ENABLE_CPU_PINNING": "NO"}
+# Otherwise OpenVINO computes in bfloat16 where the CPU has it.
+SINGLE_PRECISION: Final = {"INFERENCE_PRECISION_HINT": "f32"}
 # The number of labels that the network itself ranks; the page requests this many.
 RANKED: Final = 10
 
@@ -59,9 +61,13 @@ class RankingEngine:
     evicts NumPy's code from the CPU caches.
     """
 
-    def __init__(self, model_xml: Path, scores: ScoreFunction = "softmax") -> None:
-        """`scores` is the function to rank by. Raises RuntimeError if the file is not such a network."""
-        compiled = _compiled(_with_ranking(_read(model_xml), scores), 1, ONE_PROCESSOR)
+    def __init__(self, model_xml: Path, scores: ScoreFunction = "softmax", precision: str = "fp16") -> None:
+        """`scores` is the function to rank by; `precision` is the artifact's.
+
+        Raises RuntimeError if the file is not such a network.
+        """
+        properties = ONE_PROCESSOR | properties_of(precision)
+        compiled = _compiled(_with_ranking(_read(model_xml), scores), 1, properties)
         self.scores = scores
         self._request = compiled.create_infer_request()
         # Shapes are static, so the request's tensors never move.
@@ -89,6 +95,11 @@ class RankingEngine:
             return None
         values, count = self._ranking, self._count
         return [(int(values[count + rank]), values[rank]) for rank in range(top_k)]
+
+
+def properties_of(precision: str) -> dict[str, str]:
+    """How OpenVINO computes an artifact with this precision."""
+    return SINGLE_PRECISION if precision == "fp32" else {}
 
 
 def _read(model_xml: Path) -> ov.Model:

@@ -1,4 +1,4 @@
-"""Error messages for bytes that are not a supported image: what they are instead, and how to send an image."""
+"""Error messages for requests with something else in place of an image: what it is, and how to send an image."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ def not_an_image(
     if suits_images:
         return kind(problem.detail)
     declared = re.sub(r"[^\w/+.-]", "?", media_type, flags=re.ASCII)[:40]
-    return kind(f"{place} is of type {declared}, and is not an image. {SEND}")
+    return kind(f"{place} is of type {declared}. {problem.detail} {SEND}")

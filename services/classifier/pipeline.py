@@ -35,7 +35,7 @@ class Network:
         """Load the verified artifact in `folder`; raises ArtifactError if OpenVINO cannot load it."""
         labels = read_labels(folder, receipt)
         try:
-            engine = RankingEngine(folder / "model.xml", receipt.scores)
+            engine = RankingEngine(folder / "model.xml", receipt.scores, receipt.precision)
         except RuntimeError as err:
             raise ArtifactError(f"{folder / 'model.xml'}: cannot be loaded; export the model again") from err
         if len(engine.logits) != len(labels):

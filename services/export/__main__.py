@@ -31,7 +31,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 @app.command()
 def export(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="Models of the catalog.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp16 or int8; overrides the catalog.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp16, fp32 or int8; overrides the catalog.")] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
@@ -61,8 +61,8 @@ def export(
     except CatalogError as err:
         _print_error(console, str(err))
         raise typer.Exit(1) from err
-    if precision not in (None, "fp16", "int8"):
-        raise typer.BadParameter("should be fp16 or int8", param_hint="--precision")
+    if precision not in (None, "fp16", "fp32", "int8"):
+        raise typer.BadParameter("should be fp16, fp32 or int8", param_hint="--precision")
     failed = False
     for model in models:
         wanted = precision or model.precision

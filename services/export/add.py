@@ -84,8 +84,10 @@ def _looked_at(source: str, name: str, catalog_path: Path, options: AddOptions, 
         weights = fetched_weights(catalog, model, output / ".weights", lambda done, size: None)
         install(name, requirements(model, library(catalog, model, weights)), output / ".packages")
         from services.export.network import built_network
+        from services.export.precision import measured_half_precision
 
-        return completed(fields, built_network(catalog, model, weights))
+        network = built_network(catalog, model, weights)
+        return completed(fields, network, measured_half_precision(network, name))
     finally:
         trial.unlink(missing_ok=True)
 

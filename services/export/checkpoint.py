@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickletools
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,13 @@ import torch
 
 from services.catalog import Model
 from services.export.errors import NetworkError
-from services.export.weights_format import WeightsFormat, weights_format
+from services.export.weights_format import SAVE_STATE_DICT, WeightsFormat, weights_format
 
 State = Mapping[str, torch.Tensor]
 # Where trainers put the state_dict in a checkpoint. Averaged weights come first: they are the ones that were evaluated.
 WRAPPERS = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model")
+# The first pickle in files from before torch 1.6.
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 # The number of steps that torch.optim.swa_utils.AveragedModel counts in its state_dict.
 AVERAGED = "n_averaged"
 
@@ -36,15 +39,21 @@ def candidates(model: Model, path: Path) -> list[Candidate]:
     """The state_dicts in the file, the preferred one first; raises NetworkError. Runs no code from the file."""
     content = _content(model, path)
     if not isinstance(content, Mapping):
-        raise NetworkError(f"{model.name}: the weights are a {type(content).__name__}, not a state_dict")
+        raise NetworkError(
+            f"{model.name}: the weights are a {type(content).__name__}, not a state_dict; {SAVE_STATE_DICT}"
+        )
     found = [Candidate(key, _tensors(content[key])) for key in WRAPPERS if _tensors(content.get(key))]
     if _tensors(content) or not content:
         found.insert(0, Candidate("", _tensors(content)))
+    if not found and "param_groups" in content:
+        raise NetworkError(
+            f"{model.name}: the weights are the state of an optimizer, not of a network; {SAVE_STATE_DICT}"
+        )
     if not found:
         keys = ", ".join(str(key) for key in list(content)[:5])
         raise NetworkError(
             f"{model.name}: the weights are a checkpoint without a state_dict that the export knows (it has {keys});"
-            " save the state_dict alone, with torch.save(model.state_dict(), FILE)"
+            f" {SAVE_STATE_DICT}"
         )
     return found
 
@@ -67,6 +76,8 @@ def _content(model: Model, path: Path) -> Any:
             raise NetworkError(
                 f"{model.name}: the weights are a damaged or truncated safetensors file; copy or download it again"
             ) from err
+    if not _by_torch(path):
+        raise NetworkError(f"{model.name}: the weights are a pickle that torch did not write; {SAVE_STATE_DICT}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as err:  # torch raises many kinds of errors for a damaged file
@@ -92,6 +103,18 @@ def _why_not(path: Path) -> str:
         "the weights contain Python objects beside the tensors, which would run code when loaded; save the tensors"
         f' where they were trained: {again}; torch.save(load["{key}"], "weights.pth")'
     )
+
+
+def _by_torch(path: Path) -> bool:
+    """Whether the file is torch's zip archive, or begins with the magic number of its older files."""
+    if zipfile.is_zipfile(path):
+        return True
+    with path.open("rb") as file:
+        start = io.BytesIO(file.read(64))
+    try:
+        return any(argument == MAGIC_NUMBER for _, argument, _ in pickletools.genops(start))
+    except ValueError:  # the pickle is longer than its start
+        return False
 
 
 def _operations(path: Path) -> list[tuple[str, object]]:

@@ -18,6 +18,7 @@ from services.classifier.engine import Logits
 from services.export.errors import NetworkError, first_line
 from services.export.network import Network
 from services.export.onnx_model import OnnxModule
+from services.export.pooling import convertible_pools
 from services.preprocess import Preprocess
 
 
@@ -34,15 +35,36 @@ def openvino_model(network: Network, name: str) -> ov.Model:
             if isinstance(network.module, OnnxModule):
                 model = network.module.converted(shape)
             else:
-                model = ov.convert_model(network.module, example_input=torch.zeros(shape), input=list(shape))
+                model = _converted(network.module, torch.zeros(shape))
         except Exception as err:  # OpenVINO raises many kinds of errors
-            raise NetworkError(f"{name}: OpenVINO cannot convert the network: {first_line(err)}") from err
+            raise NetworkError(
+                f"{name}: OpenVINO cannot convert the network ({_reason(err)}); export it with torch.onnx.export, and"
+                " name the ONNX file as its weights"
+            ) from err
     channels_last = isinstance(network.module, OnnxModule) and network.module.channels_last
     model = _with_pixel_input(model, network.preprocess, "NHWC" if channels_last else "NCHW")
     model.set_friendly_name(name)
     for number, operation in enumerate(model.get_ordered_ops()):
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
     return model
+
+
+def _converted(module: torch.nn.Module, example: torch.Tensor) -> ov.Model:
+    """From a trace; or, if OpenVINO cannot convert that, from the operations that torch.export finds."""
+    with convertible_pools(module, example):
+        try:
+            return ov.convert_model(module, example_input=example, input=list(example.shape))
+        except Exception:  # OpenVINO raises many kinds of errors
+            # If this fails too, the error of the trace is the clearer one.
+            with contextlib.suppress(Exception):
+                return ov.convert_model(torch.export.export(module, (example,)))
+            raise
+
+
+def _reason(error: Exception) -> str:
+    """OpenVINO lists what it could not convert after the first lines."""
+    lines = [line.removeprefix("-- ").strip() for line in str(error).splitlines() if line.startswith("-- ")]
+    return lines[0] if lines else first_line(error)
 
 
 def _with_pixel_input(model: ov.Model, preprocess: Preprocess, layout: str) -> ov.Model:
@@ -69,9 +91,9 @@ def quantised(model: ov.Model, photos: list[Pixels]) -> ov.Model:
         return nncf.quantize(model, batches, subset_size=len(photos))
 
 
-def save(model: ov.Model, folder: Path) -> None:
-    """Write model.xml and model.bin, with weights in half precision."""
-    ov.save_model(model, folder / "model.xml", compress_to_fp16=True)
+def save(model: ov.Model, folder: Path, precision: str = "fp16") -> None:
+    """Write model.xml and model.bin, with weights in half precision unless `precision` is fp32."""
+    ov.save_model(model, folder / "model.xml", compress_to_fp16=precision != "fp32")
 
 
 def torch_logits(network: Network, pixels: Pixels) -> Logits:

@@ -37,6 +37,14 @@ MOST_LABELS = 2000
 IMPROVES = 0.3
 
 
+# If the original network gives the recorded scores.
+PRECISION = {
+    "fp16": "half precision changes them; write `precision: fp32`",
+    "int8": "int8 changes them; write `precision: fp16`",
+    "fp32": "OpenVINO's conversion changes them; export the network to ONNX and name that file",
+}
+
+
 @dataclass(frozen=True)
 class Setting:
     """How scores are computed: `functions` are applied in turn; `order` is the output of each label."""
@@ -59,7 +67,7 @@ class Change:
 Outputs = Callable[[Preprocess, bool], Scores]
 
 
-def diagnosis(expected: Scores, setting: Setting, outputs: Outputs, allowed: Bound) -> str:
+def diagnosis(expected: Scores, setting: Setting, outputs: Outputs, allowed: Bound, precision: str) -> str:
     """What to change, in one or two steps, so that the scores are nearest to `expected`; may be empty.
 
     `expected` is [images, labels] in the order of the network's labels. Several things are wrong at times, so the best
@@ -68,7 +76,7 @@ def diagnosis(expected: Scores, setting: Setting, outputs: Outputs, allowed: Bou
     advice: list[str] = []
     now = _distance(expected, setting, outputs)
     if now <= allowed.mean:
-        return "the precision (int8 or bfloat16), because the original network gives the recorded scores"
+        return f"the original network gives the recorded scores: {PRECISION[precision]}"
     before = now
     for _ in range(2):
         best, distance = _best(expected, setting, outputs, allowed)

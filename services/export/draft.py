@@ -18,6 +18,7 @@ from services.export.errors import ExportError
 if TYPE_CHECKING:
     # Imports torch, which a draft does not need.
     from services.export.network import Network
+    from services.export.precision import HalfPrecision
 
 HUB = "hub:"
 # What most torch models were trained with; a file of weights does not say it.
@@ -78,14 +79,20 @@ def draft(source: str, name: str, folder: Path, options: AddOptions) -> Draft:
     return fields
 
 
-def completed(fields: Draft, network: Network) -> Draft:
+def completed(fields: Draft, network: Network, half: HalfPrecision) -> Draft:
     """The entry with what the folder of a library says written out, so that the catalog tells it."""
     stated = network.preprocess.as_dict()
+    more = {}
+    if not half.suffices:
+        more["precision"] = Field(
+            "fp32", f"half precision is faster, but would change scores by {half.difference:.3f} on average"
+        )
     return {
         **fields,
         "preprocess": fields.get("preprocess") or Field(_listed(stated), "from the model's folder"),
         "labels": fields.get("labels") or Field("weights", f"from the model's folder: {_some(network.labels)}"),
         "scores": Field(network.scores, SCORES[network.scores]),
+        **more,
     }
 
 

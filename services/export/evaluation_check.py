@@ -15,7 +15,7 @@ from services.catalog.labelled_images import LabelledImage
 from services.classifier.predictions import SCORES
 from services.export.difference import Scores
 from services.export.errors import Disagreement, ExportError
-from services.export.evaluation import Numbers, evaluated, fitted_temperature
+from services.export.evaluation import LEAST_PREDICTIONS, Numbers, cross_fitted, evaluated, fitted_temperature
 from services.export.served_scores import ServedScores
 
 
@@ -26,7 +26,7 @@ def measured_evaluation(
     images: Sequence[LabelledImage],
     function: ScoreFunction,
 ) -> dict[str, Any]:
-    """The evaluation, for the receipt; if the entry says `calibrate`, with the scores at the fitted temperature.
+    """The evaluation, for the receipt; if the entry says `calibrate`, of scores at temperatures fitted on other images.
 
     Raises Disagreement if the accuracy is too low, and ExportError if the model or its images do not suit.
     """
@@ -34,14 +34,19 @@ def measured_evaluation(
         raise ExportError(f"{model}: an evaluation needs at least two labels")
     if wanted.calibrate and function != "softmax":
         raise ExportError(f"{model}: `calibrate` is for `scores: softmax`, not {function}")
+    if wanted.calibrate and len(images) < LEAST_PREDICTIONS:
+        raise ExportError(
+            f"{model}: `calibrate` needs at least {LEAST_PREDICTIONS} images, better some hundred; {wanted.images} has"
+            f" {len(images)}"
+        )
     truth = _truth(model, images, served.labels)
     outputs = served([image.path for image in images], "none")
     found = evaluated(_scores(outputs, function), truth, served.labels)
     result = {"source": wanted.images} | found.as_dict()
     if function == "softmax":
-        result["temperature"] = temperature = fitted_temperature(outputs, truth)
+        result["temperature"] = fitted_temperature(outputs, truth)
         if wanted.calibrate:
-            calibrated = evaluated(_scores(outputs / temperature, function), truth, served.labels).as_dict()
+            calibrated = evaluated(_scores(cross_fitted(outputs, truth), function), truth, served.labels).as_dict()
             result |= calibrated | {"calibrated": True, "calibration_error_before": found.calibration_error}
     if found.top1 < wanted.least_top1:
         pairs = ", ".join(f"{pair['label']} taken for {pair['predicted']}" for pair in found.confusions[:3])

@@ -60,10 +60,10 @@ def export_model(
         step(f"quantising with {len(images.pixels)} photos")
         converted = quantised(converted, images.pixels)
     with replacing(output / model.name) as folder:
-        save(converted, folder)
+        save(converted, folder, key.precision)
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in network.labels), encoding="utf-8")
         step("comparing with torch")
-        agreement = measured_agreement(network, folder / "model.xml", images)
+        agreement = measured_agreement(network, folder / "model.xml", images, key.precision)
         require_agreement(model.name, key.precision, agreement)
         receipt = Receipt(
             model=model.name,
@@ -113,7 +113,7 @@ def _proved(
         result = measured_evaluation(model.name, model.evaluation, served, images, network.scores)
         receipt = replace(receipt, evaluation=result)
         if model.evaluation.calibrate:
-            save(with_temperature(converted, result["temperature"]), folder)
+            save(with_temperature(converted, result["temperature"]), folder, receipt.precision)
     return receipt
 
 

@@ -54,16 +54,21 @@ def built_network(catalog: Catalog, model: Model, weights: Path) -> Network:
     try:
         module = unwrapped(model.name, network.module, example)
         with torch.inference_mode():
-            shape = tuple(module(example).shape)
+            outputs = module(example)
     except NetworkError:
         raise
     except Exception as err:  # a user's module may raise anything
         raise NetworkError(
             f"{model.name}: the network cannot run on an input of {list(example.shape)}: {first_line(err)}"
         ) from err
-    if shape != (1, len(network.labels)):
+    if outputs.shape != (1, len(network.labels)):
         raise NetworkError(
-            f"{model.name}: the output's shape is {list(shape)}, but there are {len(network.labels)} labels"
+            f"{model.name}: the output's shape is {list(outputs.shape)}, but there are {len(network.labels)} labels"
+        )
+    if not outputs.isfinite().all():
+        raise NetworkError(
+            f"{model.name}: the network's outputs are not finite numbers: its training may have diverged; take an"
+            " earlier checkpoint"
         )
     return replace(network, module=module)
 

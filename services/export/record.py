@@ -7,7 +7,7 @@ This file needs Python 3.10 and nothing else. Copy it beside your notebook, or p
 `predict` takes the path of an image, as a string, and returns the scores that your users would see, after softmax or
 sigmoid. That is a list, an array or a tensor with one score per label, in the order of `labels`. Without `labels` it is
 a dictionary {label: score}, or a list of {"label": …, "score": …}, as a `pipeline` of transformers returns with
-`top_k=None`.
+`top_k=pipeline.model.config.num_labels`; its default is five.
 
 Twenty images that differ are enough; take some that are not square. Keep the images beside the file, or in the folder
 where they are if that is below the file's. Then write `reference: reference.jsonl` into the catalog entry.

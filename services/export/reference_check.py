@@ -40,9 +40,10 @@ def require_reference(
     paths = [image.path for image in reference.images]
     expected = _in_order(receipt.model, reference, served.labels, source)
     approximate = is_approximate(receipt.preprocess, receipt.precision)
+    as_served = EXACT if receipt.precision == "fp32" else SERVED
     compared = {
         "single_precision": (single_precision_scores(folder, receipt, paths), APPROXIMATE if approximate else EXACT),
-        "served": (served(paths), APPROXIMATE if approximate else SERVED),
+        "served": (served(paths), APPROXIMATE if approximate else as_served),
     }
     result: dict[str, Any] = {"source": source, "images": len(paths)}
     for name, (actual, allowed) in compared.items():
@@ -51,7 +52,9 @@ def require_reference(
             # The images that differ most tell most.
             worst = np.sort(np.argsort(-np.abs(expected - actual).max(axis=1))[:DIAGNOSED])
             outputs = _outputs(network, [paths[number] for number in worst])
-            cause = diagnosis(expected[worst], Setting(network.preprocess, (network.scores,)), outputs, allowed)
+            cause = diagnosis(
+                expected[worst], Setting(network.preprocess, (network.scores,)), outputs, allowed, receipt.precision
+            )
             raise Disagreement(
                 f"{receipt.model}: the {name.replace('_', '-')} scores differ from those in {source} by"
                 f" {found.mean:.3f} on average and {found.worst:.3f} for {paths[found.worst_image].name};"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from services.artifact import Receipt, ScoreFunction, read_labels
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.decoding.resize import Pixels
-from services.classifier.engine import Engine
+from services.classifier.engine import SINGLE_PRECISION, Engine
 from services.classifier.parameters import Parameters
 from services.classifier.pipeline import Network, Pipeline
 from services.classifier.predictions import SCORES
@@ -20,10 +20,6 @@ from services.export.errors import ExportError
 from services.problems import Problem
 
 Scores = NDArray[np.float64]
-
-
-# Without bfloat16, which only some CPUs compute in.
-SINGLE_PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def single_precision_scores(folder: Path, receipt: Receipt, images: list[Path]) -> Scores:

@@ -14,6 +14,8 @@ from services.export.errors import NetworkError
 
 # Added to all names by DataParallel, by Lightning and similar trainers, and by torch.compile.
 PREFIXES = ("module.", "model.", "net.", "_orig_mod.")
+# In the names of an adapter's tensors.
+LORA = "lora_"
 SHOWN = 3
 
 
@@ -40,6 +42,11 @@ def load_state_dict(model: Model, module: torch.nn.Module, weights: Path) -> str
         except (RuntimeError, TypeError, AttributeError):
             continue
         return _note(variant)
+    if adapter := next((name for variant in found for name in variant.state if LORA in name), ""):
+        raise NetworkError(
+            f"{model.name}: the weights are a LoRA adapter without its model ({adapter}); merge it, with"
+            " model.merge_and_unload(), and save that"
+        )
     best = max(found, key=lambda variant: len(variant.state.keys() & module.state_dict().keys()))
     raise NetworkError(f"{model.name}: the weights do not fit the architecture: {_difference(module, best.state)}")
 

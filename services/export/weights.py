@@ -14,10 +14,10 @@ from services.artifact import stored_file
 from services.catalog import Catalog, Model
 from services.catalog.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile
 from services.catalog.hub import HubError, hub_folder
-from services.catalog.model_folder import FolderError, folder_files
+from services.catalog.model_folder import SAVED_MODEL, FolderError, folder_files
 from services.export.download import DownloadError, Progress, download
 from services.export.errors import WeightsUnavailable
-from services.export.weights_format import SAVED_MODEL
+from services.export.weights_format import CORE_ML
 
 
 def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progress) -> Path:
@@ -29,11 +29,7 @@ def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progr
     if isinstance(weights, LocalFile):
         path = catalog.inside(model, "weights", catalog.folder / weights.file)
         if path.is_dir():
-            saved_model = (path / "saved_model.pb").is_file()
-            kind = (
-                SAVED_MODEL if saved_model else "a folder: name a file in it, or a folder of timm or transformers with"
-            )
-            raise WeightsUnavailable(f"{model.name}: the weights {path} are {kind}{'' if saved_model else ' `folder`'}")
+            raise WeightsUnavailable(f"{model.name}: the weights {path} are {_folder_kind(path)}")
         if not path.is_file():
             raise WeightsUnavailable(f"{model.name}: the weights file {path} does not exist")
         return _checked(model, path, weights.sha256 or "")
@@ -74,6 +70,15 @@ def _place(model: Model) -> dict[str, str]:
     from services.export.torchvision_weights import torchvision_url
 
     return {"torchvision": model.weights, "url": torchvision_url(model)}
+
+
+def _folder_kind(path: Path) -> str:
+    """What a folder is that the entry names as a file, and what to do."""
+    if (path / "saved_model.pb").is_file():
+        return SAVED_MODEL
+    if path.suffix == ".mlpackage":
+        return CORE_ML
+    return "a folder: name a file in it, or a folder of timm or transformers with `folder`"
 
 
 def _folder(catalog: Catalog, model: Model, weights: HubFolder | LocalFolder) -> Path:

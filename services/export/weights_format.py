@@ -33,18 +33,24 @@ KERAS = (
     "a Keras model: export it where it was trained: model = keras.models.load_model(FILE);"
     ' model.export("model.onnx", format="onnx")'
 )
-SAVED_MODEL = (
-    "a TensorFlow SavedModel: export it: pip install tf2onnx;"
-    " python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
-)
+CORE_ML = "a Core ML model: use the weights that it was converted from"
 # An ONNX file begins with its version, of one byte, and then has one of these fields.
 ONNX_VERSIONS, ONNX_FIELDS = range(3, 32), b"\x12\x1a\x22\x28\x32\x3a\x42"
 # What the file begins with, what it is, and what to do.
 FOREIGN = [
+    (b"GGUF", "a GGUF file, which holds language models: use an image classifier, as safetensors"),
+    (b"<?xml", "an XML file, perhaps an OpenVINO model: name the weights that it was converted from"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it, and name the weights file inside it"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself: run `git lfs pull` beside it"),
     (b"\x89HDF\r\n\x1a\n", f"an HDF5 file, probably {KERAS}"),
     (b"\x1f\x8b", f"a gzip archive: unpack it, or {SAVE_STATE_DICT}"),
 ]
+# By the end of the name, because the first bytes do not tell them from others.
+FOREIGN_SUFFIXES = {
+    ".mlmodel": CORE_ML,
+    ".pb": "a TensorFlow graph: export the SavedModel that it belongs to with tf2onnx",
+    ".msgpack": "a Flax model: convert it to torch where it was trained, and save it as safetensors",
+}
 # A member's name, or its end, that only archives of this kind have.
 FOREIGN_ARCHIVES = [
     ("MAR-INF/MANIFEST.json", "a TorchServe archive (.mar): it is a zip file; name the weights file inside it"),
@@ -67,6 +73,8 @@ def _recognised(path: Path) -> WeightsFormat | Foreign:
     for start, meaning in FOREIGN:
         if head.startswith(start):
             return Foreign(meaning)
+    if path.suffix.lower() in FOREIGN_SUFFIXES:
+        return Foreign(FOREIGN_SUFFIXES[path.suffix.lower()])
     if head.lstrip()[:5].lower() in (b"<!doc", b"<html"):
         return Foreign("an HTML page: the download needs another address, or a sign-in")
     if head[8:9] == b"{":

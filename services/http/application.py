@@ -17,7 +17,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from services.http.limits import Limits
-from services.http.request import BodyReader, Headers, Message, Receive, Request, Scope, Send, checked_headers
+from services.http.request import BodyReader, Message, Receive, Request, Scope, Send, checked_headers
 from services.http.request_log import Header, RequestRecord, common_headers
 from services.problems import Problem, RequestMalformed, Stopping, problem_document, problem_headers, problem_of
 
@@ -74,7 +74,8 @@ class Application:
             headers = checked_headers(scope)
             if state["problem"]:
                 raise state["problem"]
-            if self._only_host and not self._may_call(headers, scope["path"]):
+            host = headers.get(b"host", b"").partition(b":")[0]
+            if self._only_host not in (b"", host) and scope["path"] not in PROBES:
                 raise RequestMalformed("This service answers its gateway only.")
             body = await self._bodies.read(scope, headers, receive)
             if view:
@@ -88,9 +89,6 @@ class Application:
             await self._refuse(Stopping("The service is stopping; try again in a moment."), record, receive, send)
         except Exception as error:
             await self._refuse(problem_of(error), record, receive, send)
-
-    def _may_call(self, headers: Headers, path: str) -> bool:
-        return path in PROBES or headers.get(b"host", b"").partition(b":")[0] == self._only_host
 
     async def _respond_by_flask(self, scope: Scope, body: bytes, record: RequestRecord, send: Send) -> None:
         async def receive() -> Message:
@@ -109,7 +107,6 @@ class Application:
 
     async def _respond(self, response: Response, record: RequestRecord, send: Send, *, more: bool = False) -> None:
         record.status, record.timing = response.status, response.timing
-        timing = [(b"server-timing", response.timing.encode())] if response.timing else []
         headers = [
             (b"content-type", response.content_type),
             (b"content-length", str(len(response.body)).encode()),
@@ -117,7 +114,7 @@ class Application:
             _request_id(record),
             *self._headers,
             *response.headers,
-            *timing,
+            *([(b"server-timing", response.timing.encode())] if response.timing else []),
         ]
         await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
         await send({"type": "http.response.body", "body": response.body, "more_body": more})

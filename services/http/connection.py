@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from services.http.limits import Limits
 from services.problems import (
     BodyMalformed,
+    BodyTimeout,
     ConnectionRefused,
     HeadersTooLarge,
     Problem,
@@ -44,8 +45,6 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._in_head = False
         self._head_bytes = 0
-        self._data = b""
-        self._upgrades = False
         self._since = self.loop.time()
         self._all_sent = self._since
         self._problem: Problem | None = None
@@ -76,9 +75,7 @@ class Connection(HttpToolsProtocol):
             return
         # While a body is being received, the data begins with the rest of it.
         all_head = self._in_head or not self.responding
-        self._data = data
         super().data_received(data)
-        self._data = b""
         if self._in_head and all_head:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head:
@@ -126,33 +123,14 @@ class Connection(HttpToolsProtocol):
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_READ)
 
     def on_headers_complete(self) -> None:
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            if self._upgrades:
-                raise RequestMalformed("The connection was to be closed after the request with an Upgrade.")
-            self._in_head, self._upgrades = False, True
-            return
-        self._in_head = False
+        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
+        if has_body and self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            # The parser would not read the body.
+            raise RequestMalformed("This service speaks HTTP/1.1 only; send the request without its Upgrade header.")
         super().on_headers_complete()
-        if self._stopping or self._ended or self._upgrades or self.parser.should_upgrade():
+        self._in_head, self._since = False, self.loop.time()
+        if self._stopping or self._ended or self.parser.should_upgrade():
             self.cycle.keep_alive = False
-
-    def on_message_complete(self) -> None:
-        if not self._upgrades or self.responding:
-            super().on_message_complete()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Called by uvicorn when the parser stops at a request for another protocol: ignore the Upgrade, and continue.
-
-        Some HTTP clients offer HTTP/2 with each request. The parser would not read the body.
-        """
-        if not self._upgrades:
-            return
-        error, parser = sys.exception(), self.parser
-        body = self._data[error.args[0] :] if error else b""
-        kept = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
-        line = b"%b %b HTTP/%b\r\n" % (parser.get_method(), self.url, parser.get_http_version().encode())
-        self.parser = httptools.HttpRequestParser(self)
-        super().data_received(b"".join([line, *kept, b"\r\n", body]))
 
     def on_response_complete(self) -> None:
         self._since = self.loop.time()
@@ -188,6 +166,8 @@ class Connection(HttpToolsProtocol):
         quiet = now - self._since
         if self._in_head and quiet > self._limits.head_seconds:
             self._refuse(RequestTimeout("The request did not arrive in time."))
+        elif self.responding and self.cycle.more_body and quiet > self._limits.body_seconds:
+            self._refuse(BodyTimeout("The body did not arrive in time."))
         elif self.idle and quiet > (self._limits.idle_seconds if self.cycle else self._limits.head_seconds):
             self.transport.close()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from services.http.limits import Limits
 from services.problems import (
-    BodyTimeout,
     BodyTooLarge,
     CallerGone,
     ConnectionRefused,
@@ -77,24 +75,21 @@ class BodyReader:
             raise self._too_large()
         body = bytearray()
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while True:
-                    message = await receive()
-                    if problem := scope["state"]["problem"]:
-                        raise problem
-                    if message["type"] == "http.disconnect":
-                        raise CallerGone("The caller has disconnected.")
-                    piece = message["body"]
-                    if len(body) + len(piece) > self._limits.body:
-                        raise self._too_large()
-                    if not message["more_body"]:
-                        return bytes(body + piece) if body else piece
-                    body += piece
-                    self._arriving += len(piece)
-                    if self._arriving > self._limits.arriving:
-                        raise ConnectionRefused("The service is receiving too much data; try again in a moment.")
-        except TimeoutError as err:
-            raise BodyTimeout("The body did not arrive in time.") from err
+            while True:
+                message = await receive()
+                if problem := scope["state"]["problem"]:
+                    raise problem
+                if message["type"] == "http.disconnect":
+                    raise CallerGone("The caller has disconnected.")
+                piece = message["body"]
+                if len(body) + len(piece) > self._limits.body:
+                    raise self._too_large()
+                if not message["more_body"]:
+                    return bytes(body + piece) if body else piece
+                body += piece
+                self._arriving += len(piece)
+                if self._arriving > self._limits.arriving:
+                    raise ConnectionRefused("The service is receiving too much data; try again in a moment.")
         finally:
             self._arriving -= len(body)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.cost import Cost
-from benchmarks.harness.hostile_images import encoded, gradient, mutations
+from benchmarks.harness.image_files import encoded, gradient, mutations
 from benchmarks.harness.machine import Machine
 from benchmarks.harness.process import Response
 from benchmarks.hostile_images import Result, outcome, pillow_collection, report

@@ -1,4 +1,4 @@
-"""`make run` with a catalog of one's own: a single label, and 21,841 of them, behind the same gateway."""
+"""`make run` with a catalog of one's own, at the gateway and on the page: 1 to 21,841 labels, gray, non-square."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from frontend.locales.texts import Texts
+from tests.browsers import DESK, PATIENCE_MS, PHONE, chromium_browser, needs_chromium
 from tests.e2e.conftest import Product, started_product, wait_until_ready
 from tests.running import ROOT, Photo, end_process
 from tests.services.export.own_models import MODELS, catalog_of_all
+from tests.strict_schema import schema_errors
 
 pytestmark = pytest.mark.integration
-NAMES = ("ripe", "imagenet-21k")
+TEXTS = Texts("en")
+# The page requests this many labels at most.
+PAGE_LABELS = 10
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) -> Iterator[Product]:
-    """The system with two models of the tests' own; the first names a sample image."""
+    """The system with the tests' own models; the first names a sample image."""
     folder = tmp_path_factory.mktemp("own")
     catalog = catalog_of_all(folder)
     (folder / "a sample.jpg").write_bytes(photos[0].data)
     catalog.write_text(catalog.read_text().replace("labels: [ripe]", "labels: [ripe]\n    samples: [a sample.jpg]"))
-    options = (f"--catalog={catalog}", f"--models={','.join(NAMES)}", f"--artifacts={folder / 'out'}")
-    running = started_product(folder, *options)
+    running = started_product(folder, f"--catalog={catalog}", f"--artifacts={folder / 'out'}")
+    running.models = tuple(MODELS)
     try:
         wait_until_ready(running)
         yield running
@@ -33,13 +39,52 @@ def own(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) -> Iterat
         end_process(running.process)
 
 
-def test_the_list_and_the_cards_say_how_many_labels_there_are_and_how_they_are_scored(own: Product) -> None:
-    headers = {"x-api-key": own.key}
-    listed = requests.get(f"{own.gateway}/v1/models", headers=headers, timeout=10).json()["models"]
-    cards = [requests.get(own.gateway + model["card"], headers=headers, timeout=10).json() for model in listed]
-    expected = [(name, MODELS[name].count, MODELS[name].scores) for name in NAMES]
-    assert [(model["name"], model["labels"], model["scores"]) for model in listed] == expected
-    assert [(card["name"], card["labels"], card["scores"]) for card in cards] == expected
+def get(own: Product, path: str) -> requests.Response:
+    response = requests.get(own.gateway + path, headers={"x-api-key": own.key}, timeout=10)
+    assert response.status_code == 200, response.text
+    return response
+
+
+def predicted(own: Product, model: str, image: bytes, **options: str) -> dict[str, float]:
+    response = own.predict(model, image, None, **options)
+    assert response.status_code == 200, response.text
+    return {row["label"]: row["score"] for row in response.json()}
+
+
+def test_the_list_and_the_cards_say_what_each_model_is_and_conform_to_the_document(own: Product) -> None:
+    document = get(own, "/v1/openapi.json").json()
+    listed = get(own, "/v1/models").json()
+    assert schema_errors(document, "Models", listed) == []
+    assert [model["name"] for model in listed["models"]] == list(MODELS)
+    for model in listed["models"]:
+        card, expected = get(own, model["card"]).json(), MODELS[model["name"]]
+        assert schema_errors(document, "Card", card) == []
+        height, width = expected.size
+        for said in (model, card):
+            assert said["title"] == expected.title
+            assert (said["labels"], said["scores"]) == (expected.count, expected.scores)
+            assert (said["input"]["width"], said["input"]["height"]) == (width, height)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_any_number_of_labels_may_be_asked_for(own: Product, photos: list[Photo], name: str) -> None:
+    count = MODELS[name].count
+    for top_k in (1, 5, 10, 30_000):
+        assert len(predicted(own, name, photos[0].data, top_k=str(top_k))) == min(top_k, count)
+    assert len(predicted(own, name, photos[0].data)) == min(5, count)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_scores_are_of_the_models_kind_unless_the_request_asks_for_another(
+    own: Product, photos: list[Photo], name: str
+) -> None:
+    found = predicted(own, name, photos[0].data, top_k="30000")
+    assert found == predicted(own, name, photos[0].data, top_k="30000", function_to_apply=MODELS[name].scores)
+    assert all(0 <= score <= 1 for score in found.values())
+    shares = predicted(own, name, photos[0].data, top_k="30000", function_to_apply="softmax")
+    assert sum(shares.values()) == pytest.approx(1, abs=0.02)
+    outputs = predicted(own, name, photos[0].data, top_k="30000", function_to_apply="none")
+    assert list(outputs) == list(found)
 
 
 def test_the_printed_curl_line_sends_the_models_sample(own: Product, photos: list[Photo]) -> None:
@@ -50,11 +95,98 @@ def test_the_printed_curl_line_sends_the_models_sample(own: Product, photos: lis
     assert [prediction] == own.predict("ripe", photos[0].data).json()
 
 
-def test_any_number_of_labels_may_be_asked_for(own: Product, photos: list[Photo]) -> None:
-    assert len(own.predict("ripe", photos[0].data, top_k="10").json()) == 1
-    found = own.predict("imagenet-21k", photos[0].data, top_k="21841").json()
-    assert len({row["label"] for row in found}) == MODELS["imagenet-21k"].count
-    assert sum(row["score"] for row in found) == pytest.approx(1, abs=0.02)
-    (raw,) = own.predict("ripe", photos[0].data, function_to_apply="none").json()
-    (scored,) = own.predict("ripe", photos[0].data).json()
-    assert raw["score"] != scored["score"]
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with chromium_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=[DESK, PHONE], ids=["desk", "phone"])
+def page(
+    request: pytest.FixtureRequest, chromium: Browser, own: Product, photos: list[Photo]
+) -> Iterator[tuple[Page, list[str]]]:
+    """The page with one photo and the predictions of all models, and the errors in the browser's console."""
+    context = chromium.new_context(viewport=request.param, locale="en-GB")
+    opened, errors = context.new_page(), list[str]()
+    opened.set_default_timeout(PATIENCE_MS)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    opened.goto(f"{own.page}/?top={PAGE_LABELS}&models={','.join(MODELS)}")
+    expect(opened.locator(".g-welcome")).to_be_visible()
+    opened.locator("input[data-at=files]").set_input_files([photos[0].path])
+    expect(opened.locator(".g-verdict")).to_have_count(len(MODELS))
+    yield opened, errors
+    context.close()
+
+
+def card_of(page: Page, name: str) -> Locator:
+    return page.locator(f".st-key-card-{name}")
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", MODELS)
+def test_the_page_shows_each_models_labels_with_its_scores(
+    page: tuple[Page, list[str]], own: Product, photos: list[Photo], name: str
+) -> None:
+    card, model = card_of(page[0], name), MODELS[name]
+    found = predicted(own, name, photos[0].data, top_k=str(PAGE_LABELS))
+    expect(card.locator("h2")).to_have_text(model.title)
+    assert card.locator(".g-label").all_inner_texts() == list(found)
+    assert card.locator(".g-percent").all_inner_texts() == [TEXTS.percent(score) for score in found.values()]
+    if model.count < PAGE_LABELS:
+        few = "few_labels_one" if model.count == 1 else "few_labels"
+        expect(card.locator(".g-few")).to_have_text(TEXTS(few, count=model.count))
+    best, score = next(iter(found.items()))
+    verdict = card.locator(".g-verdict").inner_text().replace("\n", " ")
+    if model.scores == "sigmoid":
+        applying = ", ".join(label for label, score in found.items() if score >= 0.5)
+        assert verdict == f"{applying or TEXTS('no_label_applies')} {TEXTS('applies_from', percent='50%')}"
+    elif score < 0.3:
+        assert verdict == f"{TEXTS('not_sure')} {TEXTS('best_guess', label=best)}"
+    else:
+        assert verdict == best
+
+
+@needs_chromium
+@pytest.mark.parametrize("name", MODELS)
+def test_a_models_details_and_code_suit_it(
+    page: tuple[Page, list[str]], own: Product, photos: list[Photo], name: str
+) -> None:
+    opened, model = page[0], MODELS[name]
+    card_of(opened, name).get_by_role("button", name="Details and code").click()
+    details = opened.get_by_test_id("stPopoverBody")
+    expect(details).to_contain_text(TEXTS(f"honest_{model.scores}"))
+    height, width = model.size
+    expect(details.locator(".g-facts")).to_contain_text(f"{width} × {height}")
+    details.get_by_role("tab", name="Use from code").click()
+    code = details.locator("code")
+    expect(code).to_have_count(3)
+    labels = min(PAGE_LABELS, model.count)
+    for text, asked in zip(
+        code.all_inner_texts(), (f"top_k={labels}'", f'"top_k": {labels}}}', f"top_k={labels},"), strict=True
+    ):
+        assert asked in text
+    command = ["bash", "-c", code.first.inner_text()]
+    run = subprocess.run(command, cwd=photos[0].path.parent, capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(run.stdout) == own.predict(name, photos[0].data, top_k=str(labels)).json()
+    opened.keyboard.press("Escape")
+    expect(details).to_have_count(0)
+
+
+@needs_chromium
+def test_the_page_offers_no_sample_that_the_models_do_not_know(page: tuple[Page, list[str]]) -> None:
+    gallery = page[0].locator("[data-at=gallery]")
+    expect(gallery).to_have_count(1)
+    expect(gallery).to_be_hidden()
+
+
+@needs_chromium
+def test_the_page_fits_and_shows_no_error(page: tuple[Page, list[str]], own: Product) -> None:
+    opened, errors = page
+    assert opened.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    clipped = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+    assert opened.locator(".g-label, .g-percent, .g-verdict, .g-card-head h2").evaluate_all(clipped) == []
+    expect(opened.get_by_test_id("stException")).to_have_count(0)
+    expect(opened.get_by_role("alert")).to_have_count(0)
+    assert errors == []
+    assert "Traceback" not in (own.state / "page.log").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,15 +70,17 @@ def start(
     *arguments: str,
     keys: Path | None = None,
     variables: Mapping[str, str] | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "gateway"),
+    folder: Path = ROOT,
 ) -> RunningGateway:
-    """Start a gateway without waiting for it."""
+    """Start a gateway in `folder` without waiting for it."""
     port = free_port()
-    command = [sys.executable, "-m", "gateway", "serve", str(document), f"--port={port}", *arguments]
+    command = [*program, "serve", str(document), f"--port={port}", *arguments]
     if keys is not None:
         command.append(f"--keys={keys}")
     process = subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=folder,
         env=environment(**(variables or {})),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -133,7 +135,7 @@ def accepts(port: int) -> bool:
     return True
 
 
-def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+def cli(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run `python -m gateway` to its end."""
     command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=60, check=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.check import check_document, report
+from gateway.check import check_document
 from tests.gateway.documents import valid_document
 from tests.gateway.running_gateway import cli
 
@@ -45,15 +45,6 @@ def test_all_errors_are_reported_at_once_in_the_order_of_their_lines(tmp_path: P
         (17, "$.paths['/v1/things'].get.sumary"),
     ]
     assert found.fatal
-
-
-def test_a_report_has_two_lines_for_each_diagnostic(tmp_path: Path) -> None:
-    path = tmp_path / "api.yaml"
-    path.write_text(INVALID)
-    assert list(report(path, check_document(path).diagnostics[:1])) == [
-        f"{path}:3: error: $.host: 'api.example:443' has a port, which Google rejects",
-        "    write api.example",
-    ]
 
 
 @pytest.mark.integration

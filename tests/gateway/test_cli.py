@@ -26,7 +26,11 @@ def test_serve_can_print_the_bootstrap_instead(tmp_path: Path) -> None:
     [
         pytest.param("--backend=https://x.test", "should be URL=URL", id="backend-without-a-second-url"),
         pytest.param("--backend=x=http://127.0.0.1:1", "'x' is not an http or https URL", id="backend-is-not-a-url"),
-        pytest.param("--backend=http://x/y=http://127.0.0.1:1", "has a path", id="backend-with-a-path"),
+        pytest.param("--backend=http://x=http://127.0.0.1:1/y", "has a path", id="backend-target-with-a-path"),
+        pytest.param("--default-backend=x", "'x' is not an http or https URL", id="default-backend-is-not-a-url"),
+        pytest.param("--set=URL", "should be NAME=VALUE", id="placeholder-without-a-value"),
+        pytest.param("--set=1=x", "'1' is not the name of a placeholder", id="name-of-a-placeholder"),
+        pytest.param("--set=A=x\ny", "not one line of text", id="placeholder-of-two-lines"),
         pytest.param("--jwks=https://x.test", "should be URL=FILE", id="jwks-without-a-file"),
         pytest.param("--port=99999", "65535", id="port"),
     ],
@@ -36,3 +40,18 @@ def test_an_invalid_option_is_a_usage_error(tmp_path: Path, argument: str, messa
     assert run.returncode == 2
     assert message in " ".join(run.stderr.split())
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ("--backend=https://x.test/a/=http://127.0.0.1:1", "--backend=https://x.test:443/a=http://127.0.0.1:2"),
+        ("--jwks=https://x.test=a.json", "--jwks=https://x.test=b.json"),
+        ("--set=A=1", "--set=A=2"),
+    ],
+    ids=["backend", "jwks", "set"],
+)
+def test_a_repetition_is_a_usage_error(tmp_path: Path, twice: tuple[str, str]) -> None:
+    run = cli("serve", str(tmp_path / "document.json"), *twice)
+    assert run.returncode == 2
+    assert "is given twice" in " ".join(run.stderr.split())

@@ -19,7 +19,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def test_only_the_product_package_imports_other_packages() -> None:
-    """`__main__` adds the product's command to the command line."""
+    """`__main__` adds the product's command to the command line, where it exists."""
     for path in GATEWAY.rglob("*.py"):
         if PRODUCT in path.parents:
             continue

@@ -160,6 +160,6 @@ def test_options_that_match_nothing_in_the_document_are_reported(tmp_path: Path,
     arguments = ("--backend=https://nope.test=http://127.0.0.1:1", f"--jwks=https://nobody.test={keys}")
     with serving(tmp_path, one_path(rose.url), *arguments) as gateway:
         assert gateway.errors == [
-            f"--backend https://nope.test:443: no backend has this origin; the origins are {rose.url}",
+            f"--backend https://nope.test:443: no backend has this address; the origins are {rose.url}",
             "--jwks https://nobody.test: no operation requires a token of this issuer",
         ]

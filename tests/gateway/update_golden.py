@@ -17,13 +17,13 @@ from gateway.document import read_document
 from gateway.envoy.bootstrap import bootstrap, resources
 from gateway.origin import origin
 from gateway.product.document import as_yaml
-from gateway.runtime import Runtime
+from gateway.runtime import AddressPrefix, Runtime, Target
 
 EXAMPLES = Path(__file__).with_name("examples")
 RUNTIME = Runtime(
     port=8080,
     keys=(Key("one", "1111"), Key("two", "2222"), Key("three", "3333", enabled=False)),
-    backend_overrides={origin("http://model.test"): origin("http://127.0.0.1:9001")},
+    backend_overrides={AddressPrefix(origin("http://model.test")): Target(origin("http://127.0.0.1:9001"))},
     jwks={
         "https://staff.test/keys": json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "kid": "1", "k": "c2VjcmV0"}]})
     },

@@ -1,29 +1,21 @@
-"""What builds images here, and a real registry on loopback."""
+"""What builds and starts images here, a real registry on loopback, and a copy of the source."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from deploy.cloudbuild.engines import Engine, EngineError, found_engine
-from tests.running import answers, end_process, free_port, wait_for
+from tests.images.containers import Containers, Jails, containers
+from tests.images.registry import Registry
+from tests.images.slim import missing_slim
+from tests.images.source import Built, Source
+from tests.running import ROOT, answers, end_process, free_port, wait_for
 
-
-@dataclass(frozen=True)
-class Registry:
-    """A registry that was empty when the tests began, and the folder it keeps everything in."""
-
-    address: str
-    folder: Path
-
-    def blobs(self) -> dict[str, int]:
-        """Digest and size of all that was pushed."""
-        return {path.parent.name: path.stat().st_size for path in self.folder.glob("**/blobs/**/data")}
+MODEL = "efficientnet-lite0"
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +60,28 @@ def remove_images(engine: Engine, address: str) -> None:
     )
     if images := [image for image in listing.stdout.split() if image.startswith(f"{address}/")]:
         subprocess.run([program, "rmi", "--force", *images], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def started(engine: Engine) -> Containers:
+    if engine.name != "Docker" and (missing := Jails.missing()):
+        pytest.skip(f"To start an image without Docker this machine lacks {missing}.")
+    return containers(engine)
+
+
+@pytest.fixture(scope="module")
+def source(engine: Engine, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    if reason := missing_slim(engine):
+        pytest.skip(reason)
+    root = tmp_path_factory.mktemp("source") / "guichet"
+    leave_out = shutil.ignore_patterns("__pycache__")
+    for name in ("services", "frontend", "cloudbuild"):
+        shutil.copytree(ROOT / name, root / name, ignore=leave_out)
+    for name in (".dockerignore", ".gcloudignore"):
+        shutil.copy2(ROOT / name, root / name)
+    return Source(root, engine, registry)
+
+
+@pytest.fixture(scope="module")
+def lite0(source: Source) -> Built:
+    return source.build(MODEL)

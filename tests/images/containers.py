@@ -1,4 +1,4 @@
-"""Images started as Cloud Run starts them: read-only, under the image's own user, and here without any network."""
+"""Images started with a read-only root, as the image's own user or any other, and without any network."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ import pytest
 from deploy.cloudbuild.engines import Engine
 from tests.running import wait_for
 
+# As OpenShift starts containers: a user that the image does not know, in the group of root.
+ANY_USER = "1000650000:0"
 JAIL = Path(__file__).with_name("jail.sh")
 # Asks from within the container's network, as nothing else reaches it; prints the answer and when it came.
 ASK = """
@@ -34,7 +36,10 @@ while True:
         with urllib.request.urlopen(asked["url"], body, timeout=10) as answer:
             print(json.dumps({"status": answer.status, "text": answer.read().decode(), "at": time.time()}))
             break
-    except (OSError, urllib.error.HTTPError) as error:
+    except OSError as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+            print(json.dumps({"status": error.code, "text": error.read().decode(), "at": time.time()}))
+            break
         if time.time() > until:
             sys.exit(f"no answer: {error}")
         time.sleep(0.005)
@@ -91,10 +96,18 @@ class Running:
 
 
 class Containers(Protocol):
-    """Starts images of one engine; `mounts` maps files of this machine to their places in the container."""
+    """Starts images of one engine.
+
+    `mounts` maps files of this machine to their places in the container; `user` is UID:GID, by default the image's own.
+    """
 
     def start(
-        self, image: str, environment: Mapping[str, str], mounts: Mapping[Path, str], command: Sequence[str] = ()
+        self,
+        image: str,
+        environment: Mapping[str, str],
+        mounts: Mapping[Path, str],
+        command: Sequence[str] = (),
+        user: str = "",
     ) -> contextlib.AbstractContextManager[Running]: ...
 
 
@@ -107,10 +120,16 @@ class DockerContainers:
 
     @contextlib.contextmanager
     def start(
-        self, image: str, environment: Mapping[str, str], mounts: Mapping[Path, str], command: Sequence[str] = ()
+        self,
+        image: str,
+        environment: Mapping[str, str],
+        mounts: Mapping[Path, str],
+        command: Sequence[str] = (),
+        user: str = "",
     ) -> Iterator[Running]:
         name = f"guichet-test-{time.time_ns()}"
         words = ["docker", "run", "--rm", f"--name={name}", "--read-only", "--network=none"]
+        words += [f"--user={user}"] if user else []
         words += [f"--env={key}={value}" for key, value in environment.items()]
         words += [f"--volume={file}:{place}:ro" for file, place in mounts.items()]
         process = subprocess.Popen(
@@ -143,7 +162,12 @@ class Jails:
 
     @contextlib.contextmanager
     def start(
-        self, image: str, environment: Mapping[str, str], mounts: Mapping[Path, str], command: Sequence[str] = ()
+        self,
+        image: str,
+        environment: Mapping[str, str],
+        mounts: Mapping[Path, str],
+        command: Sequence[str] = (),
+        user: str = "",
     ) -> Iterator[Running]:
         config = json.loads(_output(["buildah", "inspect", "--type=image", image]))["OCIv1"]["config"]
         variables = dict(pair.split("=", 1) for pair in config["Env"]) | dict(environment)
@@ -151,7 +175,7 @@ class Jails:
         try:
             root = _output(["buildah", "mount", container])
             words = ["unshare", "--mount", "--net", "--pid", "--fork", "sh", str(JAIL), root]
-            words += [config["User"], *(f"{file}:{place}" for file, place in mounts.items()), "--"]
+            words += [user or config["User"], *(f"{file}:{place}" for file, place in mounts.items()), "--"]
             words += ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
             words += command or config["Cmd"]
             started = time.time()

@@ -10,93 +10,26 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from deploy.cloudbuild.command import local_settings
 from deploy.cloudbuild.engines import Engine
 from deploy.cloudbuild.image_sizes import image_sizes, layers
-from deploy.cloudbuild.local_build import LocalBuild
-from deploy.plan.container_images import BUILD_FILE, images_to_build, substitutions
 from deploy.plan.desired_state import listing
 from gateway.product.document import openapi_document, public_document
 from services.catalog import load_catalog
 from services.published_document import published_text
-from tests.images.conftest import Registry
-from tests.images.containers import Containers, Jails, Running, containers
-from tests.images.slim import missing_slim
-from tests.running import ROOT, Photo
+from tests.images.conftest import MODEL
+from tests.images.containers import ANY_USER, Containers, Running
+from tests.images.source import Built, Source
+from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, pytest.mark.images, pytest.mark.timeout(1800)]
-MODEL = "efficientnet-lite0"
 MB = 1_000_000
-
-
-@dataclass
-class Built:
-    """One submission: what it said by step, which blobs it pushed, and the image it made."""
-
-    image: str
-    base: str
-    lines: dict[str, list[str]]
-    pushed: dict[str, int]
-    digests: list[str]
-
-    def ran(self, command: str) -> bool:
-        """Whether a RUN that holds `command` was carried out, and not found in the cache."""
-        found = False
-        for lines in self.lines.values():
-            for number, line in enumerate(lines):
-                if "RUN" in line and command in line:
-                    found = True
-                    # Docker numbers what it does, buildah says it in the next line.
-                    said = f"{line.split()[0]} CACHED" in lines or "Using cache" in " ".join(lines[number : number + 2])
-                    if not said:
-                        return True
-        assert found, f"no step of the Dockerfiles runs {command}"
-        return False
-
-
-@dataclass
-class Source:
-    """A copy of the source, and what builds from it."""
-
-    root: Path
-    engine: Engine
-    registry: Registry
-
-    def build(self, name: str) -> Built:
-        settings = local_settings(f"{self.registry.address}/test")
-        image = images_to_build([], load_catalog(self.root / "services/models.yaml"))[name]
-        lines: dict[str, list[str]] = {}
-        before = self.registry.blobs()
-        runner = LocalBuild(self.engine, self.root, lambda step, line: lines.setdefault(step, []).append(line))
-        number = runner.run(BUILD_FILE, substitutions(image, settings))
-        made = f"{settings.image(name)}:{number}"
-        pushed = {digest: size for digest, size in self.registry.blobs().items() if digest not in before}
-        print(f"\n{name}: pushed {sum(pushed.values()) / 1000:.1f} kB in {len(pushed)} blobs")
-        return Built(made, f"{settings.image(image.base)}:{number}", lines, pushed, self.layers(made))
-
-    def change(self, path: str, change: Callable[[str], str]) -> None:
-        file = self.root / path
-        before = file.read_text(encoding="utf-8")
-        assert change(before) != before
-        file.write_text(change(before), encoding="utf-8")
-
-    def layers(self, image: str) -> list[str]:
-        """The digests of a pushed image's layers, as the registry has them."""
-        name, _, tag = image.partition("/")[2].partition(":")
-        folder = self.registry.folder / "docker/registry/v2"
-        link = folder / "repositories" / name / "_manifests/tags" / tag / "current/link"
-        digest = link.read_text().removeprefix("sha256:")
-        manifest = json.loads((folder / "blobs/sha256" / digest[:2] / digest / "data").read_text())
-        return [layer["digest"] for layer in manifest["layers"]]
 
 
 @contextlib.contextmanager
@@ -110,31 +43,6 @@ def first_in_line() -> Iterator[None]:
     finally:
         with contextlib.suppress(PermissionError):
             os.sched_setscheduler(0, before, os.sched_param(0))
-
-
-@pytest.fixture(scope="module")
-def started(engine: Engine) -> Containers:
-    if engine.name != "Docker" and (missing := Jails.missing()):
-        pytest.skip(f"To start an image without Docker this machine lacks {missing}.")
-    return containers(engine)
-
-
-@pytest.fixture(scope="module")
-def source(engine: Engine, registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Source:
-    if reason := missing_slim(engine):
-        pytest.skip(reason)
-    root = tmp_path_factory.mktemp("source") / "guichet"
-    leave_out = shutil.ignore_patterns("__pycache__")
-    for name in ("services", "frontend", "cloudbuild"):
-        shutil.copytree(ROOT / name, root / name, ignore=leave_out)
-    for name in (".dockerignore", ".gcloudignore"):
-        shutil.copy2(ROOT / name, root / name)
-    return Source(root, engine, registry)
-
-
-@pytest.fixture(scope="module")
-def lite0(source: Source) -> Built:
-    return source.build(MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +173,7 @@ def test_code_that_is_built_again_makes_the_very_same_layer(source: Source) -> N
     assert source.layers(image) == once.digests
 
 
-def test_the_directorys_image_answers(source: Source, started: Containers, tmp_path: Path) -> None:
+def test_the_directorys_image_answers_as_any_user(source: Source, started: Containers, tmp_path: Path) -> None:
     catalog = load_catalog(source.root / "services/models.yaml")
     models = catalog.default
     addresses = {model.name: f"https://{model.service}.example" for model in models}
@@ -274,24 +182,24 @@ def test_the_directorys_image_answers(source: Source, started: Containers, tmp_p
     file.write_text(published_text(public_document(document), listing(catalog, models)), encoding="utf-8")
     file.chmod(0o644)
     variables, mounts = {"GUICHET_DOCUMENT": place}, {file: place}
-    with started.start(source.build("directory").image, variables, mounts) as running:
+    with started.start(source.build("directory").image, variables, mounts, user=ANY_USER) as running:
         assert [model["name"] for model in running.ask("/v1/models").json["models"]] == [model.name for model in models]
         assert running.ask("/v1/openapi.json").json["info"] == document["info"]
         assert "swagger" in running.ask("/docs").text
 
 
-def test_the_pages_image_answers(source: Source, started: Containers, tmp_path: Path) -> None:
+def test_the_pages_image_answers_as_any_user(source: Source, started: Containers, tmp_path: Path) -> None:
     key = tmp_path / "api-key"
     key.write_text("secret\n")
     key.chmod(0o644)
     variables = {"API_GATEWAY": "http://127.0.0.1:8080", "API_KEY_FILE": "/etc/guichet/api-key"}
     image, mounts = source.build("page").image, {key: "/etc/guichet/api-key"}
-    with started.start(image, variables, mounts) as running:
+    with started.start(image, variables, mounts, user=ANY_USER) as running:
         assert running.ask("/_stcore/health", patience=60).text == "ok"
         assert "<title>" in running.ask("/").text
     program = """
 from streamlit.testing.v1 import AppTest
 print(len(AppTest.from_file("/app/frontend/app.py", default_timeout=60).run().exception), "exceptions")
 """
-    with started.start(image, variables, mounts, ["python", "-c", program]) as running:
+    with started.start(image, variables, mounts, ["python", "-c", program], ANY_USER) as running:
         assert "0 exceptions" in running.process.communicate(timeout=90)[0].splitlines()

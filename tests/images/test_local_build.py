@@ -10,7 +10,7 @@ import pytest
 
 from deploy.cloudbuild.engines import Engine, EngineError
 from deploy.cloudbuild.local_build import BuildFailed, LocalBuild
-from tests.images.conftest import Registry
+from tests.images.registry import Registry
 
 pytestmark = pytest.mark.integration
 

@@ -2,58 +2,56 @@
 
 from __future__ import annotations
 
-import io
 import struct
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from services.classifier.decoding.bmp import bmp_source
 from services.classifier.decoding.colour import rgb
-from services.classifier.decoding.jpeg import Header, jpeg_header, jpeg_pixels, require_few_scans
+from services.classifier.decoding.formats import image_format
+from services.classifier.decoding.heif import avif_source, heic_source
+from services.classifier.decoding.jpeg import Header, jpeg_header, jpeg_pixels, only_needed, require_few_scans
+from services.classifier.decoding.orientation import orientation
 from services.classifier.decoding.placement import placement
+from services.classifier.decoding.png import png_source
 from services.classifier.decoding.resize import Pixels, ReadRows, network_input, network_input_in_bands
-from services.classifier.decoding.webp import first_frame, webp_size
-from services.classifier.problems import ImageCorrupt, ImageTooManyPixels, ImageUnsupported
+from services.classifier.decoding.source import PILLOW_BYTES, Source, loaded, opened
+from services.classifier.decoding.tiff import tiff_source
+from services.classifier.decoding.webp import webp_source
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels
 from services.preprocess import Preprocess
 
 MAX_SIDE: Final = 10_000
 MAX_PIXELS: Final = 25_000_000
-# Bytes per pixel while decoding: one copy in Pillow; the coefficients of a JPEG with several scans; three copies with
-# libwebp.
-COST: Final = 4
+# Bytes per pixel while decoding: the coefficients of a JPEG with several scans.
 COST_OF_SCANS: Final = 8
-COST_OF_WEBP: Final = 12
+MAX_BYTES: Final = 300 * 2**20
 # Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
 
-# Our own check of the size comes first, before any pixel is decoded.
-Image.MAX_IMAGE_PIXELS = None
-ImageFile.LOAD_TRUNCATED_IMAGES = False
+# What Pillow and its plug-ins raise for corrupt files.
+CORRUPT: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+)
 
-SIGNATURES: Final = {
-    "JPEG": (b"\xff\xd8\xff",),
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "BMP": (b"BM",),
-    "WEBP": (b"RIFF",),
-}
-ORIENTATION: Final = 0x0112
-# What Pillow raises for corrupt files.
-CORRUPT: Final = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
-
-
-def image_format(data: bytes) -> str:
-    """JPEG, PNG, GIF, BMP or WEBP, from the first bytes; raises ImageUnsupported."""
-    for name, signatures in SIGNATURES.items():
-        if data.startswith(signatures) and (name != "WEBP" or data[8:12] == b"WEBP"):
-            return name
-    raise ImageUnsupported("The image is not in a supported format: JPEG, PNG, WebP, GIF or BMP.")
+Lock = AbstractContextManager[Any]
 
 
-def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any] = NO_LOCK) -> Pixels:
+def decoded_pixels(data: bytes, preprocess: Preprocess, lock: Lock = NO_LOCK) -> Pixels:
     """The upright image as uint8 [height, width, channels], resized and cropped; its first frame, on white.
 
     The channels are red, green and blue, or gray. Large images are decoded while holding `lock`. Raises
@@ -61,58 +59,96 @@ def decoded_pixels(data: bytes, preprocess: Preprocess, lock: AbstractContextMan
     """
     kind = image_format(data)
     if kind == "JPEG":
-        header = jpeg_header(data)
-        _check_size(header.width, header.height)
-        require_few_scans(data, header)
-        cost = (0 if header.single_scan else COST_OF_SCANS) + (0 if preprocess.decode == "fast" else COST)
-        with _lock_for(header.width * header.height * cost, lock):
-            if (pixels := _jpeg(data, header, preprocess)) is not None:
-                return pixels
-    return _by_pillow(data, kind, preprocess, lock)
-
-
-def _jpeg(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
-    """Without Pillow, in half the time or less; None if Pillow should decode it (CMYK, unusual or corrupt)."""
-    if header.components not in (1, 3):
-        return None
-    orientation = _segment_orientation(header.exif) if header.exif else 1
-    place = placement(header.width, header.height, orientation, preprocess)
+        return _jpeg(data, preprocess, lock)
     try:
-        pixels = jpeg_pixels(data, (place.width, place.height) if preprocess.decode == "fast" else None)
+        return _from_source(SOURCES[kind](data), preprocess, lock)
+    except CORRUPT as err:
+        raise _corrupt(kind, err) from err
+
+
+def _corrupt(kind: str, error: Exception) -> ImageCorrupt:
+    truncated = "" if isinstance(error, UnidentifiedImageError) else " or truncated"
+    return ImageCorrupt(f"The {kind} image is corrupt{truncated}.")
+
+
+def _gif_source(data: bytes) -> Source:
+    image = opened("GIF", data)
+    xmp = image.info.get("xmp", b"")
+    return Source(image.width, image.height, orientation([], [xmp]), PILLOW_BYTES, partial(loaded, image))
+
+
+# By format: read the header; raises a Problem, or one of CORRUPT.
+SOURCES: Final[dict[str, Callable[[bytes], Source]]] = {
+    "PNG": png_source,
+    "GIF": _gif_source,
+    "BMP": bmp_source,
+    "WEBP": webp_source,
+    "HEIC": heic_source,
+    "AVIF": avif_source,
+    "TIFF": tiff_source,
+}
+
+
+def _from_source(source: Source, preprocess: Preprocess, lock: Lock) -> Pixels:
+    _check_size(source.width, source.height)
+    size = source.width * source.height * source.bytes_per_pixel
+    if size > MAX_BYTES:
+        raise ImageTooComplex("Decoding the image needs too much memory; send it with fewer pixels or bits.")
+    with _lock_for(size, lock):
+        decoded = source.decoded()
+        stored = decoded.size if isinstance(decoded, Image.Image) else (decoded.shape[1], decoded.shape[0])
+        return _by_rows(_rows(decoded), stored, source.orientation, preprocess)
+
+
+def _jpeg(data: bytes, preprocess: Preprocess, lock: Lock) -> Pixels:
+    header = jpeg_header(data)
+    _check_size(header.width, header.height)
+    require_few_scans(data, header)
+    cost = (0 if header.single_scan else COST_OF_SCANS) + (0 if preprocess.decode == "fast" else PILLOW_BYTES)
+    with _lock_for(header.width * header.height * cost, lock):
+        if (pixels := _without_pillow(data, header, preprocess)) is not None:
+            return pixels
+    try:
+        image = opened("JPEG", only_needed(data, header))
+        cost = PILLOW_BYTES + COST_OF_SCANS
+        source = Source(image.width, image.height, header.orientation, cost, partial(loaded, image))
+        return _from_source(source, preprocess, lock)
+    except CORRUPT as err:
+        raise _corrupt("JPEG", err) from err
+
+
+def _without_pillow(data: bytes, header: Header, preprocess: Preprocess) -> Pixels | None:
+    """In half the time or less; None if Pillow should decode it (lossless, unusual or corrupt)."""
+    if header.lossless:
+        return None
+    place = placement(header.width, header.height, header.orientation, preprocess)
+    try:
+        pixels = jpeg_pixels(data, header, (place.width, place.height) if preprocess.decode == "fast" else None)
     except ValueError:
         return None
     if preprocess.decode == "fast":
-        return _upright(network_input(with_channels(pixels, preprocess), place, preprocess), orientation)
-    return _by_rows(lambda upper, lower: pixels[upper:lower], (header.width, header.height), orientation, preprocess)
+        reduced = with_channels(_as_rgb(pixels), preprocess)
+        return _upright(network_input(reduced, place, preprocess), header.orientation)
+    size = header.width, header.height
+    return _by_rows(lambda upper, lower: _as_rgb(pixels[upper:lower]), size, header.orientation, preprocess)
 
 
-def _by_pillow(data: bytes, kind: str, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
-    try:
-        if kind == "WEBP":
-            return _webp(data, preprocess, lock)
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            _check_size(*image.size)
-            cost = COST + (COST_OF_SCANS if kind == "JPEG" else 0)
-            with _lock_for(image.width * image.height * cost, lock):
-                image.load()
-                return _by_rows(_rows(image), image.size, _image_orientation(image), preprocess)
-    except UnidentifiedImageError as err:
-        raise ImageCorrupt(f"The {kind} image is corrupt.") from err
-    except CORRUPT as err:
-        raise ImageCorrupt(f"The {kind} image is corrupt or truncated.") from err
+def _as_rgb(pixels: Pixels) -> Pixels:
+    """RGB from what `jpeg_pixels` returns."""
+    if pixels.shape[2] == 3:
+        return pixels
+    return np.asarray(Image.fromarray(255 - pixels, "CMYK").convert("RGB"))
 
 
-def _webp(data: bytes, preprocess: Preprocess, lock: AbstractContextManager[Any]) -> Pixels:
-    width, height = webp_size(data)
-    _check_size(width, height)
-    with _lock_for(width * height * COST_OF_WEBP, lock):
-        image, exif = first_frame(data)
-        return _by_rows(_rows(image), image.size, _segment_orientation(exif) if exif else 1, preprocess)
-
-
-def _rows(image: Image.Image) -> ReadRows:
+def _rows(decoded: Image.Image | Pixels) -> ReadRows:
     """Read rows of a decoded image as RGB."""
-    return lambda upper, lower: np.asarray(rgb(image.crop((0, upper, image.width, lower))))
+    if isinstance(decoded, Image.Image):
+        return lambda upper, lower: np.asarray(rgb(decoded.crop((0, upper, decoded.width, lower))))
+    if decoded.shape[2] == 3:
+        return lambda upper, lower: decoded[upper:lower]
+    # Pillow wants gray without its axis.
+    one = (2,) if decoded.shape[2] == 1 else ()
+    return lambda upper, lower: np.asarray(rgb(Image.fromarray(decoded[upper:lower].squeeze(one))))
 
 
 def _by_rows(read: ReadRows, size: tuple[int, int], orientation: int, preprocess: Preprocess) -> Pixels:
@@ -132,7 +168,7 @@ def with_channels(pixels: Pixels, preprocess: Preprocess) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
 
 
-def _lock_for(size: int, lock: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
+def _lock_for(size: float, lock: Lock) -> Lock:
     """What to hold while decoding takes `size` bytes."""
     return lock if size > LARGE_BYTES else NO_LOCK
 
@@ -147,7 +183,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply EXIF's orientation to the network's input; `placement` has taken it into account."""
+    """Apply the orientation to the network's input; `placement` has taken it into account."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
@@ -155,27 +191,3 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _orientation(exif: Image.Exif) -> int:
-    """EXIF's orientation, 1 to 8; 1 if it is missing or invalid."""
-    value = exif.get(ORIENTATION, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _image_orientation(image: Image.Image) -> int:
-    """The orientation of an opened image; 1 if its EXIF data is corrupt."""
-    try:
-        return _orientation(image.getexif())
-    except CORRUPT:
-        return 1
-
-
-def _segment_orientation(segment: bytes) -> int:
-    """The orientation in the EXIF segment of a JPEG or WebP; 1 if it is corrupt."""
-    exif = Image.Exif()
-    try:
-        exif.load(segment)
-        return _orientation(exif)
-    except CORRUPT:
-        return 1

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from services.classifier.decoding.placement import Placement
+from services.classifier.decoding.source import Pixels
 from services.preprocess import Preprocess
 
-Pixels = NDArray[np.uint8]
 # Left, top, width and height in pixels.
 Box = tuple[float, float, float, float]
 # Upper and lower row -> uint8 [rows, width, channels].

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
 from PIL import Image, _webp
 
+from services.classifier.decoding.orientation import orientation
+from services.classifier.decoding.source import Source
 from services.classifier.problems import ImageCorrupt
 
+# libwebp's two copies, and ours.
+WEBP_BYTES: Final = 12
 
-def webp_size(data: bytes) -> tuple[int, int]:
+
+def webp_source(data: bytes) -> Source:
+    """Raises ImageCorrupt."""
+    width, height = _size(data)
+    chunks = list(_chunks(data))
+    upright = orientation(
+        [content for name, content in chunks if name == b"EXIF"],
+        [content for name, content in chunks if name == b"XMP "],
+    )
+    return Source(width, height, upright, WEBP_BYTES, partial(_first_frame, data))
+
+
+def _size(data: bytes) -> tuple[int, int]:
     """Width and height from the header; raises ImageCorrupt."""
     kind = data[12:16]
     if len(data) >= 30 and kind == b"VP8X":
@@ -20,12 +40,21 @@ def webp_size(data: bytes) -> tuple[int, int]:
     raise ImageCorrupt("The WebP image is corrupt.")
 
 
-def first_frame(data: bytes) -> tuple[Image.Image, bytes]:
-    """The image, or the first frame of an animation, and its EXIF segment; raises OSError if it is corrupt."""
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of the metadata."""
+    position = 12
+    while position + 8 <= len(data):
+        name, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
+        if name in (b"EXIF", b"XMP "):
+            yield name, data[position + 8 : position + 8 + size]
+        position += 8 + size + size % 2
+
+
+def _first_frame(data: bytes) -> Image.Image:
+    """The image, or the first frame of an animation; raises OSError if it is corrupt."""
     decoder = _webp.WebPAnimDecoder(data)
     size, _, _, _, mode = decoder.get_info()
-    exif = decoder.get_chunk("EXIF") or b""
     pixels, _ = decoder.get_next()
     # Free the decoder's two copies of the image.
     del decoder
-    return Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1), exif
+    return Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)

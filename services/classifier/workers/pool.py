@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import mmap
@@ -64,6 +65,10 @@ class _Worker:
             # Keep one request's image from the next.
             self._clear(len(image))
 
+    def retire(self) -> None:
+        """Send it no more images: it may still reply to the last one, and the next would get that reply."""
+        self._usable = False
+
     def close(self) -> None:
         self._loop.remove_reader(self._channel)
         self._channel.close()
@@ -122,7 +127,7 @@ class Pool:
     """Predicts in worker processes."""
 
     def __init__(self, fork_server: ForkServer, workers: int, max_image: int, lost: Callable[[], None]) -> None:
-        """`max_image` in bytes; `lost` is called when no worker can be had any more."""
+        """`max_image` in bytes; `lost` is called when the fork server has ended."""
         self._fork_server, self._workers, self._lost = fork_server, workers, lost
         self._memory = max_image
         # Of large images, each may have to wait for all others.
@@ -152,11 +157,13 @@ class Pool:
         except (InvalidReply, _NotSent) as err:
             if breach := str(err):
                 log.error("a worker sent an invalid reply", extra={"breach": breach})
+            worker.retire()
             worker = self._replaced(worker)
             raise ImageCorrupt("The image cannot be decoded.") from err
         except asyncio.CancelledError:
-            # Otherwise the next image would get the reply to this one.
-            worker = self._replaced(worker)
+            worker.retire()
+            with contextlib.suppress(NotReady):
+                worker = self._replaced(worker)
             raise
         finally:
             if worker.images >= MAX_IMAGES:
@@ -170,28 +177,31 @@ class Pool:
             self._idle.pop().close()
 
     def _replaced(self, worker: _Worker) -> _Worker:
+        """A new worker in place of `worker`; raises NotReady and changes nothing if there can be none now."""
         try:
             new = self._new_worker()
         except NoWorker as err:
             self._lost()
             raise NotReady("The service is restarting.") from err
+        except OSError as err:
+            log.error("no new worker", extra={"kind": errno.errorcode.get(err.errno or 0, "OSError")})
+            raise NotReady("The service cannot start a worker; try again in a moment.") from err
         worker.close()
         self._fork_server.end_worker(worker.number)
         return new
 
     def _new_worker(self) -> _Worker:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        memory = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            os.ftruncate(memory, self._memory)
+        with contextlib.ExitStack() as failed, contextlib.ExitStack() as always:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            failed.callback(ours.close)
+            always.callback(theirs.close)
+            file = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            always.callback(os.close, file)
+            os.ftruncate(file, self._memory)
             # If a worker shortened the file, reading it would kill this process.
-            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-            number = self._fork_server.fork_worker(theirs, memory)
-        except NoWorker:
-            ours.close()
-            raise
-        else:
-            return _Worker(number, ours, mmap.mmap(memory, 0), self._max_prediction)
-        finally:
-            theirs.close()
-            os.close(memory)
+            fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+            memory = mmap.mmap(file, 0)
+            failed.callback(memory.close)
+            number = self._fork_server.fork_worker(theirs, file)
+            failed.pop_all()
+        return _Worker(number, ours, memory, self._max_prediction)

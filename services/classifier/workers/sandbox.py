@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, MpoImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from services.classifier.decoding.resize import Pixels
 from services.classifier.parameters import FUNCTIONS, Parameters
@@ -33,9 +33,8 @@ MEMORY_BYTES: Final = 400 * 2**20
 # Its first number is the size of the address space in pages (Linux).
 STATM: Final = Path("/proc/self/statm")
 
-# Load Pillow's plug-ins now; a worker cannot open files later.
+# Load Pillow's plug-ins now; a worker cannot open files later. The decoders load the others.
 Image.preinit()
-PLUGINS: Final = (MpoImagePlugin, WebPImagePlugin)
 
 
 def limited(decode: Decode) -> Decode:

@@ -24,6 +24,7 @@ PR_SET_NO_NEW_PRIVS: Final = 38
 SECCOMP_MODE_FILTER: Final = 2
 ALLOW: Final = 0x7FFF0000
 REFUSE: Final = 0x00050000 | errno.EPERM
+MISSING: Final = 0x00050000 | errno.ENOSYS
 LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
 # Offsets in struct seccomp_data; an argument takes 8 bytes, its lower half first.
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
@@ -45,6 +46,7 @@ CALLS: Final = {
     "futex": (202, 98),
     "gettimeofday": (96, 169),
     "restart_syscall": (219, 128),
+    "rseq": (334, 293),
     "rt_sigaction": (13, 134),
     "rt_sigprocmask": (14, 135),
     "rt_sigreturn": (15, 139),
@@ -61,6 +63,11 @@ CALLS: Final = {
 }
 # Allowed, but not for memory that can be executed.
 MAPPINGS: Final = {"mmap": (9, 222), "mprotect": (10, 226)}
+# Allowed for threads of this process only, which libde265 decodes HEIC in: the flags of pthread_create. Without clone3,
+# whose flags a filter cannot read, glibc calls clone.
+CLONE: Final = (56, 220)
+CLONE3: Final = (435, 435)
+THREAD: Final = 0x3D0F00
 # Allowed for locks only: F_SETOWN could send signals to other processes.
 FCNTL: Final = (72, 25)
 LOCKS: Final = (fcntl.F_SETLK, fcntl.F_SETLKW)
@@ -126,11 +133,15 @@ def _instructions(architecture: int, column: int) -> Iterator[tuple[int, int, in
         yield ANY_BIT, 1, 0, mmap.PROT_EXEC
         yield RETURN, 0, 0, ALLOW
         yield RETURN, 0, 0, REFUSE
-    yield EQUAL, 0, 1 + 2 * len(LOCKS), FCNTL[column]
-    yield LOAD, 0, 0, ARGUMENTS + 8 * 1
-    for command in LOCKS:
-        yield EQUAL, 0, 1, command
-        yield RETURN, 0, 0, ALLOW
+    yield EQUAL, 0, 1, CLONE3[column]
+    yield RETURN, 0, 0, MISSING
+    for numbers, argument, values in ((CLONE, 0, (THREAD,)), (FCNTL, 1, LOCKS)):
+        yield EQUAL, 0, 2 + 2 * len(values), numbers[column]
+        yield LOAD, 0, 0, ARGUMENTS + 8 * argument
+        for value in values:
+            yield EQUAL, 0, 1, value
+            yield RETURN, 0, 0, ALLOW
+        yield RETURN, 0, 0, REFUSE
     yield RETURN, 0, 0, REFUSE
 
 

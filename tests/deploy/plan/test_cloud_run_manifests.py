@@ -107,6 +107,12 @@ def test_the_page_reads_the_key_from_a_mounted_file() -> None:
     assert spec["serviceAccountName"] == "guichet-page@my-project.iam.gserviceaccount.com"
 
 
+def test_the_page_offers_no_samples_if_the_models_do_not_know_them() -> None:
+    for samples, expected in ((True, []), (False, [{"name": "SAMPLES", "value": "none"}])):
+        manifest = cloud_run_manifests.page_manifest(IMAGE, "https://gateway", "guichet-1", SETTINGS, samples=samples)
+        assert [item for item in pod(manifest)[0]["env"] if item["name"] == "SAMPLES"] == expected
+
+
 def test_browsers_keep_their_connection_and_reconnect_to_the_same_instance() -> None:
     manifest = cloud_run_manifests.page_manifest(IMAGE, "https://gateway", "guichet-1", SETTINGS)
     template = manifest["spec"]["template"]

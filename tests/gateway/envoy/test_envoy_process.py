@@ -16,7 +16,7 @@ from gateway.check import check_document
 from gateway.envoy.envoy_process import Envoy, envoy_binary
 from gateway.envoy.messages import Message
 from gateway.origin import origin
-from gateway.runtime import Runtime
+from gateway.runtime import AddressPrefix, Runtime, Target
 from tests.gateway.documents import API_KEY, backend, document, one_path, operation, parameter
 from tests.gateway.echo_backend import Echo
 from tests.gateway.http_client import send
@@ -42,7 +42,7 @@ def test_a_thousand_operations_with_a_thousand_backends(tmp_path: Path, rose: Ec
     started = time.process_time()
     checked = check_document(path)
     api = build_api(checked.document.data)
-    overrides = {origin(f"http://{name}"): origin(rose.url) for name in names}
+    overrides = {AddressPrefix(origin(f"http://{name}")): Target(origin(rose.url)) for name in names}
     runtime = Runtime(free_port(), (Key("k", "1"),), backend_overrides=overrides)
     envoy = Envoy(envoy_binary(), api, runtime)
     # It takes half a second on an idle machine.
@@ -72,7 +72,7 @@ def test_new_id_tokens_replace_the_former_ones(rose: Echo) -> None:
 def apis(count: int, rose: Echo) -> tuple[list[Api], Runtime]:
     """The same path with a different backend in each; all of them are `rose`."""
     urls = [f"http://backend-{number}.test" for number in range(count)]
-    overrides = {origin(url): origin(rose.url) for url in urls}
+    overrides = {AddressPrefix(origin(url)): Target(origin(rose.url)) for url in urls}
     return [read_api(one_path(url)) for url in urls], Runtime(free_port(), no_keys(), backend_overrides=overrides)
 
 

@@ -23,12 +23,13 @@ import pytest
 import requests
 from PIL import Image
 
-from benchmarks.harness.hostile_images import encoded
+from benchmarks.harness.image_files import encoded
 from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch.fetch import fetch_image
 from services.classifier.fetch.transport import PublicNetwork
 from services.classifier.problems import FetchTimeout, QueueTimeout
+from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES
 from tests.running import ROOT, Photo, Service, StartService, answers, wait_for
 from tests.services.classifier.fetch.sites import is_silent, site
 from tests.services.fake_model import StartFake
@@ -67,6 +68,28 @@ def test_a_full_disk_does_not_affect_the_service(
     opened = [file.path for process in family for file in process.open_files() if "w" in file.mode or "a" in file.mode]
     assert [path for path in opened if path != str(service.log)] == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_cannot_be_replaced_goes_on_or_is_replaced_later(start_service: StartService) -> None:
+    """The memory that a worker shares with the service is a file, which a full disk limits here."""
+    service = start_service(MODEL_NAME="efficientnet-lite0", GUICHET_PROCESSES="1")
+    process = psutil.Process(service.process.pid)
+    (fork_server,) = process.children()
+    image = encoded(Image.new("RGB", (8, 8)), "PNG")
+
+    def status(count: int = 1) -> set[int]:
+        with requests.Session() as session:
+            return {session.post(f"{service.url}/predict", data=image, timeout=10).status_code for _ in range(count)}
+
+    no_limit = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (0, no_limit[1]))
+    (worker,) = fork_server.children()
+    assert status(MAX_IMAGES // PILLOW_IMAGES + 2) == {200}
+    assert fork_server.children() == [worker]
+    worker.kill()
+    assert status() == {503}
+    process.rlimit(psutil.RLIMIT_FSIZE, no_limit)
+    assert status() == {200}
 
 
 @pytest.mark.parametrize(

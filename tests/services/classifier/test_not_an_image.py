@@ -62,9 +62,12 @@ def test_without_a_better_explanation_the_decoder_s_is_used() -> None:
     assert not_an_image(b"hello", "image/jpeg", "The body", PROBLEM).detail == PROBLEM.detail
 
 
-def test_the_message_has_the_place_and_the_declared_type() -> None:
-    sentence = detail(b"hello", "text/x-\u00e9<b>", "`inputs`")
-    assert sentence.startswith("`inputs` is of type text/x-??b?, and is not an image. ")
+def test_the_message_has_the_declared_type() -> None:
+    assert detail(b"hello", "text/x-\u00e9<b>", "`inputs`").startswith("`inputs` is of type text/x-??b?. ")
+
+
+def test_the_message_says_where_the_image_was() -> None:
+    assert detail(b"{}", place="The part `image`").startswith("The part `image` is JSON")
 
 
 @pytest.mark.parametrize("data", [b" ", b"<", b"<!--", b"<?xml>", b"a", b".jpg", b"--", b"data:"])

@@ -1,4 +1,4 @@
-"""Models with 1, 2, 9 and 21,841 labels, and a catalog with their entries."""
+"""Models with 1, 2, 9 and 21,841 labels, a gray and a non-square one, and a catalog with their entries."""
 
 from __future__ import annotations
 
@@ -14,34 +14,61 @@ from tests.services.export.tiny_network import Tiny
 
 @dataclass(frozen=True)
 class Own:
-    """One entry: its labels as YAML, and what they should come to."""
+    """One entry: its labels as YAML, and what they should come to. `size` is the input's height and width."""
 
+    title: str
     labels: str
     count: int
     scores: ScoreFunction
     more: str = ""
+    channels: int = 3
+    size: tuple[int, int] = (64, 64)
+
+    @property
+    def arguments(self) -> str:
+        """Of the architecture, as YAML."""
+        return f"{{labels: {self.count}, channels: {self.channels}}}"
+
+    @property
+    def preprocess(self) -> str:
+        """The entry's field, as YAML."""
+        channels = "gray" if self.channels == 1 else "rgb"
+        height, width = self.size
+        side = height if height == width else [height, width]
+        return (
+            f"{{resize: {side}, crop: {side}, interpolation: bilinear, channels: {channels}, mean: [0.5], std: [0.5]}}"
+        )
 
     @property
     def module(self) -> torch.nn.Module:
         torch.manual_seed(self.count)
-        module = Tiny(self.count)
+        module = Tiny(self.count, self.channels)
         with torch.no_grad():
             module[2].get_parameter("weight").mul_(20)
         return module.eval()
 
 
 MODELS = {
-    "ripe": Own("[ripe]", 1, "sigmoid"),
-    "cats-or-dogs": Own("[cat, dog]", 2, "softmax"),
-    "weather": Own("weather.txt", 9, "sigmoid", "scores: sigmoid"),
-    "imagenet-21k": Own("imagenet-21k.txt", 21_841, "softmax"),
+    "ripe": Own("Ripeness", "[ripe]", 1, "sigmoid"),
+    "cats-or-dogs": Own("Cats or dogs", "[cat, dog]", 2, "softmax"),
+    "weather": Own("Weather", "weather.txt", 9, "sigmoid", "scores: sigmoid"),
+    "imagenet-21k": Own("ImageNet-21k", "imagenet-21k.txt", 21_841, "softmax"),
+    "gray-scans": Own("Scanned pages", "[blank, printed, handwritten]", 3, "softmax", "scores: softmax", channels=1),
+    "wide-roads": Own(
+        "Wide roads",
+        '[clear, cyclist, "car, parked on the right", lorry]',
+        4,
+        "sigmoid",
+        "scores: sigmoid",
+        size=(48, 128),
+    ),
 }
 ENTRY = """
   {name}:
-    title: Own
-    architecture: {{callable: "tests.services.export.tiny_network:Tiny", arguments: {{labels: {own.count}}}}}
+    title: {own.title}
+    architecture: {{callable: "tests.services.export.tiny_network:Tiny", arguments: {own.arguments}}}
     weights: {{file: {name}.pth, sha256: {digest}}}
-    preprocess: {{resize: 64, crop: 64, interpolation: bilinear, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}}
+    preprocess: {own.preprocess}
     labels: {own.labels}
     {own.more}
 """

@@ -6,6 +6,7 @@ import pytest
 from services.export.evaluation import (
     calibration_error,
     confusions,
+    cross_fitted,
     evaluated,
     fitted_temperature,
     label_table,
@@ -73,6 +74,15 @@ def test_the_temperature_restores_the_scale_of_logits(factor: float) -> None:
     powers = np.exp(logits)
     truth = np.array([random.choice(3, p=row) for row in powers / powers.sum(axis=1, keepdims=True)])
     assert fitted_temperature(factor * logits, truth) == pytest.approx(factor, rel=0.1)
+
+
+def test_no_image_is_divided_by_a_temperature_that_was_fitted_on_it() -> None:
+    random = np.random.default_rng(0)
+    logits, truth = random.normal(0, 2, (40, 3)), random.integers(0, 3, 40)
+    divided = cross_fitted(logits, truth)
+    for part in (0, 1):
+        other = fitted_temperature(logits[1 - part :: 2], truth[1 - part :: 2])
+        np.testing.assert_allclose(divided[part::2], logits[part::2] / other)
 
 
 def test_an_evaluation_counts_the_images() -> None:

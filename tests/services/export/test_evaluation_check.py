@@ -101,11 +101,14 @@ def test_images_may_be_listed_in_a_csv_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "fields", "message"),
     [
-        pytest.param("", {"labels": "[a, b, c, d, e, f, g, h, i, j]"}, "such as 'eight'", id="other-labels"),
+        pytest.param(
+            "", {"labels": "[a, b, c, d, e, f, g, h, i, j]"}, "are not labels of the model, such as", id="other-labels"
+        ),
         pytest.param(", calibrate: true", {"scores": "sigmoid"}, "is for `scores: softmax`", id="sigmoid"),
+        pytest.param(", calibrate: true", {}, "`calibrate` needs at least 20 images", id="few-images"),
     ],
 )
 def test_what_does_not_suit_is_refused(tmp_path: Path, options: str, fields: dict[str, str], message: str) -> None:
-    image_files(tmp_path / "images", 30)
+    image_files(tmp_path / "images", 10)
     with pytest.raises(ExportError, match=message):
         export(tmp_path, options, **fields)

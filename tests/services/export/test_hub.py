@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.harness.saved_models import LABELS, save_timm, save_transformers
+from benchmarks.harness.stub_hub import REVISION, TOKEN, StubHub, stub_hub
 from services.artifact import verified_receipt
 from services.catalog import load_catalog
 from tests.services.export.own_model import sha256
-from tests.services.export.saved_models import LABELS, save_timm, save_transformers
-from tests.services.export.stub_hub import REVISION, TOKEN, StubHub, stub_hub
 from tests.services.export.test_main import run_export
 
 pytestmark = pytest.mark.integration

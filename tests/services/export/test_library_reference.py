@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.harness.saved_models import save_timm, save_transformers
 from services.artifact import Receipt
 from services.catalog import load_catalog
 from services.export.cache_key import CacheKey
@@ -17,7 +18,6 @@ from services.export.errors import Disagreement
 from services.export.exporter import export_model
 from services.export.library_reference import compared_with_library
 from services.export.network import built_network
-from tests.services.export.saved_models import save_timm, save_transformers
 
 pytestmark = pytest.mark.integration  # importing timm and transformers takes seconds
 

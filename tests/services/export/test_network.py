@@ -32,3 +32,13 @@ def test_a_network_that_cannot_take_the_image_is_refused_in_one_sentence(tmp_pat
     with pytest.raises(NetworkError, match=r"cannot run on an input of \[1, 3, 64, 64\]: Given groups=1") as caught:
         built_network(catalog, model, path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_whose_outputs_are_not_numbers_is_refused(tmp_path: Path, weights: Path) -> None:
+    state = torch.load(weights, weights_only=True)
+    state["fc.bias"][0] = torch.nan
+    path = tmp_path / "diverged.pth"
+    torch.save(state, path)
+    catalog = load_catalog(catalog_file(tmp_path, local_file(path)))
+    with pytest.raises(NetworkError, match=r"outputs are not finite numbers.*take an earlier checkpoint"):
+        built_network(catalog, catalog["own"], path)

@@ -20,6 +20,8 @@ from services.export.errors import NetworkError
 from services.export.network import Network, built_network
 from services.export.requirements import library
 
+pytestmark = pytest.mark.integration  # converts networks, which takes seconds
+
 ENTRY = """
 models:
   own:

@@ -16,6 +16,8 @@ from services.export.errors import NetworkError
 from services.export.network import Network, built_network
 from tests.services.export.own_model import catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # converts networks, which takes seconds
+
 
 @pytest.fixture(scope="session", params=["torchscript", "torch.export"])
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

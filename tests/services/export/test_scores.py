@@ -13,6 +13,8 @@ from services.export.network import Network
 from services.export.sample_images import generated_images
 from services.export.scores import require_logits
 
+pytestmark = pytest.mark.integration  # converts networks, which takes seconds
+
 
 def check(network: Network, scores: ScoreFunction, last: torch.nn.Module | None = None) -> None:
     """Check the network, with a last layer appended, as the export does."""

@@ -16,6 +16,8 @@ from services.export.network import Network
 from services.export.sample_images import SampleImages, generated_images
 from services.export.verification import measured_agreement, require_agreement
 
+pytestmark = pytest.mark.integration  # converts networks, which takes seconds
+
 
 def test_a_converted_model_with_other_predictions_is_refused(tmp_path: Path, network: Network) -> None:
     save(openvino_model(network, "own"), tmp_path)
@@ -46,7 +48,8 @@ def test_networks_are_compared_by_their_own_function(tmp_path: Path, network: Ne
     require_agreement("own", "fp16", agreement)
     assert (agreement.same_labels is not None) == (scores == "sigmoid")
     outputs = [SCORES[scores](torch_logits(network, pixels)) for pixels in images.pixels]
-    served = [SCORES[scores](Engine(tmp_path / "model.xml", streams=1).logits(pixels)) for pixels in images.pixels]
+    engine = Engine(tmp_path / "model.xml", streams=1)
+    served = [SCORES[scores](engine.logits(pixels)) for pixels in images.pixels]
     assert agreement.largest_score_difference == round(float(np.abs(np.subtract(outputs, served)).max()), 3)
 
 

@@ -9,8 +9,8 @@ from torch import nn
 class Tiny(nn.Sequential):
     """One linear layer over 4 × 4 mean colours."""
 
-    def __init__(self, labels: int) -> None:
-        super().__init__(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, labels))
+    def __init__(self, labels: int, channels: int = 3) -> None:
+        super().__init__(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * channels, labels))
 
 
 class TinyNetwork(nn.Sequential):

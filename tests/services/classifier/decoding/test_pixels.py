@@ -1,6 +1,5 @@
 """Every kind of image is decoded upright, to RGB, and as torchvision's transforms would resize it."""
 
-import io
 import struct
 import zlib
 from dataclasses import replace
@@ -9,32 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.harness.image_files import encoded, gradient
 from services.classifier.decoding.pixels import decoded_pixels
-from services.classifier.decoding.resize import Pixels
-from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels
 from services.preprocess import Preprocess
 from tests.running import Photo
-
-RECIPE = Preprocess(resize=256, crop=224, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-# Maximum average difference of pixels, of 255: JPEG and decoding at a reduced size round.
-CLOSE = 3.0
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def gradient(width: int = 320, height: int = 300) -> Image.Image:
-    """Red increases to the right, green downwards; no symmetry."""
-    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
-    return Image.fromarray(np.dstack([x, y, np.full_like(x, 60)]).astype(np.uint8))
-
-
-def difference(one: Pixels, other: Pixels) -> float:
-    assert one.shape == other.shape == (224, 224, 3)
-    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+from tests.services.classifier.decoding.comparison import CLOSE, RECIPE, difference
 
 
 @pytest.mark.integration  # importing torchvision starts a process
@@ -45,26 +24,6 @@ def test_the_result_is_torchvisions_resize_and_centre_crop(photos: list[Photo]) 
     for photo in photos[:6]:
         expected = np.asarray(recipe(Image.open(photo.path).convert("RGB")))
         assert difference(decoded_pixels(photo.data, RECIPE), expected) < CLOSE
-
-
-@pytest.mark.parametrize("orientation", range(10))
-def test_exif_orientation_is_applied(orientation: int) -> None:
-    upright = gradient()
-    stored = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    image = upright.transpose(stored[orientation]) if orientation in stored else upright
-    for kind in ("JPEG", "PNG", "WEBP"):
-        data = encoded(image, kind, exif=exif, quality=95)
-        assert difference(decoded_pixels(data, RECIPE), decoded_pixels(encoded(upright), RECIPE)) < CLOSE, kind
 
 
 def sixteen_bit_grey(value: int) -> bytes:
@@ -115,27 +74,6 @@ def test_every_colour_mode_comes_out_as_rgb(data: bytes, colour: tuple[int, int,
     assert pixels.dtype == np.uint8
     if colour is not None:
         assert np.abs(pixels[100, 100].astype(int) - colour).max() <= 2
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"G", id="one-byte"),
-        pytest.param(bytes(range(256)) * 256, id="noise"),
-        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", id="svg"),
-        pytest.param(b"%PDF-1.7", id="pdf"),
-        pytest.param(b"%!PS-Adobe-3.0 EPSF-3.0", id="eps"),
-        pytest.param(b"\x7fELF", id="elf"),
-        pytest.param(b"PK\x03\x04", id="zip"),
-        pytest.param(b"RIFF\x00\x00\x00\x00AVI ", id="avi"),
-        pytest.param(encoded(Image.new("RGB", (9, 9)), "TIFF"), id="tiff"),
-        pytest.param(encoded(Image.new("RGB", (16, 16)), "ICO"), id="ico"),
-    ],
-)
-def test_other_formats_are_unsupported(data: bytes) -> None:
-    with pytest.raises(ImageUnsupported, match="JPEG, PNG, WebP, GIF or BMP"):
-        decoded_pixels(data, RECIPE)
 
 
 PHOTO = encoded(gradient(600, 500), "JPEG", quality=90)

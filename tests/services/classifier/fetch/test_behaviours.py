@@ -82,7 +82,7 @@ REFUSED: dict[str, tuple[int, str, str, Script]] = {
     "a status other than 200": (422, "fetch_type", "HTTP status 404", says(response(b"gone", "404 Not Found"))),
     "an HTML page": (422, "fetch_type", "an HTML page", says(response(b"<!doctype html><title>Sign in</title>"))),
     "an empty body": (422, "fetch_type", "an empty body", says(response(b""))),
-    "an unsupported format": (422, "fetch_type", "At the URL: ", says(response(SVG, content_type="image/svg+xml"))),
+    "an unsupported format": (422, "fetch_type", "SVG", says(response(SVG, content_type="image/svg+xml"))),
     "a body over the limit": (413, "fetch_too_large", "1,000,000 bytes", says(response(b"", content_length="1000001"))),
     "a slow response": (422, "fetch_timeout", "too long", drips(response(b"", content_length="999"), b"x", 0.3)),
     "a compressed body": (

@@ -23,6 +23,7 @@ import pytest
 import requests
 from PIL import Image
 
+from benchmarks.harness.image_files import encoded
 from services.artifact import ArtifactError, Receipt, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.decoding.resize import Pixels
@@ -356,17 +357,19 @@ def test_a_fork_server_that_runs_out_of_memory_is_reported() -> None:
     fork_server.control.close()
 
 
-KINDS = "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB, JPEG CMYK, JPEG L"
+KINDS = (
+    "PNG RGB, PNG RGBA, PNG P, PNG I;16, WEBP RGB, WEBP RGBA, GIF P, BMP RGB, JPEG CMYK, JPEG L, MPO RGB,"
+    " HEIF RGB, HEIF L, HEIF RGBA, AVIF RGB, AVIF L, AVIF RGBA, TIFF RGB, TIFF I;16, TIFF 1"
+)
 
 
 @pytest.mark.parametrize(("kind", "mode"), [kind.split() for kind in KINDS.split(", ")])
 def test_the_running_service_reads_every_kind_of_image(
     lite0: Service, photos: list[Photo], kind: str, mode: str
 ) -> None:
-    stream = io.BytesIO()
     with Image.open(photos[0].path) as photo:
-        (photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode)).save(stream, kind)
-    response = requests.post(f"{lite0.url}/predict", data=stream.getvalue(), timeout=20)
+        data = encoded(photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode), kind)
+    response = requests.post(f"{lite0.url}/predict", data=data, timeout=20)
     assert response.status_code == 200, response.text
     assert len(response.json()) == 5
 

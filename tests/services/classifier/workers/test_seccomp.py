@@ -9,13 +9,27 @@ import sys
 import pytest
 
 from services.classifier.workers import seccomp
-from services.classifier.workers.seccomp import ALLOW, CALLS, FCNTL, MACHINES, MAPPINGS, REFUSE, SandboxError, program
+from services.classifier.workers.seccomp import (
+    ALLOW,
+    CALLS,
+    CLONE,
+    CLONE3,
+    FCNTL,
+    MACHINES,
+    MAPPINGS,
+    MISSING,
+    REFUSE,
+    THREAD,
+    SandboxError,
+    program,
+)
 from tests.running import ROOT
 
 # Of system calls that no decoder needs; numbers on x86-64 and aarch64.
 OTHERS = {
-    "clone": (56, 220),
-    "clone3": (435, 435),
+    "fork": (57, 1079),
+    "vfork": (58, 1071),
+    "unshare": (272, 97),
     "execve": (59, 221),
     "kill": (62, 129),
     "tgkill": (234, 131),
@@ -57,7 +71,7 @@ def result(machine: str, number: int, *arguments: int, architecture: int | None 
 def test_only_the_listed_calls_are_allowed(machine: str) -> None:
     column = MACHINES[machine][1]
     listed = {numbers[column] for numbers in CALLS.values()}
-    special = {numbers[column] for numbers in (*MAPPINGS.values(), FCNTL)}
+    special = {numbers[column] for numbers in (*MAPPINGS.values(), FCNTL, CLONE, CLONE3)}
     for number in range(1000):
         if number not in special:
             assert result(machine, number) == (ALLOW if number in listed else REFUSE)
@@ -79,6 +93,17 @@ def test_fcntl_only_locks(machine: str) -> None:
     assert result(machine, number, 3, fcntl.F_SETLK) == ALLOW
     assert result(machine, number, 3, fcntl.F_SETOWN) == REFUSE
     assert result(machine, number, 3, fcntl.F_DUPFD) == REFUSE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_clone_only_starts_threads_of_the_same_process(machine: str) -> None:
+    column = MACHINES[machine][1]
+    assert result(machine, CLONE[column], THREAD) == ALLOW
+    # The flags of fork and vfork; of a thread in other namespaces; of one that shares no memory, or is traced.
+    for flags in (0x1200011, 0x4111, THREAD | 0x10000000, THREAD & ~0x100, THREAD | 0x2000, 0):
+        assert result(machine, CLONE[column], flags) == REFUSE
+    # So that glibc calls clone.
+    assert result(machine, CLONE3[column], 0) == MISSING
 
 
 @pytest.mark.parametrize("machine", MACHINES)

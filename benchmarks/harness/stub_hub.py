@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-TOKEN = "hf_of_this_test"
+TOKEN = "hf_of_this_test"  # noqa: S105
 
 
 @dataclass

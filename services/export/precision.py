@@ -1,0 +1,44 @@
+"""Measure what half precision makes of a network's scores."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from services.classifier.engine import Engine
+from services.classifier.predictions import SCORES
+from services.export.convert import openvino_model, save, torch_logits
+from services.export.difference import EXACT, difference
+from services.export.errors import Disagreement
+from services.export.network import Network
+from services.export.sample_images import generated_images
+from services.export.verification import measured_agreement, require_agreement
+
+
+@dataclass(frozen=True)
+class HalfPrecision:
+    """The average difference of scores, and whether an export would accept it and a reference in single precision."""
+
+    difference: float
+    suffices: bool
+
+
+def measured_half_precision(network: Network, name: str) -> HalfPrecision:
+    """On generated images: weights in half precision and, where this CPU has it, computing in bfloat16."""
+    images, scores = generated_images(network.preprocess), SCORES[network.scores]
+    with tempfile.TemporaryDirectory() as folder:
+        model_xml = Path(folder) / "model.xml"
+        save(openvino_model(network, name), Path(folder))
+        agreement = measured_agreement(network, model_xml, images)
+        engine = Engine(model_xml, streams=1)
+    expected = np.stack([scores(torch_logits(network, pixels)) for pixels in images.pixels])
+    actual = np.stack([scores(engine.logits(pixels)) for pixels in images.pixels])
+    found = difference(expected.astype(float), actual.astype(float))
+    try:
+        require_agreement(name, "fp16", agreement)
+    except Disagreement:
+        return HalfPrecision(found.mean, suffices=False)
+    return HalfPrecision(found.mean, suffices=found.within(EXACT))

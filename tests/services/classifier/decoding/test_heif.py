@@ -1,0 +1,100 @@
+"""HEIC and AVIF of different makes, and hostile ones."""
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from pillow_heif import HeifFile, from_bytes
+
+from benchmarks.harness.image_files import encoded, gradient, media_box
+from services.classifier.decoding.pixels import decoded_pixels
+from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels, ImageUnsupported
+from services.problems import Problem
+from tests.services.classifier.decoding.comparison import RECIPE, difference
+
+RGB = gradient(640, 480)
+RGBA = RGB.convert("RGBA")
+RGBA.putalpha(Image.linear_gradient("L").resize(RGB.size))
+WIDE: NDArray[np.uint16] = np.asarray(RGB).astype(np.uint16) * 257
+HEIC = encoded(RGB, "HEIF", quality=90)
+AVIF = encoded(RGB, "AVIF", quality=90)
+
+
+def ten_bits(**options: Any) -> bytes:
+    stream = io.BytesIO()
+    from_bytes("RGB;16", RGB.size, WIDE.tobytes()).save(stream, quality=90, **options)
+    return stream.getvalue()
+
+
+def second_is_primary() -> bytes:
+    stream = io.BytesIO()
+    images = HeifFile()
+    images.add_from_pillow(Image.new("RGB", (640, 480), "red"))
+    images.add_from_pillow(RGB)
+    images.save(stream, quality=90, primary_index=1)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(HEIC, RGB, id="heic"),
+        pytest.param(encoded(RGB, "HEIF", quality=90, chroma=444), RGB, id="heic-444"),
+        pytest.param(encoded(RGB.convert("L"), "HEIF", quality=90), RGB.convert("L"), id="heic-gray"),
+        pytest.param(encoded(RGBA, "HEIF", quality=90), RGBA, id="heic-alpha"),
+        pytest.param(ten_bits(), RGB, id="heic-10-bit"),
+        pytest.param(ten_bits(chroma=444), RGB, id="heic-10-bit-444"),
+        pytest.param(encoded(RGB, "HEIF", quality=90, thumbnails=[64, 128]), RGB, id="heic-thumbnails"),
+        pytest.param(second_is_primary(), RGB, id="heic-second-of-two"),
+        pytest.param(
+            encoded(RGB.crop((0, 0, 639, 479)), "HEIF", quality=90), RGB.crop((0, 0, 639, 479)), id="odd-size"
+        ),
+        pytest.param(AVIF, RGB, id="avif"),
+        pytest.param(encoded(RGB, "AVIF", quality=90, subsampling="4:4:4"), RGB, id="avif-444"),
+        pytest.param(encoded(RGB.convert("L"), "AVIF", quality=90), RGB.convert("L"), id="avif-gray"),
+        pytest.param(encoded(RGBA, "AVIF", quality=90), RGBA, id="avif-alpha"),
+        pytest.param(encoded(RGB, "AVIF", quality=90, tile_rows=1, tile_cols=1), RGB, id="avif-tiles"),
+        pytest.param(
+            encoded(RGB, "AVIF", quality=90, save_all=True, append_images=[RGBA.convert("RGB")] * 2),
+            RGB,
+            id="avif-sequence",
+        ),
+    ],
+)
+def test_the_primary_image_is_decoded(data: bytes, expected: Image.Image) -> None:
+    assert difference(decoded_pixels(data, RECIPE), decoded_pixels(encoded(expected), RECIPE)) < 2
+
+
+def changed(data: bytes, at: bytes, offset: int, value: bytes) -> bytes:
+    position = data.index(at) + offset
+    return data[:position] + value + data[position + len(value) :]
+
+
+HUGE = struct.pack(">2I", 60_000, 60_000)
+LARGE = struct.pack(">2I", 4900, 4900)
+JUST_TOO_LARGE = struct.pack(">2I", 5000, 5001)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        pytest.param(HEIC[: len(HEIC) // 2], ImageCorrupt, id="half-a-heic"),
+        pytest.param(AVIF[: len(AVIF) // 2], ImageCorrupt, id="half-an-avif"),
+        pytest.param(HEIC[:40], ImageCorrupt, id="heic-start"),
+        pytest.param(AVIF[:40], ImageCorrupt, id="avif-start"),
+        pytest.param(changed(HEIC, b"ispe", 8, HUGE), ImageTooManyPixels, id="huge-heic"),
+        pytest.param(changed(AVIF, b"ispe", 8, HUGE), ImageTooManyPixels, id="huge-avif"),
+        pytest.param(changed(HEIC, b"ispe", 8, JUST_TOO_LARGE), ImageTooManyPixels, id="heic-of-one-row-too-many"),
+        pytest.param(changed(AVIF, b"ispe", 8, JUST_TOO_LARGE), ImageTooManyPixels, id="avif-of-one-row-too-many"),
+        pytest.param(changed(ten_bits(chroma=444), b"ispe", 8, LARGE), ImageTooComplex, id="too-much-memory"),
+        pytest.param(HEIC[:28] + media_box(b"free") * 200_000 + HEIC[28:], ImageCorrupt, id="thousands-of-boxes"),
+        pytest.param(changed(HEIC, b"hvc1", 0, b"j2k1"), ImageUnsupported, id="jpeg-2000-in-heif"),
+    ],
+)
+def test_a_damaged_or_hostile_file_is_refused(data: bytes, problem: type[Problem]) -> None:
+    with pytest.raises(problem):
+        decoded_pixels(data, RECIPE)
