@@ -37,4 +37,7 @@ def not_an_image(
             return kind(f"{place} is {name}, not an image; {remedy}.")
     if media_type == FORM_URLENCODED:
         return kind(f"{place} is not an image. {SEND_BINARY}")
-    return kind(problem.detail if suits_images else f"{problem.detail} {SEND}")
+    if suits_images:
+        return kind(problem.detail)
+    declared = re.sub(r"[^\w/+.-]", "?", media_type, flags=re.ASCII)[:40]
+    return kind(f"{place} is of type {declared}. {problem.detail} {SEND}")

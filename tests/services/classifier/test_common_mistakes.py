@@ -61,7 +61,7 @@ def curl(service: Service, folder: Path, *arguments: str) -> Any:
         (["-H", JSON_TYPE, "-d", '{"image": "AAAA"}'], 400, "json_invalid", "the fields are `url`, `inputs`"),
         (["-H", JSON_TYPE, "-d", '{"inputs": "https://a.example/x.jpg"}'], 400, "json_invalid", "as `url`"),
         (["-H", JSON_TYPE, "-d", '{"url": "data:image/png;base64,AAAA"}'], 400, "url_invalid", "as `inputs`"),
-        (["-H", JSON_TYPE, "-d", f"{INPUTS}data:text/html;base64,{PAGE}"], 415, "media_type_unsupported", "HTML"),
+        (["-H", JSON_TYPE, "-d", f"{INPUTS}data:text/html;base64,{PAGE}"], 415, "media_type_unsupported", "text/html"),
         (["-H", JSON_TYPE, "-d", f"{INPUTS}{PAGE}"], 415, "image_unsupported", "HTML is not supported"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

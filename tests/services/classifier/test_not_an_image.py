@@ -62,6 +62,10 @@ def test_without_a_better_explanation_the_decoder_s_is_used() -> None:
     assert not_an_image(b"hello", "image/jpeg", "The body", PROBLEM).detail == PROBLEM.detail
 
 
+def test_the_message_has_the_declared_type() -> None:
+    assert detail(b"hello", "text/x-\u00e9<b>", "`inputs`").startswith("`inputs` is of type text/x-??b?. ")
+
+
 def test_the_message_says_where_the_image_was() -> None:
     assert detail(b"{}", place="The part `image`").startswith("The part `image` is JSON")
 
