@@ -30,10 +30,11 @@ def check_document(path: Path, *, with_schema: bool = False) -> CheckedDocument:
     """
     document = read_document(path)
     found = diagnostics(document.data)
+    if with_schema:
+        found += diagnostics(document.data, DEPLOYMENT_RULES)
     if with_schema and "openapi" not in document.data:
         from gateway.rules.schema import schema_errors
 
-        found += diagnostics(document.data, DEPLOYMENT_RULES)
         places = {diagnostic.place for diagnostic in found}
         found += [error for error in schema_errors(document.data) if not _is_covered(error.place, places)]
     with_lines = [replace(diagnostic, line=document.line(diagnostic.place)) for diagnostic in found]

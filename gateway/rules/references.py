@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import is_endless, mapping, reference_target
+from gateway.fields import is_endless, mapping, reference_target
 
 
 def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
