@@ -1,10 +1,10 @@
-"""The command line: `serve` and `check`."""
+"""The command line: `serve`, `check` and `convert`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,16 +16,17 @@ from gateway.origin import Origin, origin
 
 if TYPE_CHECKING:
     from gateway.api import Api
+    from gateway.changes import Change
     from gateway.runtime import Runtime
 
 app = typer.Typer(
-    help="Check OpenAPI 2.0 documents for Google API Gateway, and run them on a local Envoy.",
+    help="Check OpenAPI documents for Google API Gateway, and run them on a local Envoy.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-DocumentPath = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI 2.0 document, YAML or JSON.")]
+DocumentPath = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI 2.0 or 3.x document, YAML or JSON.")]
 PrintBootstrap = Annotated[bool, typer.Option("--bootstrap", help="Print Envoy's bootstrap configuration instead.")]
 
 
@@ -104,7 +105,12 @@ def serve(
 
 
 @app.command()
-def check(document: DocumentPath) -> None:
+def check(
+    document: DocumentPath,
+    openapi_3: Annotated[
+        bool, typer.Option("--openapi-3", help="Also list what must change for the document to become OpenAPI 3.0.")
+    ] = False,
+) -> None:
     """Report everything in a document that Google API Gateway rejects, with line, JSON path and remedy.
 
     Exits with 1 if there is any error; warnings alone exit with 0.
@@ -119,6 +125,51 @@ def check(document: DocumentPath) -> None:
         say(f"{document}: {_counts(checked.diagnostics)}")
         raise typer.Exit(1)
     print(f"{document}: can be deployed" + (f", with {_counts(checked.diagnostics)}" if checked.diagnostics else ""))
+    if openapi_3:
+        from gateway.conversion import changes_for_openapi_3
+
+        print(*change_report(document, changes_for_openapi_3(checked.document)), sep="\n")
+
+
+@app.command()
+def convert(
+    document: DocumentPath,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+) -> None:
+    """Print an OpenAPI 2.0 document as OpenAPI 3.0, with its comments; what it serves stays exactly the same.
+
+    Exits with 1 if Google rejects the document, or if something has no equivalent in OpenAPI 3.0.
+    """
+    from gateway.changes import ConversionError
+    from gateway.conversion import converted
+    from gateway.yaml_file import YamlFileError, read_text
+
+    try:
+        text, _ = converted(read_text(document))
+    except YamlFileError as err:
+        say(err.at(document))
+        raise typer.Exit(1) from err
+    except UnsupportedDocument as err:
+        say(*_explanation(document, err))
+        raise typer.Exit(1) from err
+    except ConversionError as err:
+        say(*change_report(document, err.changes))
+        raise typer.Exit(1) from err
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def change_report(path: Path, changes: Iterable[Change]) -> Iterator[str]:
+    """One line for each change; identical changes are one line, with the lines of the others."""
+    groups: dict[tuple[bool, str], list[Change]] = {}
+    for change in changes:
+        groups.setdefault((change.lost, change.message), []).append(change)
+    for (lost, _), [first, *others] in groups.items():
+        where = f"{path}:{first.line}" if first.line else str(path)
+        also = f" (also in line {', '.join(str(other.line) for other in others)})" if others else ""
+        yield f"{where}: {'cannot be converted' if lost else 'change'}: {first}{also}"
 
 
 def print_bootstrap(api: Api, runtime: Runtime, admin_port: int | None) -> None:
