@@ -19,6 +19,7 @@ from gateway.dialect import (
     BACKEND,
     MANAGEMENT,
     TOKEN_EXTENSIONS,
+    allows_cors,
     backend_fields,
     base_path,
     camel_case,
@@ -139,7 +140,7 @@ def _server(source: dict[str, Any], data: CommentedMap, notes: Notes) -> None:
     for key in endpoint:
         if key in ("aliases", "target"):
             notes.lost(("x-google-endpoints", 0, key), f"has no equivalent: x-google-endpoint has no {key}")
-    allow_cors = True in (endpoint.get("allowCors"), endpoint.get("allow_cors"))
+    allow_cors = allows_cors(source)
     for key in ("host", "basePath", "schemes", "x-google-endpoints"):
         if key in data:
             notes.changed((key,), "moves to `servers`")

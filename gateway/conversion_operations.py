@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from gateway.changes import Notes
 from gateway.diagnostics import Place
-from gateway.fields import mapping, resolved
+from gateway.fields import is_data, mapping, resolved
 from gateway.operations import METHODS
 
 JSON = ("application/json",)
@@ -97,7 +97,7 @@ def _operation(source: dict[str, Any], place: Place, operation: CommentedMap, sh
         here = (*place, "responses", code)
         if "$ref" in response and types.own_produces and "schema" in mapping(resolved(source, response)):
             response = operation["responses"][code] = _copy(resolved(source, response))
-        if not code.startswith("x-") and "$ref" not in response:
+        if not str(code).startswith("x-") and "$ref" not in response:
             _response(here, response, types.produces, notes)
 
 
@@ -261,7 +261,7 @@ def convert_references(node: Any, place: Place, notes: Notes) -> None:
             else:
                 node["$ref"] = REFERENCES[former] + reference.removeprefix(former)
         for key, value in node.items():
-            if key not in ("example", "examples", "default", "enum") or place[-1:] == ("properties",):
+            if not is_data(place, key):
                 convert_references(value, (*place, key), notes)
 
 

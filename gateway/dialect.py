@@ -137,11 +137,16 @@ def allows_cors(document: Mapping[str, Any]) -> bool:
     if is_openapi_3(document):
         # Google's pages name both places.
         endpoint, management = mapping(server(document)[1], "x-google-endpoint"), mapping(document, MANAGEMENT)
-        return True in (endpoint.get("allowCors"), management.get("allowCors"))
+        return any(map(is_true, (endpoint.get("allowCors"), management.get("allowCors"))))
     entries = document.get("x-google-endpoints")
     return isinstance(entries, list) and any(
-        True in (mapping(entry).get("allowCors"), mapping(entry).get("allow_cors")) for entry in entries
+        is_true(mapping(entry).get(key)) for entry in entries for key in ("allowCors", "allow_cors")
     )
+
+
+def is_true(value: Any) -> bool:
+    """Google also reads the string "true" as a boolean."""
+    return value is True or value == "true"
 
 
 def security_schemes(document: Mapping[str, Any]) -> tuple[Place, Mapping[str, Any]]:

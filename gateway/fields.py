@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# Where the keys are names: `default` is then no default value.
+NAMES = ("properties", "responses", "definitions", "schemas", "parameters")
+DATA = ("example", "examples", "default", "enum")
+
 
 def mapping(node: Any, *keys: str) -> Mapping[str, Any]:
     """The mapping under `keys`, or an empty one."""
@@ -20,6 +24,11 @@ def items(node: Any, *keys: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+def is_data(place: tuple[str | int, ...], key: str) -> bool:
+    """Whether the value under `key` is an example or the like, in which `$ref` has no meaning."""
+    return key in DATA and (not place or place[-1] not in NAMES)
+
+
 def resolved(document: Mapping[str, Any], value: Any) -> Any:
     """The target of a `$ref` within the document; the value itself if it has none or the target is missing."""
     seen: set[str] = set()
@@ -33,11 +42,13 @@ def resolved(document: Mapping[str, Any], value: Any) -> Any:
 
 
 def is_endless(document: Mapping[str, Any], reference: str) -> bool:
-    """Whether the reference leads to itself through other references alone."""
+    """Whether the reference leads to itself through other references and the items of lists alone."""
     seen: set[str] = set()
     while reference not in seen:
         seen.add(reference)
         target = reference_target(document, reference)
+        while isinstance(target, Mapping) and "$ref" not in target:
+            target = target.get("items")
         following = target.get("$ref") if isinstance(target, Mapping) else None
         if not isinstance(following, str):
             return False

@@ -53,7 +53,7 @@ def _endpoint(place: Place, entry: Mapping[str, Any], host: Any) -> Iterator[Dia
     if not isinstance(name, str) or (isinstance(host, str) and name.lower() != host.lower()):
         yield Diagnostic((*place, "name"), f"{name!r} is not the document's host", f"write `name: {host or 'HOST'}`")
     for key in ("allowCors", "allow_cors"):
-        if not isinstance(entry.get(key, False), bool):
+        if entry.get(key, False) not in (True, False, "true", "false"):
             yield Diagnostic((*place, key), f"{entry[key]!r} is not a boolean", "write true or false")
 
 

@@ -91,7 +91,7 @@ def _server(place: Place, server: Mapping[str, Any]) -> Iterator[Diagnostic]:
     here = (*place, "x-google-endpoint")
     if not isinstance(endpoint, Mapping):
         yield Diagnostic(here, "must be a mapping", "write `x-google-endpoint: {}`")
-    elif not isinstance(endpoint.get("allowCors", False), bool):
+    elif endpoint.get("allowCors", False) not in (True, False, "true", "false"):
         yield Diagnostic((*here, "allowCors"), f"{endpoint['allowCors']!r} is not a boolean", "write true or false")
 
 

@@ -134,8 +134,10 @@ def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Diagnosti
                 yield Diagnostic(
                     place, f"{code!r} is not a status code", 'write a status code such as "200", or default'
                 )
-            elif not isinstance(response, Mapping) or not ("description" in response or "$ref" in response):
-                yield Diagnostic(place, "has no description", "write `description: …`")
+            elif not isinstance(response, Mapping):
+                yield Diagnostic(place, "must be a mapping", "write `{description: ok}`")
+            elif "description" not in response and "$ref" not in response:
+                yield Diagnostic(place, "has no description", "write `description: ok`, for example", fatal=False)
 
 
 def parameters_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:

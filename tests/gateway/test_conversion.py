@@ -16,7 +16,16 @@ from gateway.conversion import changes_for_openapi_3, converted
 from gateway.diagnostics import UnsupportedDocument
 from gateway.document import parse_document, read_document
 from gateway.fields import mapping
-from tests.gateway.documents import API_KEY, backend, valid_document, with_operation, with_quota, with_scheme
+from tests.gateway.documents import (
+    API_KEY,
+    backend,
+    parameter,
+    valid_document,
+    with_operation,
+    with_path,
+    with_quota,
+    with_scheme,
+)
 from tests.gateway.running_gateway import cli
 
 FOLDER = Path(__file__).parent
@@ -206,8 +215,8 @@ def test_backends_with_the_same_fields_share_a_name_and_translations_are_written
             id="tabs-between-values",
         ),
         pytest.param(
-            with_operation(responses={"200": {"description": "ok", "schema": {"$ref": "#/paths/~1x/get"}}}),
-            ("paths", "/x", "get", "responses", "200", "content", "application/json", "schema", "$ref"),
+            with_path("/y", parameters=[parameter("a", "query"), {"$ref": "#/paths/~1y/parameters/0"}]),
+            ("paths", "/y", "parameters", 1, "$ref"),
             id="reference-into-a-path",
         ),
     ],
@@ -228,6 +237,13 @@ def test_what_would_be_lost_is_refused(document: dict[str, Any], place: tuple[st
 def test_a_document_that_cannot_be_converted_is_refused(text: str) -> None:
     with pytest.raises(ConversionError):
         converted(text)
+
+
+@pytest.mark.parametrize("code", ["200", "default"])
+def test_a_status_code_may_be_a_number_or_default(code: str) -> None:
+    result = yaml.safe_load(converted(COMMENTED.replace('"200":', f"{code}:"))[0])
+    [response] = result["paths"]["/orders/{id}"]["post"]["responses"].values()
+    assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
 
 
 def test_an_issuer_gets_x_google_auth() -> None:
