@@ -176,6 +176,9 @@ def _body(place: Place, parameter: CommentedMap, types: Sequence[str], notes: No
 
 
 def _response(place: Place, response: CommentedMap, types: Sequence[str], notes: Notes) -> None:
+    if "description" not in response:
+        notes.changed(place, "gets a description, which OpenAPI 3.x requires")
+        response["description"] = ""
     for name, header in mapping(response, "headers").items():
         if isinstance(header, CommentedMap):
             if header.pop("collectionFormat", "csv") != "csv":

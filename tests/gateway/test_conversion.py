@@ -22,7 +22,6 @@ from tests.gateway.documents import (
     parameter,
     valid_document,
     with_operation,
-    with_path,
     with_quota,
     with_scheme,
 )
@@ -215,9 +214,9 @@ def test_backends_with_the_same_fields_share_a_name_and_translations_are_written
             id="tabs-between-values",
         ),
         pytest.param(
-            with_path("/y", parameters=[parameter("a", "query"), {"$ref": "#/paths/~1y/parameters/0"}]),
-            ("paths", "/y", "parameters", 1, "$ref"),
-            id="reference-into-a-path",
+            with_operation(parameters=[{"$ref": "#/x-parts/a"}]) | {"x-parts": {"a": parameter("a", "query")}},
+            ("paths", "/x", "get", "parameters", 0, "$ref"),
+            id="reference-to-another-section",
         ),
     ],
 )
