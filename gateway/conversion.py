@@ -14,7 +14,7 @@ from gateway.api import read_api
 from gateway.changes import Change, ConversionError, Notes
 from gateway.conversion_comments import with_comments_of
 from gateway.conversion_operations import convert_operations, convert_references, convert_shared_parts
-from gateway.diagnostics import Place
+from gateway.diagnostics import Place, UnsupportedDocument
 from gateway.dialect import (
     BACKEND,
     MANAGEMENT,
@@ -29,8 +29,10 @@ from gateway.dialect import (
 from gateway.document import Document, parse_document
 from gateway.fields import items, mapping
 from gateway.operations import operations
+from gateway.rules import diagnostics
 from gateway.rules.backends import seconds
 from gateway.rules.quota import whole_number
+from gateway.rules.schema import schema_errors
 
 VERSION = "3.0.4"
 FLOWS = {"application": "clientCredentials", "accessCode": "authorizationCode"}
@@ -48,6 +50,7 @@ def converted(text: str) -> tuple[str, list[Change]]:
     if "swagger" not in original.data:
         raise ConversionError([Change((), "is not an OpenAPI 2.0 document", lost=True)])
     before = read_api(original.data)
+    _require_valid_schema(original.data)
     as_json = text.lstrip().startswith("{")
     data = _commented(original.data) if as_json else _round_trip(text)
     changes = _convert(original, data)
@@ -59,8 +62,20 @@ def converted(text: str) -> tuple[str, list[Change]]:
     return result, changes
 
 
+def _require_valid_schema(document: dict[str, Any]) -> None:
+    """UnsupportedDocument for what the JSON schema rejects, except where a rule knows that Google accepts it."""
+    known = [found.place for found in diagnostics(document)]
+    errors = [
+        error
+        for error in schema_errors(document)
+        if not any(error.place[: len(place)] == place or place[: len(error.place)] == error.place for place in known)
+    ]
+    if errors:
+        raise UnsupportedDocument(errors)
+
+
 def changes_for_openapi_3(document: Document) -> list[Change]:
-    """What has to change, including what cannot be converted."""
+    """What has to change in a document without errors, including what cannot be converted."""
     return _convert(document, _commented(document.data))
 
 

@@ -245,6 +245,12 @@ def test_a_status_code_may_be_a_number_or_default(code: str) -> None:
     assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
 
 
+@pytest.mark.parametrize("field", ["definitions", "responses", "tags"])
+def test_a_document_that_is_not_valid_openapi_2_is_refused(field: str) -> None:
+    with pytest.raises(UnsupportedDocument):
+        converted(json.dumps(valid_document(**{field: ["x"]})))
+
+
 def test_an_issuer_gets_x_google_auth() -> None:
     scheme = {
         "type": "oauth2",
