@@ -9,22 +9,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Place, UnsupportedDocument
-from gateway.operations import (
-    METHODS,
-    OperationObject,
-    backend,
-    extension,
-    items,
-    mapping,
-    operations,
-    path_template,
-    security,
+from gateway.dialect import (
+    BACKEND,
+    Fields,
+    allows_cors,
+    backend_fields,
+    host,
+    limits,
+    location_fields,
+    scheme_kind,
+    security_schemes,
+    token_fields,
 )
+from gateway.fields import mapping
+from gateway.operations import METHODS, OperationObject, backend, operations, path_template, security
 from gateway.origin import Origin, origin
 from gateway.path_template import PathTemplate
 from gateway.rules import diagnostics
 from gateway.rules.backends import seconds
-from gateway.rules.endpoints import allows_cors
 from gateway.rules.quota import whole_number
 
 DEFAULT_DEADLINE = 15.0
@@ -116,7 +118,7 @@ class Api:
 def read_api(document: Mapping[str, Any], service: str | None = None) -> Api:
     """Check the document and build its API; UnsupportedDocument lists everything that cannot be served.
 
-    `service` is the name of the managed service, used in error messages; by default the document's `host`.
+    `service` is the name of the managed service, used in error messages; by default the document's host.
     """
     errors = [diagnostic for diagnostic in diagnostics(document) if diagnostic.fatal]
     if errors:
@@ -126,7 +128,7 @@ def read_api(document: Mapping[str, Any], service: str | None = None) -> Api:
 
 def build_api(document: Mapping[str, Any], service: str | None = None) -> Api:
     """The API of a document in which the rules have found no error."""
-    service = service or document.get("host") or "localhost"
+    service = service or host(document) or "localhost"
     typed = [_operation(document, found) for found in operations(document)]
     if allows_cors(document):
         typed += _preflights(typed)
@@ -134,15 +136,12 @@ def build_api(document: Mapping[str, Any], service: str | None = None) -> Api:
         typed += _unrecognized(document, typed)
     typed.sort(key=_precedence)
     used = {name for operation in typed for name in operation.tokens}
-    schemes = mapping(document, "securityDefinitions")
+    schemes = security_schemes(document)[1]
     return Api(
         service=service,
         operations=tuple(typed),
-        issuers=tuple(_issuer(name, schemes[name], service) for name in schemes if name in used),
-        limits=tuple(
-            Limit(limit["metric"], whole_number(limit["values"]["STANDARD"]) or 0)
-            for limit in items(document, "x-google-management", "quota", "limits")
-        ),
+        issuers=tuple(_issuer(document, name, schemes[name], service) for name in schemes if name in used),
+        limits=tuple(Limit(metric, whole_number(number) or 0) for metric, number in limits(document)),
     )
 
 
@@ -151,20 +150,19 @@ def _precedence(operation: Operation) -> tuple[Any, ...]:
 
 
 def _operation(document: Mapping[str, Any], found: OperationObject) -> Operation:
-    schemes = mapping(document, "securityDefinitions")
     alternatives = security(document, found)[1]
-    has_key = ["apiKey" in (schemes[name]["type"] for name in alternative) for alternative in alternatives]
-    tokens = [name for alternative in alternatives for name in alternative if schemes[name]["type"] == "oauth2"]
+    kinds = {name: scheme_kind(document, name) for alternative in alternatives for name in alternative}
+    has_key = ["apiKey" in (kinds[name] for name in alternative) for alternative in alternatives]
     costs = mapping(found.fields, "x-google-quota", "metricCosts")
-    place, fields = backend(document, found)
+    place, given = backend(document, found)
     return Operation(
         name=found.fields["operationId"],
         method=found.method.upper(),
         template=path_template(found.path),
-        backend=_backend(place, fields),
+        backend=_backend(place, backend_fields(document, given)),
         needs_key=bool(has_key) and all(has_key),
         optional_key=any(has_key) and not all(has_key),
-        tokens=tuple(dict.fromkeys(tokens)),
+        tokens=tuple(name for name, kind in kinds.items() if kind == "oauth2"),
         costs=tuple(sorted((metric, whole_number(cost) or 0) for metric, cost in costs.items())),
     )
 
@@ -183,14 +181,15 @@ def _unrecognized(document: Mapping[str, Any], declared: list[Operation]) -> Ite
     """`x-google-allow: all`: operations of the document's backend for all other requests, with Google's names."""
     template = path_template("/**")
     taken = {operation.method for operation in declared if operation.template.shape == template.shape}
-    to = _backend(("x-google-backend",), document["x-google-backend"])
+    to = _backend((BACKEND,), backend_fields(document, document[BACKEND]))
     for method in METHODS:
         if method.upper() not in taken:
             name = f"Google_Autogenerated_Unrecognized_{method.capitalize()}_Method_Call"
             yield Operation(name, method.upper(), template, to, needs_key=False)
 
 
-def _backend(place: Place, fields: Mapping[str, Any]) -> Backend:
+def _backend(place: Place, fields: Fields) -> Backend:
+    """The backend of an operation; `place` is that of the `x-google-backend` by which the operation has it."""
     address: str = fields["address"]
     # The default depends on the level: APPEND on the document, CONSTANT on a path or an operation.
     default = PathTranslation.APPEND if len(place) == 1 else PathTranslation.CONSTANT
@@ -208,19 +207,23 @@ def _backend(place: Place, fields: Mapping[str, Any]) -> Backend:
     )
 
 
-def _issuer(name: str, scheme: Mapping[str, Any], service: str) -> Issuer:
-    audiences = scheme.get("x-google-audiences") or f"https://{service}"
-    locations = scheme.get("x-google-jwt-locations")
+def _issuer(document: Mapping[str, Any], name: str, scheme: Mapping[str, Any], service: str) -> Issuer:
+    fields = token_fields(document, scheme)[1]
+    # A list in OpenAPI 3.x, a text with commas in 2.0.
+    audiences = fields.get("audiences") or f"https://{service}"
+    locations = fields.get("jwt_locations")
     return Issuer(
         name=name,
-        issuer=extension(scheme, "x-google-issuer")[1],
-        jwks_uri=extension(scheme, "x-google-jwks_uri")[1],
-        audiences=tuple(audience.strip() for audience in audiences.split(",")),
-        locations=DEFAULT_JWT_LOCATIONS if locations is None else tuple(map(_jwt_location, locations)),
+        issuer=fields["issuer"],
+        jwks_uri=fields.get("jwks_uri"),
+        audiences=tuple(text.strip() for text in (audiences.split(",") if isinstance(audiences, str) else audiences)),
+        locations=DEFAULT_JWT_LOCATIONS
+        if locations is None
+        else tuple(_jwt_location(location_fields(document, location)) for location in locations),
     )
 
 
-def _jwt_location(fields: Mapping[str, str]) -> JwtLocation:
+def _jwt_location(fields: Fields) -> JwtLocation:
     if "query" in fields:
         return JwtLocation(fields["query"], in_query=True)
     return JwtLocation(fields["header"], fields.get("value_prefix", ""))

@@ -37,10 +37,11 @@ def check_document(path: Path, *, with_schema: bool = False, additions: Addition
 
 def _checked(document: Document, with_schema: bool) -> CheckedDocument:
     found = diagnostics(document.data)
+    if with_schema:
+        found += diagnostics(document.data, DEPLOYMENT_RULES)
     if with_schema and "openapi" not in document.data:
         from gateway.rules.schema import schema_errors
 
-        found += diagnostics(document.data, DEPLOYMENT_RULES)
         # Where a rule has already reported the place, one around it, or one inside it, its words are better.
         places = {diagnostic.place for diagnostic in found}
         around = {beginning for place in places for beginning in _beginnings(place)}

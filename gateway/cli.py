@@ -1,4 +1,4 @@
-"""The command line: `check`, `serve` and `token`."""
+"""The command line: `check`, `convert`, `serve` and `token`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-DocumentPath = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI document, YAML or JSON.")]
+DocumentPath = Annotated[Path, typer.Argument(metavar="DOC", help="An OpenAPI 2.0 or 3.x document, YAML or JSON.")]
 PrintBootstrap = Annotated[bool, typer.Option("--bootstrap", help="Print Envoy's bootstrap configuration instead.")]
 Placeholders = Annotated[
     list[str] | None,
@@ -136,6 +136,9 @@ def check(
     format_: Annotated[
         Format, typer.Option("--format", help="`github` is for GitHub Actions, `sarif` for code scanning.")
     ] = Format.TEXT,
+    openapi_3: Annotated[
+        bool, typer.Option("--openapi-3", help="Also list what must change for a document to become OpenAPI 3.0.")
+    ] = False,
     default_backend: DefaultBackend = None,
     set_: Placeholders = None,
 ) -> None:
@@ -155,6 +158,42 @@ def check(
         print(as_json(reports) if format_ is Format.JSON else as_sarif(reports))
     if any(report.fatal for report in reports):
         raise typer.Exit(1)
+    if openapi_3:
+        from gateway.conversion.changes import change_report
+        from gateway.conversion.document import changes_for_openapi_3
+
+        for path in documents:
+            print(*change_report(path, changes_for_openapi_3(check_document(path).document)), sep="\n")
+
+
+@app.command()
+def convert(
+    document: DocumentPath,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+) -> None:
+    """Print an OpenAPI 2.0 document as OpenAPI 3.0, with its comments; what it serves stays exactly the same.
+
+    Exits with 1 if Google rejects the document, or if something has no equivalent in OpenAPI 3.0.
+    """
+    from gateway.conversion.changes import ConversionError, change_report
+    from gateway.conversion.document import converted
+    from gateway.yaml_file import YamlFileError, read_text
+
+    try:
+        text, _ = converted(read_text(document))
+    except YamlFileError as err:
+        say(err.at(document))
+        raise typer.Exit(1) from err
+    except UnsupportedDocument as err:
+        say(*_explanation(document, err))
+        raise typer.Exit(1) from err
+    except ConversionError as err:
+        say(*change_report(document, err.changes))
+        raise typer.Exit(1) from err
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
 
 
 @app.command()

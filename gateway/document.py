@@ -46,7 +46,7 @@ def read_document(path: Path) -> Document:
     try:
         text = read_text(path)
     except YamlFileError as err:
-        raise _unreadable(str(err), "give the path of an OpenAPI 2.0 document in UTF-8") from err
+        raise _unreadable(str(err), "give the path of an OpenAPI document in UTF-8") from err
     return parse_document(text)
 
 
@@ -60,7 +60,7 @@ def parse_document(text: str) -> Document:
     except RecursionError as err:
         raise _unreadable("is nested too deeply", "reduce the nesting") from err
     if root is None:
-        raise _unreadable("is empty", "write an OpenAPI 2.0 document")
+        raise _unreadable("is empty", "write an OpenAPI document")
     if diagnostics:
         named = (replace(diagnostic, rule=RULE) for diagnostic in diagnostics)
         raise UnsupportedDocument(sorted(named, key=lambda diagnostic: diagnostic.line or 0))
@@ -69,7 +69,7 @@ def parse_document(text: str) -> Document:
     except ValueError as err:
         raise _unreadable(INVALID_VALUE, "write it as a string, in quotes") from err
     if not isinstance(data, dict):
-        raise _unreadable("is not a mapping", 'begin with `swagger: "2.0"`', 1)
+        raise _unreadable("is not a mapping", 'begin with `openapi: 3.0.4` or `swagger: "2.0"`', 1)
     return Document(data, root)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.diagnostics import Diagnostic, UnsupportedDocument
 from gateway.document import RULE, Document, parse_document
-from gateway.operations import mapping
+from gateway.fields import mapping
 from gateway.yaml_file import YamlFileError, read_text
 
 STDIN = Path("-")

@@ -9,35 +9,53 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import backend, mapping, operations
+from gateway.dialect import BACKEND, MANAGEMENT, Fields, camel_case_fields, is_openapi_3, plain_fields
+from gateway.fields import mapping
+from gateway.operations import backend, backend_extensions, backends, operations
 
 TRANSLATIONS = ("CONSTANT_ADDRESS", "APPEND_PATH_TO_ADDRESS")
 HOST = re.compile(r"[A-Za-z0-9_.:-]+")
 NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
 PROTOCOLS = ("http/1.1", "h2")
-FIELDS = ("address", "path_translation", "deadline", "jwt_audience", "disable_auth", "protocol")
+FIELDS: tuple[str, ...] = ("address", "path_translation", "deadline", "jwt_audience", "disable_auth", "protocol")
 
 
 def every_operation_has_a_backend(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for operation in operations(document):
         if backend(document, operation)[0] == operation.place:
+            value = "NAME" if is_openapi_3(document) else "{address: https://HOST}"
+            remedy = f"add `{BACKEND}: {value}` to the operation, its path or the document"
+            yield Diagnostic(operation.place, "has no backend", remedy)
+
+
+def backend_names_are_defined(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """OpenAPI 3.x: `x-google-backend` is the name of a backend."""
+    defined = mapping(document, MANAGEMENT, "backends")
+    for place, name in backend_extensions(document):
+        if not isinstance(name, str):
             yield Diagnostic(
-                operation.place,
-                "has no backend",
-                "add `x-google-backend: {address: …}` to the operation, its path or the document",
+                place,
+                "must be the name of a backend in OpenAPI 3.x",
+                f"move its fields to {MANAGEMENT}.backends.NAME, and write `{BACKEND}: NAME`",
             )
+        elif name not in defined:
+            remedy = f"add it to {MANAGEMENT}.backends, or use {', '.join(defined) or 'one that is defined'}"
+            yield Diagnostic(place, f"the backend {name!r} is not defined", remedy)
 
 
 def backends_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    for place, fields in _backends(document):
-        if not isinstance(fields, Mapping):
+    version_3 = is_openapi_3(document)
+    below_document = {name for place, name in backend_extensions(document) if len(place) > 1 and isinstance(name, str)}
+    for place, given in backends(document):
+        if not isinstance(given, Mapping):
             yield Diagnostic(place, "must be a mapping", "write `{address: https://…}`")
             continue
-        for key in fields:
-            if key not in FIELDS:
-                yield Diagnostic((*place, key), "is not a field of x-google-backend", f"use {', '.join(FIELDS)}")
+        fields = (camel_case_fields if version_3 else plain_fields)(given)
+        for key in sorted(fields.keys() - set(FIELDS)):
+            known = ", ".join(map(fields.spelled, FIELDS))
+            yield Diagnostic((*place, fields.spelled(key)), "is not a field of a backend", f"use {known}")
         yield from _address(place, fields)
-        yield from _translation(place, fields)
+        yield from _translation(place, fields, place[-1] in below_document if version_3 else len(place) > 1)
         yield from _deadline(place, fields)
         yield from _authentication(place, fields)
         protocol = fields.get("protocol", "http/1.1")
@@ -47,7 +65,7 @@ def backends_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
 
 
 def addresses_are_public(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    for place, fields in _backends(document):
+    for place, fields in backends(document):
         address = mapping(fields).get("address")
         if isinstance(address, str) and (host := _host(address)) and _is_private(host):
             yield Diagnostic(
@@ -56,17 +74,6 @@ def addresses_are_public(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
                 f"write the public address here, and pass `--backend https://PUBLIC={address}` to `serve`",
                 fatal=False,
             )
-
-
-def _backends(document: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
-    if "x-google-backend" in document:
-        yield ("x-google-backend",), document["x-google-backend"]
-    for path, item in mapping(document, "paths").items():
-        if isinstance(item, Mapping) and "x-google-backend" in item:
-            yield ("paths", path, "x-google-backend"), item["x-google-backend"]
-    for operation in operations(document):
-        if "x-google-backend" in operation.fields:
-            yield (*operation.place, "x-google-backend"), operation.fields["x-google-backend"]
 
 
 def _address(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -107,18 +114,20 @@ def _address(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
         )
 
 
-def _translation(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    here = (*place, "path_translation")
+def _translation(place: Place, fields: Fields, below_document: bool) -> Iterator[Diagnostic]:
+    """`below_document`: a path or an operation uses the backend, and not only the document."""
+    name = fields.spelled("path_translation")
+    here = (*place, name)
     if "path_translation" in fields:
         if fields["path_translation"] not in TRANSLATIONS:
             yield Diagnostic(
                 here, f"{fields['path_translation']!r} is not a path translation", f"write {' or '.join(TRANSLATIONS)}"
             )
-    elif len(place) > 1:
+    elif below_document:
         yield Diagnostic(
             place,
-            "path_translation defaults to CONSTANT_ADDRESS here, which drops the request's path",
-            f"write `path_translation: {' or '.join(TRANSLATIONS)}`",
+            f"{name} defaults to CONSTANT_ADDRESS here, which drops the request's path",
+            f"write `{name}: APPEND_PATH_TO_ADDRESS`, or CONSTANT_ADDRESS to keep it so",
             fatal=False,
         )
 
@@ -145,20 +154,21 @@ def seconds(deadline: Any) -> float | None:
     return float(deadline) if isinstance(deadline, str) or abs(deadline) < 1e9 else None
 
 
-def _authentication(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def _authentication(place: Place, fields: Fields) -> Iterator[Diagnostic]:
     audience, disabled = fields.get("jwt_audience"), fields.get("disable_auth", False)
+    audience_name, disabled_name = fields.spelled("jwt_audience"), fields.spelled("disable_auth")
     if audience is not None and (not isinstance(audience, str) or not audience):
-        yield Diagnostic((*place, "jwt_audience"), "must be a string", "write the root URL of the Cloud Run service")
+        yield Diagnostic((*place, audience_name), "must be a string", "write the root URL of the Cloud Run service")
     if not isinstance(disabled, bool):
-        yield Diagnostic((*place, "disable_auth"), f"{disabled!r} is not a boolean", "write true or false")
+        yield Diagnostic((*place, disabled_name), f"{disabled!r} is not a boolean", "write true or false")
     elif disabled and audience is not None:
-        message = "has both jwt_audience and disable_auth: no ID token is sent"
+        message = f"has both {audience_name} and {disabled_name}: no ID token is sent"
         yield Diagnostic(place, message, "remove one of the two", fatal=False)
     elif audience is None and not disabled and _path_of_service(fields.get("address")):
         yield Diagnostic(
             place,
-            "has no jwt_audience: the ID token's audience is the whole address with its path, which Cloud Run rejects",
-            "write `jwt_audience: https://HOST`, or `disable_auth: true` to send no token",
+            f"has no {audience_name}: the ID token's audience is the address with its path, which Cloud Run rejects",
+            f"write `{audience_name}: https://{_host(fields['address'])}`, or `{disabled_name}: true` to send no token",
             fatal=False,
         )
 

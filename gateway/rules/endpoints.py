@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import mapping
+from gateway.dialect import allows_cors, is_openapi_3, server
 
 FIELDS = ("name", "aliases", "target", "allowCors", "allow_cors")
 
@@ -53,20 +53,15 @@ def _endpoint(place: Place, entry: Mapping[str, Any], host: Any) -> Iterator[Dia
     if not isinstance(name, str) or (isinstance(host, str) and name.lower() != host.lower()):
         yield Diagnostic((*place, "name"), f"{name!r} is not the document's host", f"write `name: {host or 'HOST'}`")
     for key in ("allowCors", "allow_cors"):
-        if not isinstance(entry.get(key, False), bool):
+        if entry.get(key, False) not in (True, False, "true", "false"):
             yield Diagnostic((*place, key), f"{entry[key]!r} is not a boolean", "write true or false")
-    if allows_cors({"x-google-endpoints": [entry]}):
+
+
+def cors_is_passed_on(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    if allows_cors(document):
         yield Diagnostic(
-            place,
+            server(document)[0] if is_openapi_3(document) else ("x-google-endpoints", 0),
             "allowCors passes OPTIONS requests to the backend without a key, as ESPv2 does; API Gateway may ignore it",
             "declare `options` operations to be sure",
             fatal=False,
         )
-
-
-def allows_cors(document: Mapping[str, Any]) -> bool:
-    """Whether OPTIONS requests are passed on for every path."""
-    entries = document.get("x-google-endpoints")
-    return isinstance(entries, list) and any(
-        True in (mapping(entry).get("allowCors"), mapping(entry).get("allow_cors")) for entry in entries
-    )

@@ -7,35 +7,41 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import mapping, operations
+from gateway.dialect import security_schemes
+from gateway.fields import mapping
+from gateway.operations import operations
 
 # Labels may contain `_`: some public examples have a host such as YOUR_API.example.com.
 DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\Z"
 )
 KNOWN_EXTENSIONS = {
+    "x-google-api-management",
     "x-google-allow",
     "x-google-api-name",
     "x-google-audiences",
+    "x-google-auth",
     "x-google-backend",
     "x-google-deprecated",
+    "x-google-endpoint",
     "x-google-endpoints",
     "x-google-extensions",
     "x-google-issuer",
     "x-google-jwks_uri",
     "x-google-jwt-locations",
     "x-google-management",
+    "x-google-mcp-tool",
+    "x-google-model-router",
     "x-google-quota",
 }
 
 
-def is_openapi_2(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+def version_is_supported(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if "openapi" in document:
-        yield Diagnostic(
-            ("openapi",),
-            "OpenAPI 3 is not supported here",
-            'convert it to OpenAPI 2.0 (`swagger: "2.0"`), which Google also accepts',
-        )
+        version = document["openapi"]
+        if not isinstance(version, str) or not re.fullmatch(r"3\.[01]\.\d+", version):
+            message = f"{version!r} is not a version of OpenAPI that Google accepts"
+            yield Diagnostic(("openapi",), message, "write `openapi: 3.0.4`, or a version 3.1.x")
     elif document.get("swagger") != "2.0":
         shown = repr(document["swagger"]) if "swagger" in document else "missing"
         yield Diagnostic(
@@ -94,9 +100,8 @@ def extensions_are_known(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         (("paths", path), item) for path, item in mapping(document, "paths").items() if isinstance(item, Mapping)
     ]
     places += [(operation.place, operation.fields) for operation in operations(document)]
-    for name, scheme in mapping(document, "securityDefinitions").items():
-        if isinstance(scheme, Mapping):
-            places.append((("securityDefinitions", name), scheme))
+    section, schemes = security_schemes(document)
+    places += [((*section, name), scheme) for name, scheme in schemes.items() if isinstance(scheme, Mapping)]
     for place, fields in places:
         for key in fields:
             if key.startswith("x-google-") and key not in KNOWN_EXTENSIONS:

@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import METHODS, OperationObject, mapping, operations, path_template, resolved, whole_path
+from gateway.dialect import is_openapi_3
+from gateway.fields import mapping, resolved
+from gateway.operations import METHODS, OperationObject, operations, path_template, whole_path
 from gateway.path_template import PathTemplateError
 
 PARAMETER_LOCATIONS = ("path", "query", "header", "body", "formData")
+PARAMETER_LOCATIONS_3 = ("path", "query", "header", "cookie")
+PATH_ITEM_FIELDS = ("parameters", "$ref")
+PATH_ITEM_FIELDS_3 = (*PATH_ITEM_FIELDS, "summary", "description", "servers")
 
 
 def has_paths(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -19,6 +24,7 @@ def has_paths(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
 
 
 def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    fields, version = (PATH_ITEM_FIELDS_3, "3") if is_openapi_3(document) else (PATH_ITEM_FIELDS, "2.0")
     for path, item in mapping(document, "paths").items():
         if path.startswith("x-"):
             continue
@@ -35,9 +41,9 @@ def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Diagnost
                     yield Diagnostic(
                         ("paths", path, key), "must be a mapping", "write at least the operation's `responses`"
                     )
-            elif key not in ("parameters", "$ref") and not key.startswith("x-"):
+            elif key not in fields and not key.startswith("x-"):
                 remedy = f"use one of {', '.join(METHODS)}, in lower case"
-                yield Diagnostic(("paths", path, key), f"{key!r} is not a method of OpenAPI 2.0", remedy)
+                yield Diagnostic(("paths", path, key), f"{key!r} is not a method of OpenAPI {version}", remedy)
 
 
 def path_templates_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -110,8 +116,11 @@ def _example_id(operation: OperationObject) -> str:
 
 
 def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    version_3 = is_openapi_3(document)
     for operation in operations(document):
         responses = operation.fields.get("responses")
+        if responses is None and str(document.get("openapi")).startswith("3.1."):
+            continue
         if not isinstance(responses, Mapping) or not responses:
             place = (*operation.place, "responses") if "responses" in operation.fields else operation.place
             yield Diagnostic(place, "has no responses", 'write at least `responses: {"200": {description: ok}}`')
@@ -120,12 +129,15 @@ def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Diagnosti
             place = (*operation.place, "responses", code)
             if code.startswith("x-"):
                 continue
-            if code != "default" and not (code.isdecimal() and 100 <= int(code) <= 599):
+            is_range = version_3 and re.fullmatch("[1-5]XX", code)
+            if code != "default" and not is_range and not (code.isdecimal() and 100 <= int(code) <= 599):
                 yield Diagnostic(
                     place, f"{code!r} is not a status code", 'write a status code such as "200", or default'
                 )
-            elif not isinstance(response, Mapping) or not ("description" in response or "$ref" in response):
-                yield Diagnostic(place, "has no description", "write `description: …`")
+            elif not isinstance(response, Mapping):
+                yield Diagnostic(place, "must be a mapping", "write `{description: ok}`")
+            elif "description" not in response and "$ref" not in response:
+                yield Diagnostic(place, "has no description", "write `description: ok`, for example", fatal=False)
 
 
 def parameters_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -147,6 +159,7 @@ def parameters_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
 
 
 def path_parameters_match_the_path(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    string = "schema: {type: string}" if is_openapi_3(document) else "type: string"
     for operation in operations(document):
         try:
             names = {variable.name for variable in path_template(operation.path).variables}
@@ -157,7 +170,7 @@ def path_parameters_match_the_path(document: Mapping[str, Any]) -> Iterator[Diag
             yield Diagnostic(
                 operation.place,
                 f"the path parameter {name!r} is not declared",
-                f"add `{{in: path, name: {name}, type: string, required: true}}` to its parameters",
+                f"add `{{in: path, name: {name}, {string}, required: true}}` to its parameters",
             )
         for name in sorted(declared - names):
             yield Diagnostic(
@@ -171,6 +184,8 @@ def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> I
     if not isinstance(parameters, list):
         yield Diagnostic(place, "must be a list", "write a list of parameters")
         return
+    version_3 = is_openapi_3(document)
+    locations = PARAMETER_LOCATIONS_3 if version_3 else PARAMETER_LOCATIONS
     seen: set[tuple[str, str]] = set()
     for index, given in enumerate(parameters):
         here = (*place, index)
@@ -178,12 +193,11 @@ def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> I
         if isinstance(parameter, Mapping) and "$ref" in parameter:
             continue
         name, where = _key(parameter)
-        if not name or where not in PARAMETER_LOCATIONS:
-            yield Diagnostic(
-                here,
-                "`name` or `in` is missing or invalid",
-                f"write both; `in` is one of {', '.join(PARAMETER_LOCATIONS)}",
-            )
+        if not name or where not in locations:
+            remedy = f"write both; `in` is one of {', '.join(locations)}"
+            if version_3 and where in PARAMETER_LOCATIONS:
+                remedy = "write a `requestBody` instead"
+            yield Diagnostic(here, "`name` or `in` is missing or invalid", remedy)
             continue
         if (name, where) in seen:
             yield Diagnostic(here, f"duplicate {where} parameter {name!r}", "keep one of the two")
@@ -192,9 +206,13 @@ def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> I
             yield Diagnostic(
                 here, f"the path parameter {name!r} is not required", "write `required: true`", fatal=False
             )
-        if where == "body" and "schema" not in parameter:
+        if version_3:
+            if "schema" not in parameter and "content" not in parameter:
+                remedy = "write `schema: {type: string}`, for example"
+                yield Diagnostic(here, f"the parameter {name!r} has no schema", remedy, fatal=False)
+        elif where == "body" and "schema" not in parameter:
             yield Diagnostic(here, f"the body parameter {name!r} has no schema", "write `schema: {…}`")
-        if where != "body" and "type" not in parameter:
+        elif where != "body" and "type" not in parameter:
             yield Diagnostic(here, f"the parameter {name!r} has no type", "write `type: string`, for example")
 
 

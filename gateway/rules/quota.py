@@ -1,4 +1,4 @@
-"""Rules on quotas: `x-google-management` and `x-google-quota`."""
+"""Rules on quotas: `x-google-management` (OpenAPI 2.0) and `x-google-quota`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import OperationObject, items, mapping, operations, security
+from gateway.dialect import is_openapi_3, limits, metrics, scheme_kind
+from gateway.fields import items, mapping
+from gateway.operations import OperationObject, operations, security
 
 UNIT = "1/min/{project}"
 METRIC_FIELDS = (
@@ -79,7 +81,7 @@ def metrics_have_unique_names(document: Mapping[str, Any]) -> Iterator[Diagnosti
 
 
 def limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    metrics = _metrics(document)
+    known = metrics(document)
     names: set[str] = set()
     for index, limit in enumerate(items(document, "x-google-management", "quota", "limits")):
         place = (*MANAGEMENT, "quota", "limits", index)
@@ -90,7 +92,7 @@ def limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
             yield Diagnostic(place, f"duplicate limit {name!r}", "keep one of the two")
         else:
             names.add(name)
-        if not isinstance(metric, str) or metric not in metrics:
+        if not isinstance(metric, str) or metric not in known:
             yield Diagnostic(place, f"the metric {metric!r} is not defined", "add it to `metrics`")
         unit = mapping(limit).get("unit")
         if unit != UNIT:
@@ -105,9 +107,9 @@ def limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
 
 
 def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    metrics = _metrics(document)
-    limits = items(document, "x-google-management", "quota", "limits")
-    limited = [mapping(limit).get("metric") for limit in limits]
+    known = metrics(document)
+    limited = [metric for metric, _ in limits(document)]
+    management = "x-google-api-management" if is_openapi_3(document) else "x-google-management"
     for operation in operations(document):
         if "x-google-quota" not in operation.fields:
             continue
@@ -118,8 +120,8 @@ def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
             yield Diagnostic(place, "has no metricCosts", "write `metricCosts: {METRIC: 1}`")
         for metric, cost in costs.items():
             here = (*place, "metricCosts", metric)
-            if metric not in metrics:
-                yield Diagnostic(here, f"the metric {metric!r} is not defined", "add it to x-google-management.metrics")
+            if metric not in known:
+                yield Diagnostic(here, f"the metric {metric!r} is not defined", f"add it to {management}.metrics")
             elif metric not in limited:
                 yield Diagnostic(here, f"the metric {metric!r} has no limit", "add one to quota.limits", fatal=False)
             if (whole_number(cost) or 0) < 1:
@@ -140,12 +142,6 @@ def whole_number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
-def _metrics(document: Mapping[str, Any]) -> set[str]:
-    names = [mapping(metric).get("name") for metric in items(document, "x-google-management", "metrics")]
-    return {name for name in names if isinstance(name, str)}
-
-
 def _needs_key(document: Mapping[str, Any], operation: OperationObject) -> bool:
     alternatives = security(document, operation)[1]
-    schemes = mapping(document, "securityDefinitions")
-    return any(mapping(schemes, name).get("type") == "apiKey" for item in alternatives for name in item)
+    return any(scheme_kind(document, name) == "apiKey" for item in alternatives for name in item)

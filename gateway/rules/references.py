@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import is_endless, mapping, reference_target
+from gateway.dialect import is_openapi_3
+from gateway.fields import is_data, is_endless, mapping, reference_target
 
 
 def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -18,6 +19,9 @@ def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
                 f"{reference!r} is an external reference, which Google rejects",
                 "copy its target into this document",
             )
+        elif _is_of_a_schema(place) and not is_openapi_3(document) and not reference.startswith("#/definitions/"):
+            remedy = "move its target to `definitions`"
+            yield Diagnostic(place, f"{reference!r} does not begin with '#/definitions/'", remedy)
         elif is_endless(document, reference):
             yield Diagnostic(place, f"{reference!r} leads back to itself", "write a reference to an actual value")
         elif reference != "#" and reference_target(document, unquote(reference)) is None:
@@ -29,6 +33,10 @@ def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
                 f"add it, or refer to one of {', '.join(list(mapping(document, section))[:5]) or 'the definitions'}",
                 fatal=section not in document,
             )
+
+
+def _is_of_a_schema(place: Place) -> bool:
+    return "schema" in place or place[0] == "definitions"
 
 
 def _references(node: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place, str]]:
@@ -43,5 +51,5 @@ def _references(node: Any, place: Place, seen: set[int]) -> Iterator[tuple[Place
     if isinstance(node.get("$ref"), str) and (not place or place[-1] != "properties"):
         yield (*place, "$ref"), node["$ref"]
     for key, value in node.items():
-        if key not in ("example", "examples", "default", "enum") or place[-1:] == ("properties",):
+        if not is_data(place, key):
             yield from _references(value, (*place, key), seen)

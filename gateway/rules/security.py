@@ -1,4 +1,4 @@
-"""Rules on `securityDefinitions` and `security`."""
+"""Rules on security definitions and on `security`."""
 
 from __future__ import annotations
 
@@ -6,84 +6,108 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.operations import OperationObject, extension, mapping, operations, security
+from gateway.dialect import is_openapi_3, location_fields, scheme_kind, security_schemes, token_fields
+from gateway.operations import OperationObject, operations, security
 from gateway.origin import origin
 
 DEPRECATED = {"x-issuer": "x-google-issuer", "x-jwks_uri": "x-google-jwks_uri"}
+AUTH_FIELDS = ("issuer", "jwks_uri", "audiences", "jwt_locations")
 API_KEY_LOCATIONS = (("query", "key"), ("query", "api_key"), ("header", "x-api-key"))
 
 
 def security_definitions_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     """Checks only the definitions that an operation uses."""
     used = {name for operation in operations(document) for item in security(document, operation)[1] for name in item}
-    for name, scheme in mapping(document, "securityDefinitions").items():
-        place: Place = ("securityDefinitions", name)
+    place, schemes = security_schemes(document)
+    for name, scheme in schemes.items():
         if not isinstance(scheme, Mapping):
-            yield Diagnostic(
-                place, "must be a mapping", "write `{type: apiKey, name: x-api-key, in: header}`, for example"
-            )
+            example = "write `{type: apiKey, name: x-api-key, in: header}`, for example"
+            yield Diagnostic((*place, name), "must be a mapping", example)
         elif name in used:
-            yield from _scheme(place, scheme)
+            yield from _scheme(document, (*place, name), scheme)
 
 
-def _scheme(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    kind = scheme.get("type")
+def _scheme(document: Mapping[str, Any], place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    kind = scheme_kind(document, str(place[-1]))
     if kind == "apiKey":
-        name, where = scheme.get("name"), scheme.get("in")
-        if not isinstance(name, str) or not name:
-            yield Diagnostic((*place, "name"), "must be a string", "write `name: x-api-key`")
-        elif (where, name.lower() if where == "header" else name) not in API_KEY_LOCATIONS:
-            yield Diagnostic(
-                place,
-                "the gateway does not read API keys from this location",
-                "write `{type: apiKey, name: x-api-key, in: header}` or `{type: apiKey, name: key, in: query}`",
-                fatal=False,
-            )
+        yield from _api_key(place, scheme)
+    elif kind == "basic" or (scheme.get("type") == "http" and str(scheme.get("scheme")).lower() != "bearer"):
+        message = "Google ignores this kind of authentication, which leaves the operation open"
+        yield Diagnostic(place, message, "use an API key or a JWT")
     elif kind == "oauth2":
-        yield from _issuer(place, scheme)
-    elif kind == "basic":
-        message = "Google ignores basic authentication, which leaves the operation open"
-        yield Diagnostic(place, message, "use an API key or OAuth 2")
+        yield from _tokens(document, place, scheme)
     else:
         here = (*place, "type") if kind else place
-        yield Diagnostic(here, f"{kind!r} is not a type that OpenAPI 2.0 defines", "write apiKey or oauth2")
+        message = f"{kind!r} is not a type that {'OpenAPI 3' if is_openapi_3(document) else 'OpenAPI 2.0'} defines"
+        yield Diagnostic(here, message, "write apiKey or oauth2")
 
 
-def _issuer(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    for old, new in DEPRECATED.items():
+def _api_key(place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    name, where = scheme.get("name"), scheme.get("in")
+    if not isinstance(name, str) or not name:
+        yield Diagnostic((*place, "name"), "must be a string", "write `name: x-api-key`")
+    elif (where, name.lower() if where == "header" else name) not in API_KEY_LOCATIONS:
+        yield Diagnostic(
+            place,
+            "the gateway does not read API keys from this location",
+            "write `{type: apiKey, name: x-api-key, in: header}` or `{type: apiKey, name: key, in: query}`",
+            fatal=False,
+        )
+
+
+def _tokens(document: Mapping[str, Any], scheme_place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    within, fields = token_fields(document, scheme)
+    place = (*scheme_place, *within)
+    if within and not isinstance(scheme.get("x-google-auth"), Mapping):
+        remedy = "write `x-google-auth: {issuer: https://…, jwksUri: https://…, audiences: [AUDIENCE]}`"
+        yield Diagnostic(scheme_place, "has no x-google-auth, which says whose tokens are accepted", remedy)
+        return
+    for key in sorted(fields.keys() - set(AUTH_FIELDS)) if within else ():
+        known = ", ".join(map(fields.spelled, AUTH_FIELDS))
+        yield Diagnostic((*place, fields.spelled(key)), "is not a field of x-google-auth", f"use {known}")
+    for old, new in DEPRECATED.items() if not within else ():
         if old in scheme and new in scheme:
             yield Diagnostic((*place, old), f"has both {old} and {new}", f"keep {new}")
         elif old in scheme:
             yield Diagnostic((*place, old), f"{old} is deprecated", f"rename it to {new}", fatal=False)
-    key, issuer = extension(scheme, "x-google-issuer")
+    issuer = fields.get("issuer")
     if not isinstance(issuer, str) or not issuer:
-        where = place if issuer is None else (*place, key)
-        yield Diagnostic(where, "x-google-issuer is missing or not a string", "write `x-google-issuer: https://…`")
-    key, uri = extension(scheme, "x-google-jwks_uri")
-    if uri is not None and not _is_url(uri):
-        yield Diagnostic((*place, key), "must be a URL", "write the https:// URL of the issuer's key set")
-    audiences = scheme.get("x-google-audiences")
-    if audiences is None:
-        yield Diagnostic(
-            place,
-            "has no x-google-audiences: only tokens for https://SERVICE (the managed service's name) are accepted",
-            "write `x-google-audiences: …`",
-            fatal=False,
-        )
-    elif not isinstance(audiences, str) or not audiences.strip():
-        yield Diagnostic((*place, "x-google-audiences"), "must be a string", "write the audiences separated by commas")
-    locations = scheme.get("x-google-jwt-locations")
+        here = place if issuer is None else (*place, fields.spelled("issuer"))
+        # The deprecated name is no remedy.
+        name = "issuer" if within else "x-google-issuer"
+        yield Diagnostic(here, f"{name} is missing or not a string", f"write `{name}: https://…`")
+    if fields.get("jwks_uri") is not None and not _is_url(fields["jwks_uri"]):
+        here = (*place, fields.spelled("jwks_uri"))
+        yield Diagnostic(here, "must be a URL", "write the https:// URL of the issuer's key set")
+    yield from _audiences(place, fields.spelled("audiences"), fields.get("audiences"), as_list=bool(within))
+    locations = fields.get("jwt_locations")
     if locations is None:
         return
     for index, location in enumerate(locations if isinstance(locations, list) else [None]):
-        fields = mapping(location)
-        names = fields.keys() & {"header", "query"}
-        unknown = fields.keys() - {"header", "query", "value_prefix"}
-        if len(names) != 1 or unknown or not all(isinstance(value, str) and value for value in fields.values()):
-            here = (*place, "x-google-jwt-locations", index)
-            yield Diagnostic(
-                here, "must name a header or a query parameter", "write `{header: …, value_prefix: …}` or `{query: …}`"
-            )
+        found = location_fields(document, location)
+        names = found.keys() & {"header", "query"}
+        unknown = found.keys() - {"header", "query", "value_prefix"}
+        if len(names) != 1 or unknown or not all(isinstance(value, str) and value for value in found.values()):
+            remedy = f"write `{{header: …, {found.spelled('value_prefix')}: …}}` or `{{query: …}}`"
+            here = (*place, fields.spelled("jwt_locations"), index)
+            yield Diagnostic(here, "must name a header or a query parameter", remedy)
+
+
+def _audiences(place: Place, name: str, audiences: Any, *, as_list: bool) -> Iterator[Diagnostic]:
+    """`as_list`: a list, as in OpenAPI 3.x, instead of a text with commas."""
+    example = "[AUDIENCE]" if as_list else "AUDIENCE"
+    if audiences is None:
+        yield Diagnostic(
+            place,
+            f"has no {name}: only tokens for https://SERVICE (the managed service's name) are accepted",
+            f"write `{name}: {example}`",
+            fatal=False,
+        )
+        return
+    texts = audiences if as_list and isinstance(audiences, list) else [None if as_list else audiences]
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        message = "must be a list of strings" if as_list else "must be a string"
+        yield Diagnostic((*place, name), message, f"write `{name}: {example}`")
 
 
 def _is_url(value: Any) -> bool:
@@ -94,7 +118,7 @@ def _is_url(value: Any) -> bool:
 
 
 def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    schemes = mapping(document, "securityDefinitions")
+    (*_, section), schemes = security_schemes(document)
     seen: set[Place] = set()
     for operation in operations(document):
         place, alternatives = security(document, operation)
@@ -105,15 +129,13 @@ def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator
         for index, requirement in enumerate(alternatives):
             for name, scopes in requirement.items():
                 if name not in schemes:
-                    remedy = f"define it under securityDefinitions, or use {', '.join(schemes) or 'none'}"
+                    remedy = f"define it under {section}, or use {', '.join(schemes) or 'none'}"
                     yield Diagnostic((*place, index, name), f"{name!r} is not defined", remedy)
                 elif not isinstance(scopes, list):
                     yield Diagnostic((*place, index, name), "must be a list of scopes", f"write `{name}: []`")
-        yield from _unsupported_combination(place, [_kinds(schemes, requirement) for requirement in alternatives])
-
-
-def _kinds(schemes: Mapping[str, Any], requirement: Mapping[str, Any]) -> list[Any]:
-    return [mapping(schemes, name).get("type") for name in requirement]
+        yield from _unsupported_combination(
+            place, [[scheme_kind(document, name) for name in requirement] for requirement in alternatives]
+        )
 
 
 def _unsupported_combination(place: Place, alternatives: list[list[Any]]) -> Iterator[Diagnostic]:

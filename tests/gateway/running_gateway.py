@@ -121,6 +121,27 @@ def serving(
         end_process(gateway.process)
 
 
+@contextmanager
+def shared_gateway(folder: Path, document: Mapping[str, Any], rose: Echo, tulip: Echo) -> Iterator[SharedGateway]:
+    """A gateway on a document whose backends are rose.test and tulip.test, with the key sets of both issuers."""
+    gardeners = JwtIssuer("https://gardeners.test", "garden", "RS256")
+    florists = JwtIssuer("https://florists.test", "shop", "ES256")
+    arguments = []
+    for issuer in (gardeners, florists):
+        file = folder / f"{issuer.audience}.json"
+        file.write_text(issuer.jwks)
+        arguments.append(f"--jwks={issuer.name}/keys.json={file}")
+    admin_port = free_port()
+    arguments += [
+        f"--admin-port={admin_port}",
+        f"--backend=http://rose.test={rose.url}",
+        f"--backend=http://tulip.test={tulip.url}",
+        f"--backend=http://closed.test=http://127.0.0.1:{free_port()}",
+    ]
+    with serving(folder, document, *arguments) as gateway:
+        yield SharedGateway(gateway, rose, tulip, gardeners, florists, admin_port)
+
+
 def wait_until_ready(gateway: RunningGateway) -> None:
     ready = f"gateway ready on http://127.0.0.1:{gateway.port}"
     wait_for(lambda: ready in gateway.lines or gateway.process.poll() is not None, START_SECONDS, "the gateway")

@@ -21,7 +21,7 @@ from gateway.check import check_document
 from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
 from gateway.document import read_document
 from gateway.envoy.bootstrap import resources
-from gateway.rules import DEPLOYMENT_RULES, RULES, diagnostics
+from gateway.rules import DEPLOYMENT_RULES, diagnostics
 from gateway.rules.schema import schema_errors
 from gateway.runtime import Runtime
 
@@ -101,7 +101,7 @@ def places(node: Any, place: Place) -> Iterator[Place]:
 
 
 def judge(document: dict[str, Any]) -> None:
-    found = diagnostics(document, RULES + DEPLOYMENT_RULES) + list(schema_errors(document))
+    found = diagnostics(document) + diagnostics(document, DEPLOYMENT_RULES) + list(schema_errors(document))
     for diagnostic in found:
         assert diagnostic.json_path
         assert "\n" not in str(diagnostic)

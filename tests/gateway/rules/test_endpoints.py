@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.rules.endpoints import x_google_allow_is_valid, x_google_endpoints_is_valid
+from gateway.rules.endpoints import cors_is_passed_on, x_google_allow_is_valid, x_google_endpoints_is_valid
 from tests.gateway.documents import URL, backend, valid_document
 from tests.gateway.rules.verdicts import Row, assert_error, assert_warning
 
@@ -50,7 +50,7 @@ ERRORS: dict[str, Row] = {
 }
 WARNINGS: dict[str, Row] = {
     "all": (x_google_allow_is_valid, with_allow("ALL", **{"x-google-backend": backend(URL)}), ALLOW),
-    "cors": (x_google_endpoints_is_valid, with_endpoints({"name": "X.test", "allowCors": True}), (*ENDPOINTS, 0)),
+    "cors": (cors_is_passed_on, with_endpoints({"name": "X.test", "allowCors": True}), (*ENDPOINTS, 0)),
 }
 
 

@@ -7,16 +7,16 @@ from gateway.rules.general import (
     extensions_are_known,
     has_title_and_version,
     host_is_a_host_name,
-    is_openapi_2,
     schemes_are_http,
+    version_is_supported,
 )
 from tests.gateway.documents import GET, valid_document, with_operation, without
 from tests.gateway.rules.verdicts import Row, assert_error, assert_warning
 
 ERRORS: dict[str, Row] = {
-    "openapi-3": (is_openapi_2, {"openapi": "3.0.0", "info": {}, "paths": {}}, ("openapi",)),
-    "swagger-missing": (is_openapi_2, without("swagger"), ("swagger",)),
-    "swagger-as-a-number": (is_openapi_2, valid_document() | {"swagger": 2.0}, ("swagger",)),
+    "openapi-4": (version_is_supported, {"openapi": "4.0.0", "info": {}, "paths": {}}, ("openapi",)),
+    "swagger-missing": (version_is_supported, without("swagger"), ("swagger",)),
+    "swagger-as-a-number": (version_is_supported, valid_document() | {"swagger": 2.0}, ("swagger",)),
     "no-title": (has_title_and_version, without("info", "title"), ("info", "title")),
     "no-version": (has_title_and_version, without("info", "version"), ("info", "version")),
     "version-as-a-number": (

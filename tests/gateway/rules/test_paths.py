@@ -26,6 +26,11 @@ from tests.gateway.documents import (
 from tests.gateway.rules.verdicts import Row, assert_error, assert_warning
 
 ERRORS: dict[str, Row] = {
+    "response-is-a-string": (
+        operations_have_responses,
+        with_operation(responses={"200": "ok"}),
+        (*GET, "responses", "200"),
+    ),
     "no-paths": (has_paths, without("paths"), ("paths",)),
     "empty-paths": (has_paths, valid_document() | {"paths": {}}, ("paths",)),
     "relative-path": (path_templates_are_valid, with_path("y"), ("paths", "y")),
@@ -94,11 +99,6 @@ ERRORS: dict[str, Row] = {
         with_operation(responses={"2xx": {"description": "ok"}}),
         (*GET, "responses", "2xx"),
     ),
-    "response-without-description": (
-        operations_have_responses,
-        with_operation(responses={"200": {}}),
-        (*GET, "responses", "200"),
-    ),
     "path-parameter-not-declared": (path_parameters_match_the_path, with_path("/y/{id}"), ("paths", "/y/{id}", "get")),
     "path-parameter-not-in-the-path": (
         path_parameters_match_the_path,
@@ -142,6 +142,11 @@ ERRORS: dict[str, Row] = {
     ),
 }
 WARNINGS: dict[str, Row] = {
+    "response-without-description": (
+        operations_have_responses,
+        with_operation(responses={"200": {}}),
+        (*GET, "responses", "200"),
+    ),
     "path-parameter-not-required": (
         parameters_are_valid,
         with_path("/y/{id}", parameters=[parameter("id", required=False)]),

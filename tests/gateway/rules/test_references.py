@@ -31,6 +31,21 @@ ERRORS: dict[str, Row] = {
         with_schema("#/definitions/a", definitions={"a": {"$ref": "#/definitions/a"}}),
         SCHEMA,
     ),
+    "list-of-itself": (
+        references_resolve,
+        with_schema("#/definitions/a", definitions={"a": {"type": "array", "items": {"$ref": "#/definitions/a"}}}),
+        SCHEMA,
+    ),
+    "schema-that-is-not-a-definition": (
+        references_resolve,
+        with_schema("#/schemas/a", schemas={"a": {"type": "object"}}),
+        SCHEMA,
+    ),
+    "in-the-default-response": (
+        references_resolve,
+        with_operation(responses={"default": {"$ref": "other.yaml#/ok"}}),
+        (*GET, "responses", "default", "$ref"),
+    ),
     "two-references-to-each-other": (
         references_resolve,
         with_operation(parameters=[{"$ref": "#/parameters/a"}])
