@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from services.logs import place_of
@@ -93,6 +94,14 @@ class InternalError(Problem):
 def internal_error() -> InternalError:
     """The problem for any bug in the service."""
     return InternalError("The service failed because of an internal error.")
+
+
+def method_not_allowed(methods: Iterable[str]) -> Problem:
+    """The problem for a method that is none of a route's `methods`."""
+    problem = Problem("This path does not support this method.")
+    problem.status, problem.code = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"
+    problem.headers = ((b"allow", ", ".join(sorted(methods)).encode()),)
+    return problem
 
 
 def problem_of(error: BaseException) -> Problem:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from services.classifier.predict import PredictRoute
-from services.classifier.problems import NotReady
-from services.classifier.served_model import ServedModel
+from services.classifier.predict import Predictor, predict
+from services.classifier.protocols.routes import protocol_routes
+from services.classifier.served_model import ServedModel, require_healthy
 from services.classifier.settings import Settings
 from services.http.application import Application, FastRoute
 from services.http.flask_app import new_flask_app
@@ -18,10 +19,8 @@ THREADS = 8
 
 
 def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Application:
-    """The ASGI application of `model`: Flask, and one fast route in front of it."""
+    """The ASGI application of `model`: Flask, with `/predict` and the routes of other protocols in front of it."""
     app = new_flask_app(__name__)
-    # So that Flask responds to OPTIONS, and to other methods with 405 and Allow. POST is the fast route.
-    app.add_url_rule("/predict", "predict", methods=["POST"])
 
     @app.get("/model")
     def card() -> dict[str, Any]:
@@ -33,17 +32,17 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
 
     @app.get("/ready")
     def ready() -> dict[str, str]:
-        if not model.healthy:
-            raise NotReady("The model returns invalid scores.")
+        require_healthy(model)
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
 
-    predict = FastRoute("POST", "/predict", PredictRoute(settings, model))
+    predictor = Predictor(settings, model)
+    routes = [FastRoute("POST", "/predict", partial(predict, predictor)), *protocol_routes(settings, predictor)]
     return Application(
         app,
         limits=limits,
         origins=settings.origins,
         threads=THREADS,
-        fast_route=predict,
+        fast_routes=routes,
         only_host=settings.only_host,
     )
 

@@ -25,6 +25,7 @@ from services.classifier.problems import (
     ParameterInvalid,
 )
 
+FORM = "multipart/form-data"
 DEFAULT_TOP_K = 5
 # The gateway passes the query on, credentials included.
 CREDENTIALS = {"key", "api_key", "access_token"}
@@ -55,10 +56,10 @@ class PredictRequest:
 
 def predict_request(content_type: str, body: bytes, query: Query, labels: int, scores: ScoreFunction) -> PredictRequest:
     """Parse a request to a model with `labels` labels that uses the function `scores` by default; raises a Problem."""
-    parameters = _query_parameters(query, labels, scores)
-    media_type, options = _media_type(content_type)
-    if media_type == "multipart/form-data":
-        return PredictRequest(parameters, image=_image_part(body, options.get("boundary", "")))
+    parameters = query_parameters(query, labels, scores)
+    media_type, options = parsed_media_type(content_type)
+    if media_type == FORM:
+        return PredictRequest(parameters, image=image_part(body, options.get("boundary", "")))
     if _is_json(media_type):
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("The charset of JSON should be UTF-8.")
@@ -68,13 +69,13 @@ def predict_request(content_type: str, body: bytes, query: Query, labels: int, s
 
 def is_plain_image(content_type: str) -> bool:
     """Whether the body is the image itself, neither a form nor JSON."""
-    media_type, _ = _media_type(content_type)
-    return media_type != "multipart/form-data" and not _is_json(media_type)
+    media_type, _ = parsed_media_type(content_type)
+    return media_type != FORM and not _is_json(media_type)
 
 
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
     """For a body that is not an image: raise MediaTypeUnsupported if its media type is no image's, else `problem`."""
-    media_type, _ = _media_type(content_type)
+    media_type, _ = parsed_media_type(content_type)
     if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
         raise MediaTypeUnsupported(
             "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
@@ -83,7 +84,8 @@ def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
 
 
 @lru_cache(maxsize=32)
-def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
+def parsed_media_type(content_type: str) -> tuple[str, dict[str, str]]:
+    """The media type in lower case, and its options."""
     media_type, options = parse_options_header(content_type)
     return media_type.lower(), options
 
@@ -92,7 +94,7 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _query_parameters(query: Query, labels: int, scores: ScoreFunction) -> Parameters:
+def query_parameters(query: Query, labels: int, scores: ScoreFunction) -> Parameters:
     given = dict(query)
     if SOURCES & given.keys():
         raise InputAmbiguous("Send the image or its URL in the body, not in the query.")
@@ -125,17 +127,19 @@ def _function(value: Any) -> ScoreFunction:
     return value
 
 
-def _image_part(body: bytes, boundary: str) -> bytes:
+def image_part(body: bytes, boundary: str, allowed: Sequence[str] = ("image",)) -> bytes:
+    """The content of the only part of a form, which should have an allowed name; raises a Problem."""
     if not boundary:
         raise MediaTypeUnsupported("The Content-Type multipart/form-data should have a boundary.")
     parts = _parts(body, boundary)
     names = [name for name, _ in parts]
-    if set(names) <= SOURCES and names != ["image"]:
-        raise InputAmbiguous("The form should have exactly one part, named `image`; send a URL as JSON.")
-    if names != ["image"]:
-        raise MultipartInvalid("The form should have exactly one part, named `image`.")
+    if len(names) != 1 or names[0] not in allowed:
+        form = f"The form should have exactly one part, named {' or '.join(f'`{name}`' for name in allowed)}"
+        if set(names) <= SOURCES:
+            raise InputAmbiguous(f"{form}; send a URL as JSON.")
+        raise MultipartInvalid(f"{form}.")
     if not parts[0][1]:
-        raise MultipartInvalid("The part `image` is empty.")
+        raise MultipartInvalid(f"The part `{names[0]}` is empty.")
     return parts[0][1]
 
 
@@ -184,41 +188,46 @@ def _too_large_a_header() -> MultipartInvalid:
 
 
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
-    document = _json_object(body)
+    document = json_object(body)
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
         raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
         raise InputAmbiguous("Send either `url` or `inputs`.")
-    parameters = _json_parameters(document.get("parameters"), parameters, labels)
+    parameters = json_parameters(document.get("parameters"), parameters, labels)
     if "url" in document:
-        url = document["url"] if isinstance(document["url"], str) else ""
-        if re.search("[\ud800-\udfff]", url):
-            raise JsonInvalid("The JSON contains an unpaired surrogate.")
-        return PredictRequest(parameters, url=url)
+        return PredictRequest(parameters, url=json_url(document["url"]))
     if not isinstance(document["inputs"], str):
         raise JsonInvalid("`inputs` should be the image as a base64 string.")
-    return PredictRequest(parameters, image=_decoded(document["inputs"]))
+    return PredictRequest(parameters, image=decoded_base64(document["inputs"], "inputs"))
 
 
-def _decoded(text: str) -> bytes:
-    """The bytes of base64 or of a `data:` URI.
+def json_url(value: Any) -> str:
+    """The URL in a JSON value; an invalid one becomes an empty URL."""
+    url = value if isinstance(value, str) else ""
+    if re.search("[\ud800-\udfff]", url):
+        raise JsonInvalid("The JSON contains an unpaired surrogate.")
+    return url
+
+
+def decoded_base64(text: str, field: str) -> bytes:
+    """The bytes of base64 or of a `data:` URI; `field` is its name in error messages.
 
     Line breaks are ignored, the alphabet may be the URL-safe one, and the padding may be missing.
     """
     if text[:5].lower() == "data:":
         kind, comma, text = text.partition(",")
         if not comma or not kind.lower().endswith(";base64"):
-            raise JsonInvalid("A `data:` URI in `inputs` should be in base64: `data:image/png;base64,…`.")
+            raise JsonInvalid(f"A `data:` URI in `{field}` should be in base64: `data:image/png;base64,…`.")
     try:
         encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError as err:
-        raise JsonInvalid("`inputs` is not base64.") from err
+        raise JsonInvalid(f"`{field}` is not base64.") from err
 
 
-def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
+def json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
     if given is None:
         return parameters
     if not isinstance(given, dict):
@@ -234,7 +243,7 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
     )
 
 
-def _json_object(body: bytes) -> Mapping[str, Any]:
+def json_object(body: bytes) -> Mapping[str, Any]:
     # Building millions of values would hold up every other request.
     if body.count(b",") > MAX_JSON_VALUES or body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise JsonInvalid("The JSON has too many values.")
@@ -247,7 +256,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     except ValueError as err:
         raise JsonInvalid("The body is not valid JSON in UTF-8.") from err
     if not isinstance(document, dict):
-        raise JsonInvalid("The JSON should be an object with `url` or `inputs`.")
+        raise JsonInvalid("The JSON should be an object.")
     return document
 
 

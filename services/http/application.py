@@ -1,14 +1,14 @@
-"""The ASGI application of a service: Flask's routes, at most one fast route, and what they share.
+"""The ASGI application of a service: Flask's routes, fast routes, and what they share.
 
 Flask runs in threads and adds about 0.5 ms to a request while the network occupies the CPU caches, so the route with
-most of the traffic is a coroutine instead.
+most of the traffic is a coroutine instead; so are the routes of other prediction protocols.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -18,8 +18,16 @@ from flask import Flask
 
 from services.http.limits import Limits
 from services.http.request import BodyReader, Headers, Message, Receive, Request, Scope, Send, checked_headers
-from services.http.request_log import Header, RequestRecord, common_headers
-from services.problems import Problem, RequestMalformed, Stopping, problem_document, problem_headers, problem_of
+from services.http.request_log import Header, RequestRecord, common_headers, preflight_headers
+from services.problems import (
+    Problem,
+    RequestMalformed,
+    Stopping,
+    method_not_allowed,
+    problem_document,
+    problem_headers,
+    problem_of,
+)
 
 # Closing a connection with unread bytes resets it, and the response is lost. So after refusing a request early, drop
 # what the caller still sends until it pauses.
@@ -40,17 +48,20 @@ class Response:
     timing: str = ""
 
 
+View = Callable[[Request], Awaitable[Response]]
+
+
 @dataclass(frozen=True)
 class FastRoute:
     """`view` handles requests of `method` to `path`; it may raise a Problem."""
 
     method: str
     path: str
-    view: Callable[[Request], Awaitable[Response]]
+    view: View
 
 
 class Application:
-    """Sends requests to `fast_route` or else to `flask`; browsers may call from `origins`."""
+    """Sends requests to `fast_routes` or else to `flask`; browsers may call from `origins`."""
 
     def __init__(
         self,
@@ -59,11 +70,18 @@ class Application:
         limits: Limits,
         origins: str,
         threads: int,
-        fast_route: FastRoute | None = None,
+        fast_routes: Iterable[FastRoute] = (),
         only_host: str = "",
     ) -> None:
-        """`only_host`: if set, refuse requests for other hosts, except those for PROBES."""
-        self._fast_route, self._only_host = fast_route, only_host.encode()
+        """Of `fast_routes` with the same method and path, the last counts.
+
+        `only_host`: if set, refuse requests for other hosts, except those for PROBES.
+        """
+        self._only_host = only_host.encode()
+        # Path -> method -> view.
+        self._views: dict[str, dict[str, View]] = {}
+        for route in fast_routes:
+            self._views.setdefault(route.path, {})[route.method] = route.view
         self._headers = common_headers(origins)
         self._bodies = BodyReader(limits)
         self._flask: Any = WSGIMiddleware(flask.wsgi_app, workers=threads)  # type: ignore[arg-type]  # its own types
@@ -72,11 +90,9 @@ class Application:
         """Handle one request. The server is configured to send HTTP scopes only."""
         record = RequestRecord.begin(scope)
         state = scope["state"]
-        fast = self._fast_route
-        if fast and scope["path"] == fast.path and scope["method"] == fast.method:
-            record.route = fast.path
-        else:
-            fast = None
+        views = self._views.get(scope["path"])
+        if views:
+            record.route = scope["path"]
         try:
             headers = checked_headers(scope)
             if state["problem"]:
@@ -84,9 +100,10 @@ class Application:
             if self._only_host and not self._may_call(headers, scope["path"]):
                 raise RequestMalformed("This service answers its gateway only.")
             body = await self._bodies.read(scope, headers, receive)
-            if fast:
+            if views:
                 arrived = asyncio.get_running_loop().time()
-                response = await fast.view(Request(headers, scope["query_string"], body, arrived, state["gone"]))
+                view = _view(views, scope["method"])
+                response = await view(Request(headers, scope["query_string"], body, arrived, state["gone"]))
                 await self._respond(response, record, send)
             else:
                 await self._respond_by_flask(scope, body, record, send)
@@ -117,9 +134,12 @@ class Application:
     async def _respond(self, response: Response, record: RequestRecord, send: Send, *, more: bool = False) -> None:
         record.status, record.timing = response.status, response.timing
         timing = [(b"server-timing", response.timing.encode())] if response.timing else []
-        headers = [
+        entity = [
             (b"content-type", response.content_type),
             (b"content-length", str(len(response.body)).encode()),
+        ]
+        headers = [
+            *(entity if response.status != HTTPStatus.NO_CONTENT else ()),
             (b"cache-control", b"no-store"),
             _request_id(record),
             *self._headers,
@@ -141,6 +161,20 @@ class Application:
         if problem.closes:
             await _linger(receive)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _view(views: dict[str, View], method: str) -> View:
+    """The view for `method`; raises a Problem if there is none."""
+    if view := views.get(method) or (views.get("GET") if method == "HEAD" else None):
+        return view
+    methods = [*views, "OPTIONS", *(["HEAD"] if "GET" in views else [])]
+    if method != "OPTIONS":
+        raise method_not_allowed(methods)
+
+    async def preflight(_: Request) -> Response:
+        return Response(HTTPStatus.NO_CONTENT, b"", b"", preflight_headers(methods))
+
+    return preflight
 
 
 async def _linger(receive: Receive) -> None:

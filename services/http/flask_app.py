@@ -9,7 +9,8 @@ from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from services.problems import Problem
+from services.http.request_log import preflight_headers
+from services.problems import Problem, method_not_allowed
 
 
 def new_flask_app(name: str) -> Flask:
@@ -37,12 +38,11 @@ def new_flask_app(name: str) -> Flask:
 
     @app.errorhandler(HTTPException)
     def _raise(error: HTTPException) -> NoReturn:
-        details = {NotFound: "No such path.", MethodNotAllowed: "This path does not support this method."}
-        status = HTTPStatus(error.code or 500)
-        problem = Problem(details.get(type(error), status.description or status.phrase))
-        problem.status, problem.code = status, status.name.lower()
         if isinstance(error, MethodNotAllowed):
-            problem.headers = ((b"allow", ", ".join(sorted(error.valid_methods or [])).encode()),)
+            raise method_not_allowed(error.valid_methods or [])
+        status = HTTPStatus(error.code or 500)
+        problem = Problem("No such path." if isinstance(error, NotFound) else status.description or status.phrase)
+        problem.status, problem.code = status, status.name.lower()
         raise problem
 
     @app.get("/metrics")
@@ -56,7 +56,6 @@ def _preflight() -> Response:
     """The response to a browser's CORS preflight request, with the route's methods."""
     response = Response(status=204)
     del response.headers["Content-Type"]
-    response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(request.url_rule.methods or []))  # type: ignore[union-attr]  # asked before
-    response.headers["Access-Control-Allow-Headers"] = "content-type, x-api-key, x-request-id"
-    response.headers["Access-Control-Max-Age"] = "3600"
+    for name, value in preflight_headers(request.url_rule.methods or []):  # type: ignore[union-attr]  # asked before
+        response.headers[name.decode()] = value.decode()
     return response

@@ -6,6 +6,7 @@ import logging
 import random
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,15 @@ def common_headers(origins: str) -> list[Header]:
         (b"access-control-expose-headers", EXPOSED),
     ]
     return headers if origins == "*" else [*headers, (b"vary", b"Origin")]
+
+
+def preflight_headers(methods: Iterable[str]) -> list[Header]:
+    """The headers of the response to a browser's CORS preflight request, for a route with these methods."""
+    return [
+        (b"access-control-allow-methods", ", ".join(sorted(methods)).encode()),
+        (b"access-control-allow-headers", b"content-type, inference-header-content-length, x-api-key, x-request-id"),
+        (b"access-control-max-age", b"3600"),
+    ]
 
 
 @dataclass
