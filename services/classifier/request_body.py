@@ -26,6 +26,8 @@ from services.classifier.problems import (
 )
 
 FORM = "multipart/form-data"
+# Media types of an image, as image/* is; the second is SageMaker's.
+BINARY = {"application/octet-stream", "application/x-image"}
 DEFAULT_TOP_K = 5
 # The gateway passes the query on, credentials included.
 CREDENTIALS = {"key", "api_key", "access_token"}
@@ -76,7 +78,7 @@ def is_plain_image(content_type: str) -> bool:
 def refuse_media_type(content_type: str, problem: ImageUnsupported) -> NoReturn:
     """For a body that is not an image: raise MediaTypeUnsupported if its media type is no image's, else `problem`."""
     media_type, _ = parsed_media_type(content_type)
-    if media_type and not media_type.startswith("image/") and media_type != "application/octet-stream":
+    if media_type and not media_type.startswith("image/") and media_type not in BINARY:
         raise MediaTypeUnsupported(
             "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
         ) from problem

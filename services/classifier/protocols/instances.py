@@ -32,7 +32,11 @@ def instances(body: bytes, receipt: Receipt) -> tuple[list[Any], Parameters]:
     found = document.get("instances")
     if not isinstance(found, list) or not 1 <= len(found) <= MAX_IMAGES:
         raise JsonInvalid(f"`instances` should be a list of 1 to {MAX_IMAGES} images.")
-    return found, json_parameters(document.get("parameters"), default_parameters(receipt), receipt.labels)
+    parameters = document.get("parameters")
+    # Google's clients send every number as a float.
+    if isinstance(parameters, dict) and isinstance(top_k := parameters.get("top_k"), float) and top_k.is_integer():
+        parameters = parameters | {"top_k": int(top_k)}
+    return found, json_parameters(parameters, default_parameters(receipt), receipt.labels)
 
 
 def instance_request(instance: Any, parameters: Parameters) -> PredictRequest:

@@ -36,12 +36,17 @@ async def predict(predictor: Predictor, request: Request) -> Response:
         return images
 
     total = Timings()
-    with predictor.admitted():
-        images = await predictor.parsed(parse, request)
-        found = [outcome async for outcome in outcomes(predictor, images, request, total)]
-    problems = [outcome for outcome in found if isinstance(outcome, Problem)]
-    if len(problems) == len(found):
-        raise problems[0]
+    try:
+        with predictor.admitted():
+            images = await predictor.parsed(parse, request)
+            found = [outcome async for outcome in outcomes(predictor, images, request, total)]
+        problems = [outcome for outcome in found if isinstance(outcome, Problem)]
+        if len(problems) == len(found):
+            raise problems[0]
+    except Problem as problem:
+        # Google's clients expect an object, and fail on text.
+        problem.error = {"code": int(problem.status), "message": problem.detail}
+        raise
     return json_response(predictor, {"predictions": list(map(_element, found))}, total)
 
 
