@@ -21,6 +21,7 @@ from deploy.cloud.commands import Commands
 from deploy.cloudbuild.command import images
 from deploy.errors import DeployError, NoProjectError, SettingsError
 from deploy.invocation import Models, Yes, carry_out, confirmed, errors_as_sentences, open_session, tell, title
+from deploy.kubernetes.command import manifests
 from deploy.local.command import local
 from deploy.plan.container_images import images_to_build
 from deploy.report.console import command_lines, error_console, output_console, show_findings, show_plan
@@ -73,6 +74,7 @@ def main(
 
 app.command("local")(local)
 app.command("images")(images)
+app.command("manifests")(manifests)
 cli_rollout.register(app)
 
 
