@@ -1,6 +1,7 @@
 """Cloud Run manifests: Knative's `serving.knative.dev/v1`, the input of `gcloud run services replace`.
 
-They work on any Knative cluster: what is specific to Google is in annotations.
+Other clusters refuse them, because of e-mail addresses, Cloud Run's secrets and the page's deadline; `deploy.kubernetes`
+renders those for Knative.
 """
 
 from __future__ import annotations
