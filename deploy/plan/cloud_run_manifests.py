@@ -1,7 +1,7 @@
 """Cloud Run manifests: Knative's `serving.knative.dev/v1`, the input of `gcloud run services replace`.
 
-Other clusters refuse them, because of e-mail addresses, Cloud Run's secrets and the page's deadline; `deploy.kubernetes`
-renders those for Knative.
+Other clusters refuse them: accounts are e-mail addresses, secrets have versions, and the page's deadline is too long.
+`deploy.kubernetes` renders the manifests for those.
 """
 
 from __future__ import annotations
