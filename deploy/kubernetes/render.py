@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from io import StringIO
 
@@ -98,8 +99,8 @@ def as_yaml(objects: Sequence[Object]) -> str:
     yaml = YAML()
     yaml.explicit_start = True
     yaml.width = 1_000_000
-    yaml.representer.ignore_aliases = lambda _: True  # type: ignore[method-assign,assignment]  # the documented way
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = StringIO()
-    yaml.dump_all(objects, text)
+    # A copy without shared parts, which would become aliases.
+    yaml.dump_all(json.loads(json.dumps(objects)), text)
     return text.getvalue()

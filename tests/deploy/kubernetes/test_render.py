@@ -171,8 +171,9 @@ def test_the_page_uses_the_first_enabled_key() -> None:
     ids=str,
 )
 def test_an_invalid_option_is_named(change: dict[str, Any]) -> None:
+    options: dict[str, Any] = {"target": "kubernetes", "registry": "r", "keys": KEYS}
     with pytest.raises(SettingsError, match="--"):
-        Options(**{"target": "kubernetes", "registry": "r", "keys": KEYS} | change)
+        Options(**(options | change))
 
 
 def shortened(one: Any) -> Any:
