@@ -17,7 +17,7 @@ CPU_BUILD = $(@D)/bin/python -c "import sys; from importlib.metadata import vers
   sys.exit(sys.platform == 'linux' and '+cpu' not in version('torch'))"
 
 .DEFAULT_GOAL := help
-.PHONY: help install add classify models run test test-fast test-images test-faults coverage images check audit format lock clean
+.PHONY: help install add classify models run test clients test-fast test-images test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy compare promote abort status logs keys rollback destroy cost
 .PHONY: benchmark size calibrate screenshots page-figures soak pictures tables
 
@@ -61,6 +61,13 @@ models: install ## export the default models into .models
 test: models ## run the tests, except the two sets below that take long
 	@# One more worker than processors, because tests also wait; a file per worker, so that its fixtures start once.
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+.venv-clients/.installed: pyproject.toml
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(INSTALL) --group clients
+	@touch $@
+
+clients: .venv-clients/.installed ## install the clients of Triton, KServe, Vertex AI and SageMaker, for their tests
 
 test-fast: install ## run the tests that start no process, browser or server: under 30 s
 	@$(BIN)/python -m pytest -n 2 -m "not integration and not images and not thorough"
@@ -197,4 +204,4 @@ page-figures: install ## measure the page's speed; writes the table in frontend/
 	@$(BIN)/python -m benchmarks.page
 
 clean: ## remove the environments and the exported models
-	rm -rf .venv .venv-peers .models
+	rm -rf .venv .venv-clients .venv-peers .models

@@ -20,6 +20,8 @@ class Problem(Exception):
     # Close the connection after the response, because the rest of the request was not read.
     closes: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    # The document's `error`, if it is not `detail`.
+    error: object = None
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -118,8 +120,8 @@ def problem_document(problem: Problem, request_id: str) -> bytes:
             "instance": f"urn:guichet:request:{request_id}",
             "code": problem.code,
             "request_id": request_id,
-            # The field that Hugging Face's clients display.
-            "error": problem.detail,
+            # The field that Hugging Face's and other clients display.
+            "error": problem.error or problem.detail,
         }
     ).encode()
 

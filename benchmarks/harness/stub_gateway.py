@@ -79,7 +79,7 @@ class StubGateway(ThreadingHTTPServer):
 
     def has_read_everything(self) -> bool:
         """Whether every request of clients that have ended was counted: a thread may read it later than it was sent."""
-        with socket.create_connection(self.server_address[:2], timeout=5) as last:
+        with socket.create_connection(("127.0.0.1", self.server_port), timeout=5) as last:
             # Connections are accepted in order.
             last.sendall(b"GET / HTTP/1.0\r\n\r\n")
             while last.recv(1024):

@@ -11,6 +11,7 @@ import typer
 
 from deploy.cli import changes, reports, rollout
 from deploy.cloudbuild.command import images
+from deploy.kubernetes.command import manifests
 from deploy.local.command import local
 
 app = typer.Typer(
@@ -48,5 +49,5 @@ def main(
     }
 
 
-for command in (local, images, *reports.COMMANDS, *changes.COMMANDS, *rollout.COMMANDS):
+for command in (local, images, manifests, *reports.COMMANDS, *changes.COMMANDS, *rollout.COMMANDS):
     app.command()(command)

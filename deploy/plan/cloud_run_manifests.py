@@ -1,6 +1,7 @@
 """Cloud Run manifests: Knative's `serving.knative.dev/v1`, the input of `gcloud run services replace`.
 
-They work on any Knative cluster: what is specific to Google is in annotations.
+Other clusters refuse them: accounts are e-mail addresses, secrets have versions, and the page's deadline is too long.
+`deploy.kubernetes` renders the manifests for those.
 """
 
 from __future__ import annotations

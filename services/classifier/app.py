@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from services.classifier.predict import PredictRoute
-from services.classifier.problems import NotReady
-from services.classifier.served_model import ServedModel
+from services.classifier.predict import Predictor, predict
+from services.classifier.protocols.routes import protocol_routes
+from services.classifier.served_model import ServedModel, require_healthy
 from services.classifier.settings import Settings
-from services.http.application import Application
+from services.http.application import Application, View
 from services.http.flask_app import new_flask_app
 from services.http.limits import Limits
 
@@ -18,10 +19,8 @@ THREADS = 8
 
 
 def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Application:
-    """The ASGI application of `model`: Flask, and a fast route for predictions in front of it."""
+    """The ASGI application of `model`: Flask, with `/predict` and the routes of other protocols in front of it."""
     app = new_flask_app(__name__)
-    # So that Flask responds to OPTIONS, and to other methods with 405 and Allow. POST is the fast route.
-    app.add_url_rule("/predict", "predict", methods=["POST"])
 
     @app.get("/model")
     def card() -> dict[str, Any]:
@@ -33,16 +32,23 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
 
     @app.get("/ready")
     def ready() -> dict[str, str]:
-        if not model.healthy:
-            raise NotReady("The model returns invalid scores.")
+        require_healthy(model)
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
 
+    predictor = Predictor(settings, model)
+    fast: dict[tuple[str, str], View] = {
+        ("POST", "/predict"): partial(predict, predictor),
+        **protocol_routes(settings, predictor),
+    }
+    for method, path in fast:
+        # So that Flask responds to OPTIONS, and to other methods with 405 and Allow.
+        app.add_url_rule(path, f"{method} {path}", methods=[method])
     return Application(
         app,
         limits=limits,
         origins=settings.origins,
         threads=THREADS,
-        fast={("POST", "/predict"): PredictRoute(settings, model)},
+        fast=fast,
         only_host=settings.only_host,
     )
 

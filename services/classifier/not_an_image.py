@@ -7,6 +7,8 @@ from typing import Final
 
 from services.classifier.problems import ImageUnsupported, MediaTypeUnsupported
 
+# Media types of an image, as image/* is; the second is SageMaker's.
+BINARY: Final = {"application/octet-stream", "application/x-image"}
 FORM_URLENCODED: Final = "application/x-www-form-urlencoded"
 SEND: Final = "Send an image's bytes, multipart/form-data with one `image` part, or JSON with `url` or `inputs`."
 SEND_BINARY: Final = (
@@ -28,7 +30,7 @@ def not_an_image(
     data: bytes, media_type: str, place: str, problem: ImageUnsupported
 ) -> ImageUnsupported | MediaTypeUnsupported:
     """The problem for `data` from `place` in a request, declared as `media_type`; `problem` is the decoder's."""
-    suits_images = not media_type or media_type.startswith("image/") or media_type == "application/octet-stream"
+    suits_images = not media_type or media_type.startswith("image/") or media_type in BINARY
     kind = ImageUnsupported if suits_images else MediaTypeUnsupported
     if not data:
         return kind(f"{place} is empty. Send an image's bytes, with curl by `--data-binary @FILE`.")

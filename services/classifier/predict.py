@@ -1,9 +1,10 @@
-"""`POST /predict`, from the request to the prediction: the service's fast route."""
+"""From a request to its prediction; and `POST /predict`, the route with most of the traffic."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,7 +16,12 @@ from services.classifier.admission import Admission
 from services.classifier.not_an_image import not_an_image
 from services.classifier.prediction import Prediction, Timings
 from services.classifier.problems import FetchType, ImageUnsupported, UrlDisabled
-from services.classifier.request_body import PredictRequest, is_plain_image, predict_request, require_uncompressed
+from services.classifier.request_body import (
+    PredictRequest,
+    is_plain_image,
+    predict_request,
+    require_uncompressed,
+)
 from services.classifier.served_model import ServedModel
 from services.classifier.settings import Settings
 from services.http.application import Response
@@ -38,13 +44,14 @@ STEPS = Histogram(
 Result = TypeVar("Result")
 
 
-class PredictRoute:
-    """Handles prediction requests; slow work is done in workers and threads."""
+class Predictor:
+    """Predicts images within the admission and the deadline; slow work is done in workers and threads."""
 
     def __init__(self, settings: Settings, model: ServedModel) -> None:
-        self._settings, self._model = settings, model
+        self.model = model
+        self._settings = settings
         self._admission = Admission(settings.concurrency, settings.workers)
-        self._headers = [
+        self.headers = [
             (b"x-model", model.receipt.model.encode()),
             (b"x-model-version", model.receipt.version.encode()),
         ]
@@ -53,41 +60,41 @@ class PredictRoute:
         self._network = cache(partial(_public_network, settings))
         self._steps = [STEPS.labels(step) for step in vars(Timings())]
 
-    async def __call__(self, request: Request) -> Response:
-        """The response with the prediction; raises a Problem."""
-        until = request.arrived + self._settings.deadline
-        timings = Timings()
-        with self._admission.request():
-            parsed = await self._parsed(request)
-            image = parsed.image
-            if image is None:
-                with self._admission.fetch():
-                    started = asyncio.get_running_loop().time()
-                    image = await _unless_gone(self._fetched(parsed.url or "", until), request.gone)
-                    timings.fetch = asyncio.get_running_loop().time() - started
-            async with self._admission.worker(until, request.gone) as timings.queue:
-                prediction = await self._predicted(image, parsed)
-        # Let the next request use the worker before this response is written.
-        await asyncio.sleep(0)
-        timings.decode, timings.infer = prediction.decode, prediction.infer
-        for step, seconds in zip(self._steps, vars(timings).values(), strict=True):
-            step.observe(seconds)
-        return Response(
-            HTTPStatus.OK, b"application/json", prediction.body, self._headers, timing=timings.server_timing
-        )
+    def admitted(self) -> AbstractContextManager[None]:
+        """The admission of one request, which covers all its images; raises Overloaded."""
+        return self._admission.request()
 
-    async def _parsed(self, request: Request) -> PredictRequest:
+    def deadline(self, request: Request) -> float:
+        """The time, by the loop's clock, by which `request` should have its response."""
+        return request.arrived + self._settings.deadline
+
+    async def parsed(self, parse: Callable[[], Result], request: Request) -> Result:
+        """The result of `parse`, which reads a form or JSON in the body of `request`."""
         require_uncompressed(request.headers.get(b"content-encoding", b"").decode("latin-1"))
-        content_type = request.headers.get(b"content-type", b"").decode("latin-1")
-        query = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
-        receipt = self._model.receipt
-        parse = partial(predict_request, content_type, request.body, query, receipt.labels, receipt.scores)
-        if is_plain_image(content_type):
-            return parse()
         if len(request.body) <= LARGE_BODY:
             return await asyncio.to_thread(parse)
         async with self._large:
             return await asyncio.to_thread(parse)
+
+    async def predict(self, wanted: PredictRequest, request: Request) -> tuple[Prediction, Timings]:
+        """The prediction for one image of an admitted request; raises a Problem."""
+        until, timings, image = self.deadline(request), Timings(), wanted.image
+        if image is None:
+            with self._admission.fetch():
+                started = asyncio.get_running_loop().time()
+                image = await _unless_gone(self._fetched(wanted.url or "", until), request.gone)
+                timings.fetch = asyncio.get_running_loop().time() - started
+        async with self._admission.worker(until, request.gone) as timings.queue:
+            try:
+                prediction = await self.model.predict(image, wanted.parameters)
+            except ImageUnsupported as problem:
+                if wanted.image is not None:
+                    raise
+                raise FetchType(f"At the URL: {problem.detail}") from problem
+        timings.decode, timings.infer = prediction.decode, prediction.infer
+        for step, seconds in zip(self._steps, vars(timings).values(), strict=True):
+            step.observe(seconds)
+        return prediction, timings
 
     async def _fetched(self, url: str, until: float) -> bytes:
         if not self._settings.url_fetch:
@@ -104,13 +111,25 @@ class PredictRoute:
             user_agent=self._settings.user_agent,
         )
 
-    async def _predicted(self, image: bytes, parsed: PredictRequest) -> Prediction:
+
+async def predict(predictor: Predictor, request: Request) -> Response:
+    """`POST /predict`; raises a Problem."""
+    require_uncompressed(request.headers.get(b"content-encoding", b"").decode("latin-1"))
+    content_type = request.headers.get(b"content-type", b"").decode("latin-1")
+    query = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
+    receipt = predictor.model.receipt
+    parse = partial(predict_request, content_type, request.body, query, receipt.labels, receipt.scores)
+    with predictor.admitted():
+        wanted = parse() if is_plain_image(content_type) else await predictor.parsed(parse, request)
         try:
-            return await self._model.predict(image, parsed.parameters)
+            prediction, timings = await predictor.predict(wanted, request)
         except ImageUnsupported as problem:
-            if parsed.image is None:
-                raise FetchType(f"At the URL: {problem.detail}") from problem
-            raise not_an_image(image, parsed.media_type, parsed.place, problem) from problem
+            raise not_an_image(wanted.image or b"", wanted.media_type, wanted.place, problem) from problem
+    # Let the next request use the worker before this response is written.
+    await asyncio.sleep(0)
+    return Response(
+        HTTPStatus.OK, b"application/json", prediction.body, predictor.headers, timing=timings.server_timing
+    )
 
 
 def _public_network(settings: Settings) -> PublicNetwork:

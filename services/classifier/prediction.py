@@ -24,12 +24,19 @@ AsyncPredict = Callable[[bytes, Parameters], Awaitable[Prediction]]
 
 @dataclass
 class Timings:
-    """The duration in seconds of each step of one request, in order."""
+    """The duration in seconds of each step of one prediction, in order."""
 
     fetch: float = 0.0
     queue: float = 0.0
     decode: float = 0.0
     infer: float = 0.0
+
+    def add(self, other: Timings) -> None:
+        """Add the duration of each step of `other`."""
+        self.fetch += other.fetch
+        self.queue += other.queue
+        self.decode += other.decode
+        self.infer += other.infer
 
     @property
     def server_timing(self) -> str:

@@ -5,6 +5,7 @@ With `services.problems`, which has those of any request, this is the list of th
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from services.problems import Problem
@@ -112,3 +113,8 @@ class NotReady(Problem):
 
 class ModelOutputInvalid(Problem):
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "model_output_invalid"
+
+
+def shown(name: str) -> str:
+    """A name from the request for an error message: shortened, its special characters replaced."""
+    return re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]

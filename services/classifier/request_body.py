@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData, State
 
 from services.artifact import ScoreFunction
+from services.classifier.form import FORM, SOURCES, image_part
 from services.classifier.not_an_image import FORM_URLENCODED, SEND_BINARY
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.problems import (
@@ -22,24 +21,18 @@ from services.classifier.problems import (
     InputAmbiguous,
     JsonInvalid,
     MediaTypeUnsupported,
-    MultipartInvalid,
     ParameterInvalid,
+    shown,
 )
 
 DEFAULT_TOP_K = 5
 # The gateway passes the query on, credentials included.
 CREDENTIALS = {"key", "api_key", "access_token"}
-# The fields for the image or its URL; a request has one of them.
-SOURCES = {"image", "inputs", "url"}
 PARAMETERS = {"top_k", "function_to_apply"}
 # From base64's URL-safe alphabet.
 STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
-MAX_PARTS = 20
-MAX_PART_HEADERS = 8192
 # A valid request has seven at most; the commas and brackets in its strings are counted too.
 MAX_JSON_VALUES = 10_000
-# Forms are parsed in pieces of this size, to check the size of a part's header before the decoder has read all of it.
-FORM_PIECE = 1 << 16
 
 # Names and values, as sent.
 Query = Sequence[tuple[str, str]]
@@ -61,10 +54,10 @@ class PredictRequest:
 
 def predict_request(content_type: str, body: bytes, query: Query, labels: int, scores: ScoreFunction) -> PredictRequest:
     """Parse a request to a model with `labels` labels that uses the function `scores` by default; raises a Problem."""
-    parameters = _query_parameters(query, labels, scores)
-    media_type, options = _media_type(content_type)
-    if media_type == "multipart/form-data":
-        return PredictRequest(parameters, _image_part(body, options.get("boundary", "")), place="The part `image`")
+    parameters = query_parameters(query, labels, scores)
+    media_type, options = parsed_media_type(content_type)
+    if media_type == FORM:
+        return PredictRequest(parameters, image_part(body, options.get("boundary", "")), place="The part `image`")
     if _is_json(media_type):
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("The charset of JSON should be UTF-8.")
@@ -77,8 +70,8 @@ def predict_request(content_type: str, body: bytes, query: Query, labels: int, s
 
 def is_plain_image(content_type: str) -> bool:
     """Whether the body is the image itself, neither a form nor JSON."""
-    media_type, _ = _media_type(content_type)
-    return media_type != "multipart/form-data" and not _is_json(media_type)
+    media_type, _ = parsed_media_type(content_type)
+    return media_type != FORM and not _is_json(media_type)
 
 
 def require_uncompressed(content_encoding: str) -> None:
@@ -86,12 +79,13 @@ def require_uncompressed(content_encoding: str) -> None:
     coding = content_encoding.strip()
     if coding.lower() not in ("", "identity"):
         raise ContentEncodingUnsupported(
-            f"The Content-Encoding `{_shown(coding)}` is not supported; send the body uncompressed."
+            f"The Content-Encoding `{shown(coding)}` is not supported; send the body uncompressed."
         )
 
 
 @lru_cache(maxsize=32)
-def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
+def parsed_media_type(content_type: str) -> tuple[str, dict[str, str]]:
+    """The media type in lower case, and its options."""
     media_type, options = parse_options_header(content_type)
     return media_type.lower(), options
 
@@ -100,13 +94,13 @@ def _is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-def _query_parameters(query: Query, labels: int, scores: ScoreFunction) -> Parameters:
+def query_parameters(query: Query, labels: int, scores: ScoreFunction) -> Parameters:
     given = dict(query)
     if SOURCES & given.keys():
         raise InputAmbiguous("Send the image or its URL in the body, not in the query.")
     if unknown := sorted(given.keys() - CREDENTIALS - PARAMETERS):
         raise ParameterInvalid(
-            f"`{_shown(unknown[0])}` is not a query parameter; the parameters are `top_k` and `function_to_apply`."
+            f"`{shown(unknown[0])}` is not a query parameter; the parameters are `top_k` and `function_to_apply`."
         )
     names = [name for name, _ in query]
     if twice := [name for name in PARAMETERS if names.count(name) > 1]:
@@ -133,119 +127,61 @@ def _function(value: Any) -> ScoreFunction:
     return value
 
 
-def _image_part(body: bytes, boundary: str) -> bytes:
-    if not boundary:
-        raise MediaTypeUnsupported(
-            "The Content-Type multipart/form-data should have a boundary; clients add it if you set no Content-Type."
-        )
-    if not body:
-        raise MultipartInvalid("The body is empty; it should have one part, named `image`.")
-    parts = _parts(body, boundary)
-    names = [name for name, _ in parts]
-    if set(names) <= SOURCES and names != ["image"]:
-        raise InputAmbiguous("The form should have exactly one part, named `image`; send a URL as JSON.")
-    if names != ["image"]:
-        found = ", ".join(f"`{_shown(name or '')}`" for name in names[:3]) or "none"
-        raise MultipartInvalid(f"The form should have exactly one part, named `image`; it has {found}.")
-    if not parts[0][1]:
-        raise MultipartInvalid("The part `image` is empty.")
-    return parts[0][1]
-
-
-def _parts(body: bytes, boundary: str) -> list[tuple[str | None, bytes]]:
-    """Names and contents of the parts; their file names and types are ignored."""
-    parts: list[tuple[str | None, bytearray]] = []
-    try:
-        for event in _events(body, boundary):
-            if isinstance(event, (Field, File)):
-                _require_plain(event)
-                parts.append((event.name, bytearray()))
-            elif isinstance(event, Data):
-                parts[-1][1].extend(event.data)
-    except (ValueError, LookupError) as err:
-        raise MultipartInvalid("The multipart body is malformed or incomplete.") from err
-    except HTTPException as err:
-        raise MultipartInvalid(f"The multipart body has more than {MAX_PARTS} parts.") from err
-    return [(name, bytes(content)) for name, content in parts]
-
-
-def _events(body: bytes, boundary: str) -> Iterator[Event]:
-    """The events of Werkzeug's decoder; raises ValueError if the form is malformed or incomplete."""
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), max_parts=MAX_PARTS)
-    for start in range(0, len(body) + FORM_PIECE, FORM_PIECE):
-        # None marks the end of the body.
-        decoder.receive_data(body[start : start + FORM_PIECE] or None)
-        while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
-            yield event
-        if decoder.state is State.PART and len(decoder.buffer) > MAX_PART_HEADERS:
-            raise _too_large_a_header()
-
-
-def _require_plain(part: Field | File) -> None:
-    """Refuse a part that is encoded, is itself multipart, or has too large a header."""
-    if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
-        raise _too_large_a_header()
-    encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
-    if encoding not in ("7bit", "8bit", "binary"):
-        raise MultipartInvalid("The part `image` should contain the image's bytes, without an encoding.")
-    if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
-        raise MultipartInvalid("The part `image` should contain an image, not a multipart body.")
-
-
-def _too_large_a_header() -> MultipartInvalid:
-    return MultipartInvalid(f"The header of a part is larger than {MAX_PART_HEADERS:,} bytes.")
-
-
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
-    document = _json_object(body)
+    document = json_object(body)
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
     if "instances" in document:
         raise JsonInvalid("`instances` is not a field of this route; send one image in base64 as `inputs`.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
-        raise JsonInvalid(f"`{_shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
+        raise JsonInvalid(f"`{shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
         raise InputAmbiguous("Send either `url` or `inputs`.")
-    parameters = _json_parameters(document.get("parameters"), parameters, labels)
+    parameters = json_parameters(document.get("parameters"), parameters, labels)
     if "url" in document:
-        url = document["url"] if isinstance(document["url"], str) else ""
-        if re.search("[\ud800-\udfff]", url):
-            raise JsonInvalid("The JSON contains an unpaired surrogate.")
-        return PredictRequest(parameters, url=url)
+        return PredictRequest(parameters, url=json_url(document["url"]))
     if not isinstance(document["inputs"], str):
         raise JsonInvalid("`inputs` should be the image as a base64 string.")
-    media_type, text = _data_uri(document["inputs"])
-    return PredictRequest(parameters, _decoded(text), place="`inputs`", media_type=media_type)
+    return base64_request(document["inputs"], parameters, "inputs")
 
 
-def _data_uri(text: str) -> tuple[str, str]:
-    """The media type and the base64 of a `data:` URI; other text has no media type."""
-    if text[:5].lower() != "data:":
-        return "", text
-    kind, comma, encoded = text[5:].partition(",")
-    if not comma or not kind.lower().endswith(";base64"):
-        raise JsonInvalid("A `data:` URI in `inputs` should be in base64: `data:image/png;base64,…`.")
-    return _media_type(kind)[0], encoded
+def json_url(value: Any) -> str:
+    """The URL in a JSON value; an invalid one becomes an empty URL."""
+    url = value if isinstance(value, str) else ""
+    if re.search("[\ud800-\udfff]", url):
+        raise JsonInvalid("The JSON contains an unpaired surrogate.")
+    return url
 
 
-def _decoded(text: str) -> bytes:
+def base64_request(text: str, parameters: Parameters, field: str) -> PredictRequest:
+    """The image in base64 or in a `data:` URI; `field` is its name in error messages."""
+    media_type = ""
+    if text[:5].lower() == "data:":
+        kind, comma, text = text[5:].partition(",")
+        if not comma or not kind.lower().endswith(";base64"):
+            raise JsonInvalid(f"A `data:` URI in `{field}` should be in base64: `data:image/png;base64,…`.")
+        media_type = parsed_media_type(kind)[0]
+    return PredictRequest(parameters, decoded_base64(text, field), place=f"`{field}`", media_type=media_type)
+
+
+def decoded_base64(text: str, field: str) -> bytes:
     """The bytes of base64. Line breaks are ignored, the alphabet may be URL-safe, and the padding may be missing."""
     try:
         encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError as err:
         remedy = "send a URL as `url`" if re.match("https?:", text) else "encode the image's bytes"
-        raise JsonInvalid(f"`inputs` is not base64; {remedy}.") from err
+        raise JsonInvalid(f"`{field}` is not base64; {remedy}.") from err
 
 
-def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
+def json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
     if given is None:
         return parameters
     if not isinstance(given, dict):
         raise ParameterInvalid("`parameters` should be an object.")
     if unknown := sorted(given.keys() - PARAMETERS):
         raise ParameterInvalid(
-            f"`{_shown(unknown[0])}` is not a parameter; the parameters are `top_k` and `function_to_apply`."
+            f"`{shown(unknown[0])}` is not a parameter; the parameters are `top_k` and `function_to_apply`."
         )
     top_k, function = given.get("top_k"), given.get("function_to_apply")
     return Parameters(
@@ -254,9 +190,10 @@ def _json_parameters(given: Any, parameters: Parameters, labels: int) -> Paramet
     )
 
 
-def _json_object(body: bytes) -> Mapping[str, Any]:
+def json_object(body: bytes) -> Mapping[str, Any]:
+    """The object that is the body; raises a Problem."""
     if not body:
-        raise JsonInvalid("The body is empty; it should be JSON with `url` or `inputs`.")
+        raise JsonInvalid("The body is empty; it should be JSON.")
     # Building millions of values would hold up every other request.
     if body.count(b",") > MAX_JSON_VALUES or body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
         raise JsonInvalid("The JSON has too many values.")
@@ -269,7 +206,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     except ValueError as err:
         raise JsonInvalid("The body is not valid JSON in UTF-8.") from err
     if not isinstance(document, dict):
-        raise JsonInvalid("The JSON should be an object with `url` or `inputs`.")
+        raise JsonInvalid("The JSON should be an object.")
     return document
 
 
@@ -289,8 +226,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _shown(name: str) -> str:
-    """A name from the request, shortened, its special characters replaced."""
-    return re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.artifact import Receipt
 from services.classifier.parameters import Parameters
 from services.classifier.prediction import AsyncPredict, Prediction
-from services.classifier.problems import ModelOutputInvalid
+from services.classifier.problems import ModelOutputInvalid, NotReady
 
 # After this many invalid outputs in a row, the instance is not ready.
 MAX_INVALID = 3
@@ -33,3 +33,9 @@ class ServedModel:
             raise
         self._invalid = 0
         return prediction
+
+
+def require_healthy(model: ServedModel) -> None:
+    """Raise NotReady if the model is not healthy."""
+    if not model.healthy:
+        raise NotReady("The model returns invalid scores.")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from services.environment import Environment
 
+PROTOCOLS = ("open-inference", "kserve", "sagemaker", "torchserve", "vertex")
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
 # Product, version, and an address at which the owners of a site can complain.
 USER_AGENT = "guichet/0.1.0 (+https://guichet.example/contact)"
+AIP_ROUTE = r"(/[^\s?#{}<>]*)?"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Settings:
     user_agent: str
     only_host: str
     origins: str
+    protocols: frozenset[str]
+    # The paths that Vertex AI gives its containers; empty elsewhere.
+    aip_health_route: str
+    aip_predict_route: str
 
     @property
     def artifact(self) -> Path:
@@ -53,7 +59,8 @@ class Settings:
             model_name=env.text("MODEL_NAME", pattern=MODEL_NAME, meaning="the name of a model in the catalog"),
             model_dir=Path(env.text("MODEL_DIR", ".models", meaning="the folder that holds the artifacts")),
             host=env.text("HOST", "0.0.0.0", meaning="the address to listen on"),  # noqa: S104  # a container's own
-            port=env.integer("PORT", 8000, least=1, most=65535),
+            # Vertex AI gives its containers AIP_HTTP_PORT, and the image sets PORT.
+            port=env.integer("AIP_HTTP_PORT" if "AIP_HTTP_PORT" in variables else "PORT", 8000, least=1, most=65535),
             concurrency=env.integer("GUICHET_CONCURRENCY", 8, least=1, most=1000),
             deadline=env.number("GUICHET_DEADLINE", 60, least=0.1, most=3600),
             # One more than the number of CPUs, so that no CPU is idle while a worker waits for its next image.
@@ -77,9 +84,19 @@ class Settings:
             # On a shared machine, the gateway's secret name for this service, so that nothing else can call it.
             only_host=env.text("GUICHET_ONLY_HOST", "", pattern=r"[a-z0-9.-]*", meaning="a host name"),
             origins=env.text("GUICHET_ORIGINS", "*", pattern=r"\*|https?://[^\s,]+", meaning="* or one origin"),
+            protocols=_protocols(env),
+            aip_health_route=env.text("AIP_HEALTH_ROUTE", "", pattern=AIP_ROUTE, meaning="a path"),
+            aip_predict_route=env.text("AIP_PREDICT_ROUTE", "", pattern=AIP_ROUTE, meaning="a path"),
         )
         env.finish()
         return settings
+
+
+def _protocols(env: Environment) -> frozenset[str]:
+    name = "|".join(PROTOCOLS)
+    meaning = f"none, or some of {', '.join(PROTOCOLS)}, separated by commas"
+    text = env.text("GUICHET_PROTOCOLS", ",".join(PROTOCOLS), pattern=f"none|({name})(,({name}))*", meaning=meaning)
+    return frozenset(text.split(",")) & {*PROTOCOLS}
 
 
 def available_cpus() -> int:

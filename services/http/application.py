@@ -1,7 +1,7 @@
 """The ASGI application of a service: Flask's routes, fast routes in front of them, and what they share.
 
 Flask runs in threads and adds about 0.5 ms to a request while the network occupies the CPU caches, so the route with
-most of the traffic is a coroutine instead.
+most of the traffic is a coroutine instead; so are the routes of other prediction protocols.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ LAYERS = {
     "deploy.deliverables": CLOUD | {"deploy.recorded_state"},
     "deploy.plan": PLAN,
     "deploy.apply": APPLY,
+    "deploy.kubernetes": PLAN | {"deploy.kubernetes", "deploy.cli.invocation"},
     "deploy.report": APPLY | {"deploy.report", "deploy.local.ports"},
 }
 

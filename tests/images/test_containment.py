@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.hostile_images import HostileImage, drawing, encoded, hostile_images
+from benchmarks.harness.hostile_images import HostileImage, hostile_images
+from benchmarks.harness.image_files import drawing, encoded
 from tests.images.containers import ANY_USER, Containers, Running
 from tests.images.source import Built
 from tests.running import ROOT, Photo

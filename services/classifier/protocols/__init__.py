@@ -1,0 +1,1 @@
+"""The prediction protocols of other servers, translated to the calls that `/predict` makes."""

@@ -1,0 +1,24 @@
+"""SageMaker's containers: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+from urllib.parse import quote
+
+from services.classifier.predict import Predictor, predict
+from services.http.application import Response
+from services.http.request import Request
+
+ATTRIBUTES: Final = b"x-amzn-sagemaker-custom-attributes"
+
+
+async def invocations(predictor: Predictor, request: Request) -> Response:
+    """`POST /invocations`: as `/predict`, whose query parameters may also come as custom attributes.
+
+    The header has the form `top_k=3,function_to_apply=none`; attributes without `=` are ignored. Raises a Problem.
+    """
+    pairs = request.headers.get(ATTRIBUTES, b"").decode("latin-1").split(",")
+    attributes = [pair.strip().partition("=") for pair in pairs]
+    query = "&".join(f"{quote(name)}={quote(value)}" for name, equals, value in attributes if equals)
+    return await predict(predictor, dataclasses.replace(request, query=request.query or query.encode()))
