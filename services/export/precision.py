@@ -11,16 +11,19 @@ import numpy as np
 from services.classifier.engine import Engine
 from services.classifier.predictions import SCORES
 from services.export.convert import openvino_model, save, torch_logits
-from services.export.difference import EXACT, difference
+from services.export.difference import EXACT, Bound, difference
 from services.export.errors import Disagreement
 from services.export.network import Network
 from services.export.sample_images import generated_images
 from services.export.verification import measured_agreement, require_agreement
 
+# Half of what is allowed, because other images may differ by more.
+ENOUGH = Bound(EXACT.mean / 2, EXACT.worst / 2)
+
 
 @dataclass(frozen=True)
 class HalfPrecision:
-    """The average difference of scores, and whether an export would accept it and a reference in single precision."""
+    """The average difference of scores, and whether half precision is exact enough."""
 
     difference: float
     suffices: bool
@@ -41,4 +44,4 @@ def measured_half_precision(network: Network, name: str) -> HalfPrecision:
         require_agreement(name, "fp16", agreement)
     except Disagreement:
         return HalfPrecision(found.mean, suffices=False)
-    return HalfPrecision(found.mean, suffices=found.within(EXACT))
+    return HalfPrecision(found.mean, suffices=found.within(ENOUGH))
