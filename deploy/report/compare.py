@@ -17,7 +17,7 @@ from deploy.cloud.current_state import CloudService
 from deploy.errors import CommandFailed, SettingsError
 from deploy.settings import short_name
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 CONCURRENT_REQUESTS = 4
 SHOWN_CHANGES = 3
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -30,12 +31,21 @@ EXTENSIONS = {
     "image/webp": (".webp",),
     "image/gif": (".gif",),
     "image/bmp": (".bmp",),
+    "image/heic": (".heic", ".heif"),
+    "image/avif": (".avif",),
+    "image/tiff": (".tiff", ".tif"),
 }
-IMAGE_EXTENSIONS = {each for extensions in EXTENSIONS.values() for each in extensions} | {
-    ".heic",
-    ".avif",
-    ".tif",
-    ".tiff",
+IMAGE_EXTENSIONS = {each for extensions in EXTENSIONS.values() for each in extensions}
+# Patterns of the first bytes. HEIC and AVIF have a brand, which tells them from videos.
+SIGNATURES = {
+    rb"\xff\xd8\xff": "image/jpeg",
+    rb"\x89PNG": "image/png",
+    rb"GIF8": "image/gif",
+    rb"BM": "image/bmp",
+    rb"RIFF....WEBP": "image/webp",
+    rb"....ftypavi[fs]": "image/avif",
+    rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)": "image/heic",
+    rb"II\*\0|MM\0\*": "image/tiff",
 }
 UNKNOWN_TYPE = "application/octet-stream"
 MAX_URL_LENGTH = 2000
@@ -189,12 +199,7 @@ def short_name(name: str) -> str:
 
 def _media_type(data: bytes) -> str:
     """The media type, from the first bytes."""
-    for head, media_type in {
-        b"\xff\xd8\xff": "image/jpeg",
-        b"\x89PNG": "image/png",
-        b"GIF8": "image/gif",
-        b"BM": "image/bmp",
-    }.items():
-        if data.startswith(head):
+    for pattern, media_type in SIGNATURES.items():
+        if re.match(pattern, data, re.DOTALL):
             return media_type
-    return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else UNKNOWN_TYPE
+    return UNKNOWN_TYPE

@@ -15,7 +15,7 @@ from services.preprocess import Preprocess
 from services.problems import Problem
 
 GENERATED = 24
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # 281_tabby.jpg shows the label of the network's output 281.
 LABELLED = re.compile(r"([0-9]{1,5})_.*")
 

@@ -10,11 +10,16 @@ const SIGNATURES = [
   [0x47, 0x49, 0x46, 0x38],
   [0x42, 0x4d],
   [0x52, 0x49, 0x46, 0x46, null, null, null, null, 0x57, 0x45, 0x42, 0x50],
+  [0x49, 0x49, 0x2a, 0x00],
+  [0x4d, 0x4d, 0x00, 0x2a],
 ];
+// HEIC and AVIF: "ftyp" and the brand, which tells them from videos.
+const BRAND = /^ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1|avi[fs])/;
 
 // Whether a file that starts with these bytes has a format that the models read.
 export function isReadable(head) {
-  return SIGNATURES.some((signature) => signature.every((byte, index) => byte === null || byte === head[index]));
+  const fits = (signature) => signature.every((byte, index) => byte === null || byte === head[index]);
+  return SIGNATURES.some(fits) || BRAND.test(String.fromCharCode(...head.slice(4, 12)));
 }
 
 // Splits files into those that may be images, in the order of their names, and the names of the others. A single file is

@@ -13,6 +13,10 @@ for (const [name, head] of [
   ["GIF", "GIF89a"],
   ["BMP", "BM\x00\x00"],
   ["WebP", "RIFF\x10\x00\x00\x00WEBPVP8 "],
+  ["HEIC", "\x00\x00\x00\x18ftypheic"],
+  ["AVIF", "\x00\x00\x00\x1cftypavif"],
+  ["TIFF of one byte order", "II*\x00"],
+  ["TIFF of the other", "MM\x00*"],
 ]) {
   test(`${name} is told by its first bytes`, () => assert.ok(isReadable(bytes(head))));
 }
@@ -22,7 +26,7 @@ for (const [name, head] of [
   ["nothing", ""],
   ["a PDF", "%PDF-1.7"],
   ["a WAV file", "RIFF\x10\x00\x00\x00WAVEfmt "],
-  ["HEIC", "\x00\x00\x00\x18ftypheic"],
+  ["a video", "\x00\x00\x00\x18ftypisom"],
   ["half a signature", "\xff\xd8"],
 ]) {
   test(`${name} is not readable`, () => assert.ok(!isReadable(bytes(head))));

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from benchmarks.harness.browser import PHONE
+from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import StubGateway
-from tests.browsers import PHONE, needs_chromium
+from tests.browsers import needs_chromium
 from tests.frontend.conftest import IMAGE_SITE, Visitor, best_labels, expected_labels, give_files
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

@@ -35,6 +35,26 @@ def test_an_upload_is_identified_by_its_bytes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "image/heic"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "image/avif"),
+        (b"II*\0\x08\0\0\0", "image/tiff"),
+        (b"MM\0*\0\0\0\x08", "image/tiff"),
+    ],
+)
+def test_the_media_type_is_told_by_the_first_bytes(head: bytes, media_type: str) -> None:
+    assert from_upload(entry(head)).media_type == media_type
+
+
+def test_a_video_is_not_taken_for_heic() -> None:
+    with pytest.raises(ImageRefused):
+        from_upload(entry(b"\0\0\0\x18ftypisom\0\0\0\0"))
+
+
+@pytest.mark.parametrize(
     ("given", "reason"),
     [
         pytest.param(None, "refused_form", id="nothing"),
