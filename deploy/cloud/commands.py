@@ -97,6 +97,10 @@ class Commands:
     def list_alerts(self) -> Argv:
         return self._gcloud("alpha", "monitoring", "policies", "list", "--filter=userLabels.guichet:*")
 
+    def show_dashboard(self) -> Argv:
+        """Prints the id of the dashboard, which Google chooses."""
+        return (*self.list_dashboards(), "--format=value(name.basename())")
+
     def show_alert(self, name: str) -> Argv:
         """Prints the id of an alert, which Google chooses."""
         policies = ("alpha", "monitoring", "policies", "list", f"--filter=userLabels.guichet={name}")

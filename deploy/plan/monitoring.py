@@ -76,10 +76,12 @@ def _written(builder: PlanBuilder, resource: Resource) -> list[Action]:
         return [write, Command(command, creates=() if there else (resource,))]
     before = removals(resource, builder.current, commands)
     if resource.kind == "dashboard":
-        return [*before, write, Command(commands.create_dashboard(file), creates=(resource,))]
-    create = Command(commands.create_alert(file), creates=(resource,))
-    # Fails if a repeated request has created two; the next run then replaces both.
-    return [*before, write, create, Command(commands.show_alert(name), yields=(value_name("alert", name),))]
+        create, show = commands.create_dashboard(file), commands.show_dashboard()
+    else:
+        create, show = commands.create_alert(file), commands.show_alert(name)
+    # The second command fails if a repeated request has created two; the next run then replaces both.
+    made = Command(show, yields=(value_name(resource.kind, name),))
+    return [*before, write, Command(create, creates=(resource,)), made]
 
 
 def _remove(builder: PlanBuilder) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.process import ROOT
 from deploy.cloud.api_gateway_client import GcloudConfig
 from deploy.cloud.gcloud import Gcloud, Run
 from deploy.errors import DeployError
@@ -17,7 +18,6 @@ from deploy.recorded_state import RecordedState
 from deploy.session import Session
 from deploy.settings import DeploySettings
 from tests.deploy.fake_google_cloud.state import OVERRIDDEN, PROJECT, Cloud
-from tests.running import ROOT
 
 ENTRY = """\
   {name}:

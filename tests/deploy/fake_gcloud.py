@@ -212,7 +212,10 @@ class FakeGcloud:
         self._ask("DELETE", f"/v2/projects/{PROJECT}/metrics/{arguments.words[0]}")
 
     def do_monitoring_dashboards_list(self, arguments: Arguments, stdin: str) -> Any:
-        return self._ask("GET", f"/v1/projects/{PROJECT}/dashboards").get("dashboards", [])
+        found = self._ask("GET", f"/v1/projects/{PROJECT}/dashboards").get("dashboards", [])
+        if arguments.options.get("format", "").startswith("value"):
+            return "\n".join(item["name"].rpartition("/")[2] for item in found)
+        return found
 
     def do_monitoring_dashboards_create(self, arguments: Arguments, stdin: str) -> Any:
         self._ask("POST", f"/v1/projects/{PROJECT}/dashboards", self._json(arguments["config-from-file"]))

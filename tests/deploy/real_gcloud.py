@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.harness.process import ROOT
 from tests.deploy.deployment_fixture import DEFAULTS, ENTRY
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
-from tests.running import ROOT
 
 APIS = (
     "apigateway apikeys artifactregistry cloudbilling cloudbuild cloudresourcemanager iam run secretmanager"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT, wait_for
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.gcloud_shim import gcloud_on_path
-from tests.running import ROOT, wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks.harness.process import ROOT
 from tests.deploy.test_exercise import checkout, environment, run
-from tests.running import ROOT
 
 pytestmark = pytest.mark.integration
 

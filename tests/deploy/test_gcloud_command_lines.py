@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from deploy.api_keys import key_plan
 from deploy.cloud.commands import Argv, Commands
 from deploy.cloud.current_state import ApiKey, CurrentState
@@ -17,7 +18,6 @@ from deploy.recorded_state import GatewayEntry, RecordedState
 from deploy.report import doctor
 from deploy.settings import DeploySettings
 from tests.deploy.gcloud_parser import refused, sdk
-from tests.running import ROOT
 
 pytestmark = [
     pytest.mark.integration,

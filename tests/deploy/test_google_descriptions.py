@@ -16,6 +16,7 @@ from google.cloud import apigateway_v1
 from google.cloud.devtools import cloudbuild_v1
 from ruamel.yaml import YAML
 
+from benchmarks.harness.process import ROOT
 from deploy.cloud import states
 from deploy.plan.cloud_run_manifests import (
     PAGE_ACCESS,
@@ -29,7 +30,6 @@ from deploy.settings import APIS, DeploySettings
 from services.catalog import load_catalog
 from tests.deploy.gcloud_parser import sdk
 from tests.deploy.google_apis import VERSIONS, document, enum, exchange_mistakes, mistakes
-from tests.running import ROOT
 
 SETTINGS = DeploySettings("my-project")
 IMAGE = "us-central1-docker.pkg.dev/my-project/hw5-images/x@sha256:" + "0" * 64

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from deploy.cloudbuild.build_file import BuildFileError, read_build, referenced, substituted
 from deploy.cloudbuild.command import local_settings
 from deploy.plan.container_images import BASES, BUILD_FILE, images_to_build, substitutions
 from services.catalog import load_catalog
-from tests.running import ROOT
 
 STEP = "steps: [{name: gcr.io/cloud-builders/docker, args: [version]}]\n"
 

@@ -48,6 +48,11 @@ def buckets(cloud: Cloud, request: Request, bucket: str = "") -> Response:
     return {"items": [found for name, found in cloud.resources.items() if name.startswith(prefix)]}
 
 
+@route("storage", "GET", "storage/v1/b/{bucket}/storageLayout")
+def storage_layout(cloud: Cloud, request: Request, bucket: str) -> Response:
+    return {"kind": "storage#storageLayout", "bucket": bucket, "hierarchicalNamespace": {"enabled": False}}
+
+
 @route("storage", "POST PUT", "(resumable/)?upload/storage/v1/b/{bucket}/o")
 def upload(cloud: Cloud, request: Request, bucket: str) -> Response:
     """Uploads of `gcloud builds submit`, as a multipart request or as a session."""

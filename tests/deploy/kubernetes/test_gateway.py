@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, end_process, free_port, responds, wait_for
 from deploy.kubernetes.gateway import DIRECTORY, gateway_bootstrap, gateway_document
 from deploy.kubernetes.options import Options
 from deploy.plan.desired_state import listing
@@ -22,7 +24,7 @@ from gateway.runtime import AddressPrefix, Target
 from services.catalog import load_catalog
 from services.published_document import published_text
 from tests.e2e.conftest import Product
-from tests.running import ROOT, Photo, Service, StartService, answers, end_process, free_port, wait_for
+from tests.running import Service, StartService
 from tests.services.classifier.protocols.callers import Outcome, kserve_v1, open_inference
 
 pytestmark = pytest.mark.integration
@@ -57,7 +59,7 @@ def gateway(lite0: Service, start_service: StartService, tmp_path_factory: pytes
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: process.poll() is not None or answers(f"{url}/v1/openapi.json"), 15, "Envoy to be ready")
+        wait_for(lambda: process.poll() is not None or responds(f"{url}/v1/openapi.json"), 15, "Envoy to be ready")
         assert process.poll() is None, log.read_text()
         yield url
     finally:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from deploy.local.progress import curl_line, sample_image
 from services.catalog import Catalog, load_catalog
-from tests.running import ROOT
 
 CATALOG = """
 defaults: {preprocess: weights, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8, min_instances: 0,

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, end_process, free_port, responds, wait_for
 from deploy.plan import cloud_run_manifests
 from deploy.plan.desired_state import desired_state, gateway_document
 from deploy.settings import DeploySettings
 from services.catalog import load_catalog
-from tests.running import ROOT, START_SECONDS, Photo, answers, end_process, free_port, wait_for
+from tests.running import START_SECONDS
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +71,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             probe = container["startupProbe"]["httpGet"]
             assert probe["port"] == container["ports"][0]["containerPort"] == cloud_run_manifests.PORT
             wait_for(
-                lambda: process.poll() is not None or answers(address + probe["path"]), START_SECONDS, log.read_text()
+                lambda: process.poll() is not None or responds(address + probe["path"]), START_SECONDS, log.read_text()
             )
             assert process.poll() is None, log.read_text()
             return address

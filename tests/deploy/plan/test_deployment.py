@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from deploy.plan.container_images import BASES
 from deploy.plan.steps import Command, Plan
 from deploy.report.console import command_lines
@@ -15,7 +16,6 @@ from services.catalog import CatalogError
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.fake_gcloud import FakeGcloud
 from tests.deploy.fake_google_cloud.state import PROJECT
-from tests.running import ROOT
 
 pytestmark = pytest.mark.integration
 
