@@ -1,13 +1,11 @@
-"""The browser of `benchmarks.harness.browser`, and what only tests need of it."""
+"""What tests need of the browser, besides `benchmarks.harness.browser`."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.harness.browser import CHROMIUM, DESK, PHONE, chromium_browser
-
-__all__ = ["CHROMIUM", "DESK", "PATIENCE_MS", "PHONE", "chromium_browser", "needs_chromium"]
+from benchmarks.harness.browser import CHROMIUM
 
 # Long enough for a busy machine: the page's speed is measured by `make page-figures`, not here.
 PATIENCE_MS = 20_000

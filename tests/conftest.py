@@ -15,20 +15,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.running import (
-    ARTIFACTS,
-    DEFAULT_MODELS,
-    ROOT,
-    START_SECONDS,
-    Photo,
-    Service,
-    StartService,
-    end_process,
-    environment,
-    free_port,
-    ready_or_dead,
-    wait_for,
-)
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
+from tests.running import ARTIFACTS, DEFAULT_MODELS, START_SECONDS, Service, StartService, ready_or_dead
 
 # A shell ignores SIGINT in the jobs that it starts in the background, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -7,25 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.photos import Photo
-from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
-from benchmarks.harness.process import responds as answers
-
-__all__ = [
-    "ARTIFACTS",
-    "DEFAULT_MODELS",
-    "ROOT",
-    "START_SECONDS",
-    "Photo",
-    "Service",
-    "StartService",
-    "answers",
-    "end_process",
-    "environment",
-    "free_port",
-    "ready_or_dead",
-    "wait_for",
-]
+from benchmarks.harness.process import ROOT, responds
 
 ARTIFACTS = ROOT / ".models"
 DEFAULT_MODELS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
@@ -50,4 +32,4 @@ StartService = Callable[..., Service]
 
 
 def ready_or_dead(service: Service) -> bool:
-    return service.process.poll() is not None or answers(f"{service.url}/ready")
+    return service.process.poll() is not None or responds(f"{service.url}/ready")

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.running import ROOT, Service
+from benchmarks.harness.process import ROOT
+from tests.running import Service
 
 PRODUCT = ("services", "gateway", "frontend", "deploy")
 SETTINGS_AND_LOGS = {"services.environment", "services.logs", "services.process"}

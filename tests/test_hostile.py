@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from tests.running import ROOT
+from benchmarks.harness.process import ROOT
 
 CASES = range(1, 70)
 ROW = re.compile(r"\| (\d+) \| .+ \| .+ \| (.+) \|")

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.running import ROOT
+from benchmarks.harness.process import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT, environment
 from benchmarks.harness.tables import pages, with_tables
 from services.catalog import DEFAULT_PATH, load_catalog
-from tests.running import ROOT, environment
 
 PACKAGE_PAGES = [
     ROOT / package / "README.md" for package in ("services", "gateway", "frontend", "deploy", "benchmarks")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from benchmarks.harness.process import ROOT
 from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES
 from services.classifier.workers.seccomp import CALLS, CLONE, FCNTL, MAPPINGS
-from tests.running import ROOT
 
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 import requests
 
-from tests.running import ARTIFACTS, DEFAULT_MODELS, ROOT, end_process, environment, free_port, wait_for
+from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
+from tests.running import ARTIFACTS, DEFAULT_MODELS
 
 KEY = "key&'quoted'"
 READY_SECONDS = 60

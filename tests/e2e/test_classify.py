@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, environment
 from tests.e2e.conftest import Product
-from tests.running import ROOT, Photo, environment
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.harness.photos import Photo
 from tests.e2e.conftest import Product
-from tests.running import Photo
 from tests.strict_schema import schema_errors
 
 pytestmark = pytest.mark.integration

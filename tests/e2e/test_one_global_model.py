@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from benchmarks.harness.photos import Photo
 from tests.e2e.conftest import Product
 from tests.e2e.one_global_model import create_app
-from tests.running import Photo
 
 pytestmark = pytest.mark.integration
 ONE, OTHER = "efficientnet-lite0", "efficientnet-lite2"

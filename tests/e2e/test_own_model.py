@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.harness.process import ROOT, end_process
 from tests.e2e import stripes
 from tests.e2e.conftest import started_product, wait_until_ready
-from tests.running import ROOT, end_process
 
 pytestmark = pytest.mark.integration
 

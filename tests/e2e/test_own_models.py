@@ -10,10 +10,12 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from benchmarks.harness.browser import DESK, PHONE, chromium_browser
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, end_process
 from frontend.locales.texts import Texts
-from tests.browsers import DESK, PATIENCE_MS, PHONE, chromium_browser, needs_chromium
+from tests.browsers import PATIENCE_MS, needs_chromium
 from tests.e2e.conftest import Product, started_product, wait_until_ready
-from tests.running import ROOT, Photo, end_process
 from tests.services.export.own_models import MODELS, catalog_of_all
 from tests.strict_schema import schema_errors
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.harness.browser import DESK, chromium_browser
+from benchmarks.harness.photos import Photo
 from frontend.locales.texts import Texts
-from tests.browsers import DESK, PATIENCE_MS, chromium_browser, needs_chromium
+from tests.browsers import PATIENCE_MS, needs_chromium
 from tests.e2e.conftest import Product
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

@@ -8,8 +8,9 @@ import pytest
 import requests
 from huggingface_hub import InferenceClient
 
+from benchmarks.harness.photos import Photo
 from tests.e2e.conftest import Product
-from tests.running import ARTIFACTS, DEFAULT_MODELS, Photo
+from tests.running import ARTIFACTS, DEFAULT_MODELS
 
 pytestmark = pytest.mark.integration
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.harness.photos import Photo
 from tests.e2e.conftest import Product
-from tests.running import Photo
 from tests.services.classifier.protocols.callers import CLIENTS_PYTHON, PLAIN, Call, Client, Outcome
 
 pytestmark = pytest.mark.integration

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.process import ROOT, environment
 from tests.e2e.conftest import Product
-from tests.running import ROOT, environment
 
 pytestmark = pytest.mark.integration
 README = (ROOT / "README.md").read_text(encoding="utf-8")

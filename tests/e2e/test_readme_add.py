@@ -13,9 +13,10 @@ import torch
 import torchvision
 
 from benchmarks.harness.decisive import make_decisive
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
 from benchmarks.harness.saved_models import LABELS, save_timm
 from benchmarks.harness.stub_hub import stub_hub
-from tests.running import ROOT, Photo, end_process, environment, free_port, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 

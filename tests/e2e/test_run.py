@@ -12,8 +12,9 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, wait_for
 from tests.e2e.conftest import Product, started_product, still_running
-from tests.running import ROOT, Photo, wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.harness.process import end_process
 from gateway.document import read_document
 from gateway.product.document import SOURCE
 from services.export.record import record
 from tests.e2e.conftest import started_product, wait_until_ready
-from tests.running import end_process
 from tests.services.export.digits import LABELS, catalog_file, image_files, predictor
 from tests.strict_schema import schema_errors
 

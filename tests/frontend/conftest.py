@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from benchmarks.harness.browser import DESK, chromium_browser
+from benchmarks.harness.process import ROOT, end_process, environment, free_port, responds, wait_for
 from benchmarks.harness.stub_gateway import StubGateway, stub_gateway
 from frontend.images.image import SAMPLES
-from tests.browsers import DESK, PATIENCE_MS, chromium_browser
-from tests.running import ROOT, answers, end_process, environment, free_port, wait_for
+from tests.browsers import PATIENCE_MS
 
 
 @dataclass
@@ -53,7 +54,7 @@ def served_page(folder: Path, **settings: str) -> Iterator[Served]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "frontend"], cwd=ROOT, env=variables, stdout=log, stderr=log, text=True
             )
-            wait_for(lambda: answers(f"{url}/_stcore/health"), 30, "the page is up")
+            wait_for(lambda: responds(f"{url}/_stcore/health"), 30, "the page is up")
             return process
 
         served = Served(url, gateway, start(), start)

@@ -6,10 +6,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.browser import DESK, PHONE
+from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import StubGateway, response
-from tests.browsers import DESK, PHONE, needs_chromium
+from tests.browsers import needs_chromium
 from tests.frontend.conftest import Visitor, give_files
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

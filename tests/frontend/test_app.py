@@ -8,10 +8,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.harness.process import ROOT, wait_for
 from benchmarks.harness.stub_gateway import Response, StubGateway, problem, response, stub_gateway
 from frontend.locales.texts import Texts
 from frontend.settings import settings
-from tests.running import ROOT, wait_for
 
 pytestmark = pytest.mark.integration
 URL = "https://images.example/cat.jpg"

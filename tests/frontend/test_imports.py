@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.running import ROOT
+from benchmarks.harness.process import ROOT
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT, environment
 from tests.frontend.conftest import Served, served_page
-from tests.running import ROOT, environment
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ import pytest
 import requests
 from ruamel.yaml import YAML
 
+from benchmarks.harness.process import ROOT
 from benchmarks.harness.stub_gateway import StubGateway, problem, response, stub_gateway
-from tests.running import ROOT
 
 pytestmark = pytest.mark.integration
 DOCUMENT: dict[str, Any] = YAML(typ="safe").load(ROOT / "gateway" / "openapi.yaml")

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
 from tests.gateway.echo_backend import Echo
 from tests.gateway.http_client import Headers, Response, send
 from tests.gateway.jwt_issuer import JwtIssuer
-from tests.running import ROOT, end_process, environment, free_port, wait_for
 
 START_SECONDS = 20
 KEYS = [

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.running import ROOT
+from benchmarks.harness.process import ROOT
 
 GATEWAY = ROOT / "gateway"
 PRODUCT = GATEWAY / "product"

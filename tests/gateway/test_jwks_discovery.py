@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import free_port, wait_for
 from gateway.api import Api, Issuer
 from gateway.jwks_discovery import SERVICE_ACCOUNT_KEYS, with_jwks_uris
 from tests.gateway.documents import with_issuer
 from tests.gateway.echo_backend import Echo
 from tests.gateway.jwt_issuer import JwtIssuer, key_server
 from tests.gateway.running_gateway import serving
-from tests.running import free_port, wait_for
 
 
 def api_with(issuer: str, jwks_uri: str | None = None) -> Api:

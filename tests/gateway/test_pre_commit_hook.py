@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.gateway_installation import SOURCE, install, repack
-from tests.running import ROOT, environment
+from benchmarks.harness.process import ROOT, environment
 
 pytestmark = pytest.mark.integration
 

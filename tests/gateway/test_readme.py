@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.gateway_installation import SOURCE, Installation, install
-from tests.running import environment, free_port
+from benchmarks.harness.process import environment, free_port
 
 pytestmark = pytest.mark.integration
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.process import wait_for
 from tests.gateway.documents import one_path, with_issuer, with_key
 from tests.gateway.echo_backend import Echo, echo_backend
 from tests.gateway.http_client import send_on
 from tests.gateway.jwt_issuer import JwtIssuer
 from tests.gateway.running_gateway import RunningGateway, serving
-from tests.running import wait_for
 
 pytestmark = pytest.mark.integration
 

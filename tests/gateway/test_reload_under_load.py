@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.process import wait_for
 from tests.gateway.documents import document, operation
 from tests.gateway.echo_backend import Echo, echo_backend
 from tests.gateway.running_gateway import RunningGateway, serving
-from tests.running import wait_for
 
 pytestmark = pytest.mark.integration
 

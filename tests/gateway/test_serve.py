@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.harness.process import end_process, free_port, wait_for
 from tests.gateway.documents import one_path, with_key
 from tests.gateway.echo_backend import Echo, echo_backend
 from tests.gateway.running_gateway import RunningGateway, accepts, cli, serving, start, wait_until_ready
-from tests.running import end_process, free_port, wait_for
 
 pytestmark = pytest.mark.integration
 

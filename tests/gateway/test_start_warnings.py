@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import free_port, wait_for
 from gateway.api import Api, read_api
 from gateway.origin import origin
 from gateway.runtime import AddressPrefix, Runtime, Target
@@ -13,7 +14,6 @@ from tests.gateway.documents import document, one_path, operation, with_issuer, 
 from tests.gateway.echo_backend import Echo
 from tests.gateway.jwt_issuer import JwtIssuer, key_server
 from tests.gateway.running_gateway import serving
-from tests.running import free_port, wait_for
 
 ISSUER = {"x-google-issuer": "https://issuer.test"}
 LOCAL = Target(origin("http://127.0.0.1:1"))

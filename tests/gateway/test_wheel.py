@@ -10,9 +10,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from benchmarks.harness.gateway_installation import SOURCE, Installation, build_wheel, install
+from benchmarks.harness.process import ROOT, end_process, environment
 from tests.gateway.echo_backend import Echo
 from tests.gateway.running_gateway import start, wait_until_ready
-from tests.running import ROOT, end_process, environment
 
 MEGABYTE = 1_000_000
 PETS = """\

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.harness.process import ROOT, end_process, free_port, responds, wait_for
 from deploy.cloudbuild.engines import Engine, EngineError, found_engine
 from tests.images.containers import Containers, Jails, containers
 from tests.images.registry import Registry
 from tests.images.slim import missing_slim
 from tests.images.source import Built, Source
-from tests.running import ROOT, answers, end_process, free_port, wait_for
 
 MODEL = "efficientnet-lite0"
 
@@ -45,7 +45,7 @@ def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with (folder / "log").open("w") as log:
         process = subprocess.Popen([program, "serve", str(settings)], stdout=log, stderr=log, text=True)
     try:
-        wait_for(lambda: answers(f"http://{address}/v2/"), 20, "the registry to answer")
+        wait_for(lambda: responds(f"http://{address}/v2/"), 20, "the registry to answer")
         yield Registry(address, folder / "images")
     finally:
         end_process(process)

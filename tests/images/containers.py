@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 import pytest
 
+from benchmarks.harness.process import wait_for
 from deploy.cloudbuild.engines import Engine
-from tests.running import wait_for
 
 # As OpenShift starts containers: a user that the image does not know, in the group of root.
 ANY_USER = "1000650000:0"

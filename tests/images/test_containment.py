@@ -10,9 +10,10 @@ import pytest
 
 from benchmarks.harness.hostile_images import HostileImage, hostile_images
 from benchmarks.harness.image_files import drawing, encoded
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT
 from tests.images.containers import ANY_USER, Containers, Running
 from tests.images.source import Built
-from tests.running import ROOT, Photo
 from tests.services.classifier.workers.attempts import ATTEMPTS
 
 pytestmark = [pytest.mark.integration, pytest.mark.images, pytest.mark.timeout(1800)]

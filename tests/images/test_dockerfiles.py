@@ -16,9 +16,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.harness.process import ROOT
 from deploy.plan.container_images import SHARED_INPUTS, ContainerImage, images_to_build
 from services.catalog import load_catalog
-from tests.running import ROOT
 
 BASE = "services/base.Dockerfile"
 APPLICATIONS = ("services/Dockerfile", "services/directory/Dockerfile", "frontend/Dockerfile")

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.harness.photos import Photo
 from deploy.cloudbuild.engines import Engine
 from deploy.cloudbuild.image_sizes import image_sizes, layers
 from deploy.plan.desired_state import listing
@@ -26,7 +27,6 @@ from services.published_document import published_text
 from tests.images.conftest import MODEL
 from tests.images.containers import ANY_USER, Containers, Running
 from tests.images.source import Built, Source
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, pytest.mark.images, pytest.mark.timeout(1800)]
 MB = 1_000_000

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.harness.photos import Photo
 from benchmarks.harness.saved_models import LABELS, save_timm
 from tests.images.containers import Containers
 from tests.images.source import Source
-from tests.running import Photo
 from tests.services.export.tiny_network import Tiny
 
 pytestmark = [pytest.mark.integration, pytest.mark.images, pytest.mark.timeout(1800)]

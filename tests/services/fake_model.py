@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running import Service, wait_for
+from benchmarks.harness.process import wait_for
+from tests.running import Service
 
 
 @dataclass

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.harness.process import ROOT, environment, free_port, responds, wait_for
 from services.logs import LineFormatter, Redaction
-from tests.running import ROOT, Service, answers, environment, free_port, wait_for
+from tests.running import Service
 
 
 @contextlib.contextmanager
@@ -31,7 +32,7 @@ def with_output(folder: Path, redirection: str = "", **options: Any) -> Iterator
     process = subprocess.Popen(command, cwd=ROOT, env=environment(**variables), text=True, **options)
     service = Service(f"http://127.0.0.1:{port}", process, folder / "none")
     try:
-        wait_for(lambda: process.poll() is not None or answers(f"{service.url}/ready"), 20, "the service to be ready")
+        wait_for(lambda: process.poll() is not None or responds(f"{service.url}/ready"), 20, "the service to be ready")
         assert process.poll() is None
         yield service, process
     finally:

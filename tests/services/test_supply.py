@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, free_port
 from services.artifact import stored_file
-from tests.running import ROOT, Photo, StartService, free_port
+from tests.running import StartService
 from tests.services.classifier.fetch.sites import response, says, site
 from tests.services.classifier.test_main import failed_start
 

@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from benchmarks.harness.process import wait_for
 from frontend.api.client import Prediction, PredictResponse, Timings
 from frontend.api.errors import GatewayError
 from frontend.api.jobs import Job, JobStore, State
 from frontend.images.image import Image
-from tests.running import wait_for
 
 IMAGES = [Image(id=f"i{number}", name=f"{number}.jpg", data=b"x") for number in range(20)]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.process import ROOT, environment, wait_for
 from benchmarks.harness.stub_gateway import StubGateway, problem, response, stub_gateway
-from tests.running import ROOT, environment, wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,8 @@ from string import Formatter
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from frontend.locales.texts import LANGUAGES, Texts, language_of, read_texts
-from tests.running import ROOT
 
 TEXTS = {language: read_texts(language) for language in LANGUAGES}
 # Texts whose keys the code puts together.

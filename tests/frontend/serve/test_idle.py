@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browsers import DESK, PATIENCE_MS, needs_chromium
+from benchmarks.harness.browser import DESK
+from benchmarks.harness.photos import Photo
+from tests.browsers import PATIENCE_MS, needs_chromium
 from tests.frontend.conftest import Served, best_labels, expected_labels, give_files, served_page
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

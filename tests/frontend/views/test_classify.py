@@ -11,11 +11,12 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import wait_for
 from benchmarks.harness.stub_gateway import StubGateway, problem, response
 from frontend.locales.texts import Texts
 from tests.browsers import needs_chromium
 from tests.frontend.conftest import IMAGE_SITE, Served, Visitor, best_labels, card, expected_labels, give_files
-from tests.running import Photo, wait_for
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 TEXTS = Texts("en")

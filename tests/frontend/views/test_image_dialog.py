@@ -7,10 +7,10 @@ import threading
 import pytest
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import StubGateway
 from tests.browsers import needs_chromium
 from tests.frontend.conftest import Visitor, best_labels, expected_labels, give_files
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

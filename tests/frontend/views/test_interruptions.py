@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.harness.browser import DESK
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import wait_for
 from benchmarks.harness.stub_gateway import StubGateway
 from frontend.images.image import SAMPLES
 from frontend.locales.texts import Texts
-from tests.browsers import DESK, needs_chromium
+from tests.browsers import needs_chromium
 from tests.frontend.conftest import Served, best_labels, expected_labels, give_files, served_page
 from tests.frontend.cuttable_proxy import CuttableProxy, cuttable_proxy
-from tests.running import Photo, wait_for
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 TEXTS = Texts("en")

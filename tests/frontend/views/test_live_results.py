@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import wait_for
 from frontend.api.readiness import SHORTEST_COLD_START
 from frontend.locales.texts import Texts
 from tests.browsers import needs_chromium
 from tests.frontend.conftest import Served, Visitor, give_files, served_page, visitors
-from tests.running import Photo, wait_for
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 TEXTS = Texts("en")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks.harness.process import ROOT
 from frontend.api.client import Timings
 from frontend.api.errors import GatewayError
 from frontend.api.jobs import State
 from frontend.locales.texts import LANGUAGES, Texts
 from frontend.views.messages import error_message, pending_message, readiness_note, waking_message
-from tests.running import ROOT
 
 TEXTS = Texts("en")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import VERSION, StubGateway
 from tests.browsers import needs_chromium
 from tests.frontend.conftest import Visitor, best_labels, give_files
-from tests.running import Photo
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

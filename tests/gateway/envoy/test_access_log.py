@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.process import wait_for
 from tests.gateway.running_gateway import SharedGateway
-from tests.running import wait_for
 
 pytestmark = pytest.mark.integration
 

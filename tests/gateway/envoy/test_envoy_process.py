@@ -10,6 +10,7 @@ import psutil
 import pytest
 import yaml
 
+from benchmarks.harness.process import free_port
 from gateway.api import Api, build_api, read_api
 from gateway.api_keys import Key, no_keys
 from gateway.check import check_document
@@ -20,7 +21,6 @@ from gateway.runtime import AddressPrefix, Runtime, Target
 from tests.gateway.documents import API_KEY, backend, document, one_path, operation, parameter
 from tests.gateway.echo_backend import Echo
 from tests.gateway.http_client import send
-from tests.running import free_port
 
 pytestmark = pytest.mark.integration
 

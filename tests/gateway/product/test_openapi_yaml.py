@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.running import ROOT
+from benchmarks.harness.process import ROOT
 
 
 def declared_codes() -> set[str]:

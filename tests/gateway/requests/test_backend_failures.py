@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from benchmarks.harness.process import ROOT, end_process, free_port, wait_for
 from tests.gateway.documents import document, one_path, operation
 from tests.gateway.echo_backend import Echo, echo_backend, resetting_backend
 from tests.gateway.http_client import send
 from tests.gateway.running_gateway import SharedGateway, accepts, serving
-from tests.running import ROOT, end_process, free_port, wait_for
 
 pytestmark = pytest.mark.integration
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page
 
-from tests.browsers import chromium_browser, needs_chromium
+from benchmarks.harness.browser import chromium_browser
+from benchmarks.harness.process import free_port
+from tests.browsers import needs_chromium
 from tests.gateway.echo_backend import Echo
 from tests.gateway.http_client import Headers
 from tests.gateway.running_gateway import RunningGateway, serving
-from tests.running import free_port
 
 pytestmark = pytest.mark.integration
 

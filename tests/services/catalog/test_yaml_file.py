@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from services.catalog import CatalogError, load_catalog
 from services.catalog.yaml_file import YamlFileError, read_yaml
 from tests.hostile_documents import HOSTILE_DOCUMENTS
-from tests.running import ROOT
 
 # Reads each file given, and prints the seconds it took, the megabytes the process needed more, and the message.
 READ = """

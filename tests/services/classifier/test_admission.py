@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.harness.process import wait_for
 from services.classifier.admission import Admission
 from services.classifier.problems import QueueTimeout
 from services.problems import CallerGone, Overloaded
-from tests.running import Service, wait_for
+from tests.running import Service
 from tests.services.fake_model import StartFake
 from tests.services.raw_http import connection, head, next_response, require_log_lines
 

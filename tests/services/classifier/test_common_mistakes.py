@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.running import Photo, Service
+from benchmarks.harness.photos import Photo
+from tests.running import Service
 from tests.services.raw_http import head, require_no_internals, send_raw
 
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")

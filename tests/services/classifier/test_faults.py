@@ -24,13 +24,15 @@ import requests
 from PIL import Image
 
 from benchmarks.harness.image_files import encoded
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, responds, wait_for
 from services.artifact import stored_file
 from services.classifier.admission import Admission
 from services.classifier.fetch.fetch import fetch_image
 from services.classifier.fetch.transport import PublicNetwork
 from services.classifier.problems import FetchTimeout, QueueTimeout
 from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES
-from tests.running import ROOT, Photo, Service, StartService, answers, wait_for
+from tests.running import Service, StartService
 from tests.services.classifier.fetch.sites import is_silent, site
 from tests.services.fake_model import StartFake
 from tests.services.raw_http import (
@@ -188,7 +190,7 @@ def test_a_service_with_few_file_descriptors_refuses_connections_and_recovers(
                 statuses += [response.status for response in responses(sock.recv(4096))]
         assert set(statuses) <= {429}
     assert fake.service.process.poll() is None
-    wait_for(lambda: answers(f"{fake.service.url}/live"), 5, "the service to have file descriptors again")
+    wait_for(lambda: responds(f"{fake.service.url}/live"), 5, "the service to have file descriptors again")
     assert post(fake.service, "good").status_code == 200
     require_log_lines(fake.service)
 
@@ -205,7 +207,7 @@ def test_accepting_resumes_when_file_descriptors_are_free_again(start_fake: Star
         threading.Event().wait(1)
         # The service does not spin meanwhile.
         assert sum(process.cpu_times()[:2]) - sum(busy[:2]) < 0.3
-    wait_for(lambda: answers(f"{fake.service.url}/live"), 5, "the service to accept again")
+    wait_for(lambda: responds(f"{fake.service.url}/live"), 5, "the service to accept again")
     assert fake.service.process.poll() is None
 
 

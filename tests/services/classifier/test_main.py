@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT, environment, free_port
 from services.artifact import stored_file
-from tests.running import ROOT, environment, free_port
 
 pytestmark = pytest.mark.integration
 

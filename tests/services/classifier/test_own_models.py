@@ -13,13 +13,15 @@ import pytest
 import requests
 import torch
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, environment
 from gateway.document import read_document
 from gateway.product.document import SOURCE
 from services.artifact import ScoreFunction, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.parameters import FUNCTIONS
 from services.classifier.predictions import SCORES
-from tests.running import ROOT, Photo, Service, StartService, environment
+from tests.running import Service, StartService
 from tests.services.export.own_models import MODELS, catalog_of_all
 from tests.strict_schema import schema_errors
 

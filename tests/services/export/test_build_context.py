@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.harness.process import ROOT, environment
 from services.artifact import verified_receipt
 from services.catalog import CatalogError, load_catalog
 from services.catalog.imported_files import imported_files
 from services.export.build_context import write_entry
 from services.export.cache_key import CacheKey
-from tests.running import ROOT, environment
 
 MODEL = "efficientnet-lite0"
 LABELLED = """

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
+from benchmarks.harness.photos import Photo
 from services.artifact import read_receipt
 from services.catalog import load_catalog
 from services.classifier.decoding.pixels import decoded_pixels
@@ -23,7 +24,6 @@ from services.classifier.parameters import Parameters
 from services.classifier.pipeline import Network, Pipeline
 from services.export.cache_key import CacheKey
 from services.export.exporter import export_model
-from tests.running import Photo
 from tests.services.export.own_model import CATALOG
 from tests.services.export.tiny_network import TinyNetwork, random_weights
 

@@ -14,12 +14,12 @@ import torch
 import transformers
 from PIL import Image
 
+from benchmarks.harness.photos import Photo
 from benchmarks.harness.saved_models import LABELS, TIMM, save_timm, save_transformers, transformers_models
 from services.catalog import CatalogError, load_catalog
 from services.classifier.decoding.pixels import decoded_pixels
 from services.export.errors import NetworkError
 from services.export.network import Network, built_network
-from tests.running import Photo
 
 # They start no process, but take a second or two each.
 pytestmark = pytest.mark.integration

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT, environment
 from services.artifact import read_receipt, verified_receipt
 from services.catalog import load_catalog
 from services.export.verification import MIN_AGREEMENT
-from tests.running import ROOT, environment
 from tests.services.export.own_model import catalog_file, local_file, sha256
 
 pytestmark = pytest.mark.integration

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from services.catalog import load_catalog
 from services.export.requirements import ONNX, TIMM, TRANSFORMERS, RequirementError, install, requirements
-from tests.running import ROOT
 
 pytestmark = pytest.mark.integration
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness.photos import Photo
 from services.export.sample_images import generated_images, photos_in
 from services.preprocess import Preprocess
-from tests.running import Photo
 
 PREPROCESS = Preprocess(256, 224, "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 

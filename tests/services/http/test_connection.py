@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import Service, StartService, wait_for
+from benchmarks.harness.process import wait_for
+from tests.running import Service, StartService
 from tests.services.raw_http import (
     connection,
     established,

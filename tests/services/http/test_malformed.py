@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running import Photo, Service
+from benchmarks.harness.photos import Photo
+from tests.running import Service
 from tests.services.raw_http import Reference, head, require_log_lines, require_no_internals, send_raw
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,8 @@ import psutil
 import pytest
 import requests
 
-from tests.running import Service, StartService, wait_for
+from benchmarks.harness.process import wait_for
+from tests.running import Service, StartService
 from tests.services.fake_model import FakeService, StartFake
 from tests.services.raw_http import (
     connection,

@@ -22,9 +22,10 @@ from PIL import Image
 from benchmarks.harness.cost import Cost, measure_cost
 from benchmarks.harness.hostile_images import HostileImage, hostile_images, largest_images
 from benchmarks.harness.image_files import encoded, gradient, mutations
-from benchmarks.harness.process import pss
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import pss, wait_for
 from services.catalog import load_catalog
-from tests.running import Photo, Service, StartService, wait_for
+from tests.running import Service, StartService
 from tests.services.raw_http import Reference, require_log_lines, require_no_internals
 
 pytestmark = [

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.harness.image_files import encoded, gradient
+from benchmarks.harness.photos import Photo
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels
 from services.preprocess import Preprocess
-from tests.running import Photo
 from tests.services.classifier.decoding.comparison import CLOSE, RECIPE, difference
 
 

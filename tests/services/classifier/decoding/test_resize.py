@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.harness.native_transforms import KINDS, Kind, Pixels
+from benchmarks.harness.photos import Photo
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.decoding.placement import placement
 from services.classifier.decoding.resize import network_input, network_input_in_bands
 from services.preprocess import Preprocess
-from tests.running import Photo
 
 pytestmark = pytest.mark.integration  # importing torchvision starts a process
 

@@ -14,7 +14,8 @@ from PIL import Image
 from pillow_heif import from_bytes
 
 from benchmarks.harness.image_files import encoded, sixteen_bit_png
-from tests.running import Photo, Service
+from benchmarks.harness.photos import Photo
+from tests.running import Service
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,10 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT
 from services.classifier.settings import USER_AGENT
-from tests.running import ROOT, Photo, Service, StartService
+from tests.running import Service, StartService
 from tests.services.classifier.fetch.sites import Script, drips, redirect, response, says, site
 from tests.services.raw_http import require_no_internals
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running import Photo, Service, StartService, wait_for
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import wait_for
+from tests.running import Service, StartService
 from tests.services.classifier.fetch.sites import (
     Script,
     drips,

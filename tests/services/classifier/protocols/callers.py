@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from tests.running import ROOT
+from benchmarks.harness.process import ROOT
 
 # An environment with the dependency group `clients`.
 CLIENTS_PYTHON = Path(os.environ.get("CLIENTS_PYTHON", ROOT / ".venv-clients/bin/python"))

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.running import Photo, Service, StartService
+from benchmarks.harness.photos import Photo
+from tests.running import Service, StartService
 from tests.services.classifier.protocols.callers import (
     BATCH,
     CLIENTS,

@@ -7,10 +7,11 @@ from importlib import import_module
 import pytest
 import requests
 
+from benchmarks.harness.process import wait_for
 from services.classifier.protocols.routes import ROUTES
 from services.classifier.settings import PROTOCOLS, Settings
 from services.environment import SettingsError
-from tests.running import Service, StartService, wait_for
+from tests.running import Service, StartService
 
 REQUIRED = {"MODEL_NAME": "efficientnet-lite0"}
 

@@ -24,6 +24,8 @@ import requests
 from PIL import Image
 
 from benchmarks.harness.image_files import encoded
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import wait_for
 from services.artifact import ArtifactError, Receipt, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.decoding.resize import Pixels
@@ -36,7 +38,7 @@ from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES, Pool
 from services.classifier.workers.protocol import DONE, FIRST_PROBLEM, PREDICTION
 from services.classifier.workers.sandbox import limited
 from services.problems import InternalError, Problem
-from tests.running import Photo, Service, wait_for
+from tests.running import Service
 from tests.services.classifier.workers.attempts import ATTEMPTS, outcome
 
 pytestmark = [

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from benchmarks.harness.process import ROOT
 from services.classifier.workers import seccomp
 from services.classifier.workers.seccomp import (
     ALLOW,
@@ -23,7 +24,6 @@ from services.classifier.workers.seccomp import (
     SandboxError,
     program,
 )
-from tests.running import ROOT
 
 # Of system calls that no decoder needs; numbers on x86-64 and aarch64.
 OTHERS = {
