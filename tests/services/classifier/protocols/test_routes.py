@@ -20,7 +20,7 @@ def settings(**variables: str) -> Settings:
     return Settings.read(REQUIRED | variables, 1)
 
 
-@pytest.mark.parametrize(("module", "name"), {route[2:] for routes in ROUTES.values() for route in routes})
+@pytest.mark.parametrize(("module", "name"), sorted({route[2:] for routes in ROUTES.values() for route in routes}))
 def test_the_view_of_each_route_exists(module: str, name: str) -> None:
     assert callable(getattr(import_module(f"services.classifier.protocols.{module}"), name))
 
