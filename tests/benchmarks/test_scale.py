@@ -24,7 +24,7 @@ def test_the_published_arithmetic_follows_from_the_results() -> None:
 
 
 def test_the_limits_count_the_paths_of_a_hundred_models() -> None:
-    assert any("303 paths" in line for line in limits(100))
+    assert any("703 paths" in line for line in limits(100))
 
 
 def test_results_without_a_sizing_are_an_error() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,8 @@ def folder(tmp_path: Path) -> Path:
     """A folder with the files that the commands name."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy/cleanup_policy.json", tmp_path / "deploy")
     return tmp_path
 
 

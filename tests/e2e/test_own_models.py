@@ -144,7 +144,7 @@ def test_the_page_shows_each_models_labels_with_its_scores(
         applying = ", ".join(label for label, score in found.items() if score >= 0.5)
         assert verdict == f"{applying or TEXTS('no_label_applies')} {TEXTS('applies_from', percent='50%')}"
     elif score < 0.3:
-        assert verdict == f"{TEXTS('not_sure')} {TEXTS('best_guess', label=best)}"
+        assert verdict == f"{TEXTS('not_sure')} {TEXTS('best_guess', label=best, percent='30%')}"
     else:
         assert verdict == best
 
