@@ -14,7 +14,7 @@ from benchmarks.harness.process import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PEERS = "benchmark"  # an environment of its own, which is not locked
+OTHER_ENVIRONMENTS = {"benchmark", "clients"}  # of their own, and not locked
 
 
 def release_notes() -> ModuleType:
@@ -30,7 +30,13 @@ def release_notes() -> ModuleType:
 def pins() -> dict[str, str]:
     """The pinned version of each direct dependency of .venv, without extras, as lock files spell the names."""
     groups: dict[str, list[object]] = PYPROJECT["dependency-groups"]
-    requirements = [entry for group in groups if group != PEERS for entry in groups[group] if isinstance(entry, str)]
+    requirements = [
+        entry
+        for group in groups
+        if group not in OTHER_ENVIRONMENTS
+        for entry in groups[group]
+        if isinstance(entry, str)
+    ]
     return {
         re.sub(r"[-_.]+", "-", re.sub(r"\[.*\]", "", name)).lower(): version
         for name, _, version in (requirement.partition("==") for requirement in requirements)

@@ -25,7 +25,7 @@ READ = re.compile(
     re.MULTILINE,
 )
 # Names of the reader's own files.
-EXAMPLES = {"api.yaml", "keys.yaml"}
+EXAMPLES = {"api.yaml", "api_3.yaml", "keys.yaml"}
 # Variables of the system or of WSGI, not settings of the product.
 SYSTEM = {"PATH", "CONTENT_TYPE", "HTTP_X_REQUEST_ID", "HTTP_X_CLOUD_TRACE_CONTEXT", "HTTP_TRACEPARENT"}
 
