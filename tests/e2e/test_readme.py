@@ -52,7 +52,8 @@ def test_a_command_in_the_readme_prints_the_output_shown(product: Product, comma
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.partition("\n")[0] for program in PROGRAMS])
 def test_a_python_program_runs_unmodified(product: Product, program: str) -> None:
-    here = program.replace("http://127.0.0.1:8080", product.gateway).replace('"local"', f'"{product.key}"')
+    address = product.gateway.removeprefix("http://")
+    here = program.replace("127.0.0.1:8080", address).replace('"local"', f'"{product.key}"')
     python = CLIENTS_PYTHON if "tritonclient" in program else Path(sys.executable)
     if not python.exists():
         pytest.skip("needs `make clients`")
