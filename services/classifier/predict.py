@@ -60,8 +60,9 @@ class Predictor:
         self._network = cache(partial(_public_network, settings))
         self._steps = [STEPS.labels(step) for step in vars(Timings())]
 
-    def admitted(self) -> AbstractContextManager[None]:
-        """The admission of one request, which covers all its images; raises Overloaded."""
+    def admitted(self, request: Request) -> AbstractContextManager[None]:
+        """The admission of one request, which covers all its images; raises Overloaded, or refuses its coding."""
+        require_uncompressed(request.headers.get(b"content-encoding", b"").decode("latin-1"))
         return self._admission.request()
 
     def deadline(self, request: Request) -> float:
@@ -70,7 +71,6 @@ class Predictor:
 
     async def parsed(self, parse: Callable[[], Result], request: Request) -> Result:
         """The result of `parse`, which reads a form or JSON in the body of `request`."""
-        require_uncompressed(request.headers.get(b"content-encoding", b"").decode("latin-1"))
         if len(request.body) <= LARGE_BODY:
             return await asyncio.to_thread(parse)
         async with self._large:
@@ -114,12 +114,11 @@ class Predictor:
 
 async def predict(predictor: Predictor, request: Request) -> Response:
     """`POST /predict`; raises a Problem."""
-    require_uncompressed(request.headers.get(b"content-encoding", b"").decode("latin-1"))
     content_type = request.headers.get(b"content-type", b"").decode("latin-1")
     query = parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)
     receipt = predictor.model.receipt
     parse = partial(predict_request, content_type, request.body, query, receipt.labels, receipt.scores)
-    with predictor.admitted():
+    with predictor.admitted(request):
         wanted = parse() if is_plain_image(content_type) else await predictor.parsed(parse, request)
         try:
             prediction, timings = await predictor.predict(wanted, request)

@@ -95,6 +95,7 @@ def _is_json(media_type: str) -> bool:
 
 
 def query_parameters(query: Query, labels: int, scores: ScoreFunction) -> Parameters:
+    """The parameters in the query, or their defaults; raises a Problem."""
     given = dict(query)
     if SOURCES & given.keys():
         raise InputAmbiguous("Send the image or its URL in the body, not in the query.")
@@ -161,10 +162,10 @@ def base64_request(text: str, parameters: Parameters, field: str) -> PredictRequ
         if not comma or not kind.lower().endswith(";base64"):
             raise JsonInvalid(f"A `data:` URI in `{field}` should be in base64: `data:image/png;base64,…`.")
         media_type = parsed_media_type(kind)[0]
-    return PredictRequest(parameters, decoded_base64(text, field), place=f"`{field}`", media_type=media_type)
+    return PredictRequest(parameters, _decoded_base64(text, field), place=f"`{field}`", media_type=media_type)
 
 
-def decoded_base64(text: str, field: str) -> bytes:
+def _decoded_base64(text: str, field: str) -> bytes:
     """The bytes of base64. Line breaks are ignored, the alphabet may be URL-safe, and the padding may be missing."""
     try:
         encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
@@ -175,6 +176,7 @@ def decoded_base64(text: str, field: str) -> bytes:
 
 
 def json_parameters(given: Any, parameters: Parameters, labels: int) -> Parameters:
+    """`parameters`, with those that the JSON value `given` replaces; raises a Problem."""
     if given is None:
         return parameters
     if not isinstance(given, dict):

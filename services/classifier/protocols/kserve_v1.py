@@ -27,7 +27,7 @@ async def predict(predictor: Predictor, request: Request) -> Response:
         return [instance_request(instance, parameters) for instance in found]
 
     total = Timings()
-    with predictor.admitted():
+    with predictor.admitted(request):
         images = await predictor.parsed(parse, request)
         found = await predictions(predictor, images, request, total)
     return json_response(predictor, {"predictions": found}, total)

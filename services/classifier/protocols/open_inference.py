@@ -15,12 +15,13 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from services.artifact import Receipt
+from services.classifier.parameters import Parameters
 from services.classifier.predict import Predictor
 from services.classifier.prediction import Timings
 from services.classifier.problems import JsonInvalid
 from services.classifier.protocols.batch import MAX_IMAGES, Predicted, json_response, predictions
 from services.classifier.protocols.instances import default_parameters
-from services.classifier.request_body import PARAMETERS, PredictRequest, decoded_base64, json_object, json_parameters
+from services.classifier.request_body import PARAMETERS, PredictRequest, base64_request, json_object, json_parameters
 from services.http.application import Response
 from services.http.request import Request
 
@@ -61,7 +62,7 @@ async def model_metadata(predictor: Predictor, request: Request) -> Response:
 async def infer(predictor: Predictor, request: Request) -> Response:
     """`POST /v2/models/NAME/infer`; raises a Problem."""
     receipt, total = predictor.model.receipt, Timings()
-    with predictor.admitted():
+    with predictor.admitted(request):
         wanted = await predictor.parsed(lambda: infer_request(request.headers, request.body, receipt), request)
         found = await predictions(predictor, wanted.images, request, total)
     body, length = infer_response(wanted, found, receipt)
@@ -87,7 +88,7 @@ def infer_request(headers: Mapping[bytes, bytes], body: bytes, receipt: Receipt)
     parameters = json_parameters(ours, default_parameters(receipt), receipt.labels)
     identity = document.get("id")
     return InferRequest(
-        [PredictRequest(parameters, image=image) for image in _images(document.get("inputs"), binary)],
+        _images(document.get("inputs"), binary, parameters),
         identity if isinstance(identity, str) else None,
         _outputs(document.get("outputs"), bool(given.get("binary_data_output"))),
     )
@@ -114,7 +115,7 @@ def infer_response(request: InferRequest, found: Sequence[Predicted], receipt: R
     return text + binary, len(text) if binary else None
 
 
-def _images(inputs: Any, binary: bytes) -> list[bytes]:
+def _images(inputs: Any, binary: bytes, parameters: Parameters) -> list[PredictRequest]:
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
         raise JsonInvalid("`inputs` should be a list of one tensor.")
     tensor = inputs[0]
@@ -124,9 +125,9 @@ def _images(inputs: Any, binary: bytes) -> list[bytes]:
     if isinstance(given, dict) and "binary_data_size" in given:
         if given["binary_data_size"] != len(binary):
             raise JsonInvalid("`binary_data_size` should be the number of bytes after the JSON.")
-        images = list(_unpacked(binary))
+        images = [PredictRequest(parameters, image) for image in _unpacked(binary)]
     else:
-        images = [decoded_base64(text, "data") for text in _flat(tensor.get("data"))]
+        images = [base64_request(text, parameters, "data") for text in _flat(tensor.get("data"))]
     shape = tensor.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int for size in shape) or math.prod(shape) != len(images):
         raise JsonInvalid("`shape` should be the number of images in the tensor, for example [1].")

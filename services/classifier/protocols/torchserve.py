@@ -37,7 +37,7 @@ async def predict(predictor: Predictor, request: Request) -> Response:
         parameters = query_parameters(query, receipt.labels, receipt.scores)
         return PredictRequest(parameters, image=image_part(request.body, options.get("boundary", ""), PARTS))
 
-    with predictor.admitted():
+    with predictor.admitted(request):
         prediction, timings = await predictor.predict(await predictor.parsed(parse, request), request)
     scores: dict[str, float] = {}
     for best in json.loads(prediction.body):

@@ -37,7 +37,7 @@ async def predict(predictor: Predictor, request: Request) -> Response:
 
     total = Timings()
     try:
-        with predictor.admitted():
+        with predictor.admitted(request):
             images = await predictor.parsed(parse, request)
             found = [outcome async for outcome in outcomes(predictor, images, request, total)]
         problems = [outcome for outcome in found if isinstance(outcome, Problem)]

@@ -40,6 +40,11 @@ def test_images_may_be_in_the_json_or_after_it() -> None:
     assert [image.image for image in parsed({"inputs": [nested]}).images] == [b"image", b"image"]
 
 
+def test_base64_has_the_forms_of_the_other_protocols() -> None:
+    (image,) = parsed({"inputs": [{**TENSOR, "data": [f"data:image/png;base64,{BASE64.rstrip('=')}"]}]}).images
+    assert image.image == b"image"
+
+
 def test_parameters_of_other_servers_are_ignored() -> None:
     parameters = {"top_k": 2, "function_to_apply": "none", "priority": 1}
     (image,) = parsed({"inputs": [TENSOR], "parameters": parameters}).images
