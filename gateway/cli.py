@@ -19,6 +19,7 @@ from gateway.report import Format, Report, as_github, as_json, as_sarif, as_text
 
 if TYPE_CHECKING:
     from gateway.api import Api
+    from gateway.document import Document
     from gateway.runtime import Runtime
 
 app = typer.Typer(
@@ -147,7 +148,8 @@ def check(
     Exits with 1 if there is any error; warnings alone exit with 0.
     """
     additions = _additions(set_, default_backend)
-    reports = [_report(path, additions) for path in documents]
+    checked = [_report(path, additions) for path in documents]
+    reports = [report for report, _ in checked]
     if format_ is Format.TEXT:
         for report in reports:
             _print_text(report)
@@ -162,8 +164,9 @@ def check(
         from gateway.conversion.changes import change_report
         from gateway.conversion.document import changes_for_openapi_3
 
-        for path in documents:
-            print(*change_report(path, changes_for_openapi_3(check_document(path).document)), sep="\n")
+        for report, document in checked:
+            if document:
+                print(*change_report(report.path, changes_for_openapi_3(document)), sep="\n")
 
 
 @app.command()
@@ -260,11 +263,13 @@ def _additions(placeholders: list[str] | None, backend: str | None) -> Additions
     return Additions(option_values.placeholders(placeholders or []), option_values.default_backend(backend))
 
 
-def _report(path: Path, additions: Additions) -> Report:
+def _report(path: Path, additions: Additions) -> tuple[Report, Document | None]:
+    """The report, and the document if it could be parsed."""
     try:
-        return Report(path, check_document(path, with_schema=True, additions=additions).diagnostics)
+        checked = check_document(path, with_schema=True, additions=additions)
     except UnsupportedDocument as err:
-        return Report(path, err.diagnostics)
+        return Report(path, err.diagnostics), None
+    return Report(path, checked.diagnostics), checked.document
 
 
 def _print_text(report: Report) -> None:
