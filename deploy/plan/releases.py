@@ -79,8 +79,10 @@ def removals(builder: PlanBuilder) -> None:
         else:
             builder.remarks.append(f"{name} is not in the catalog, but `up` did not create it: it stays.")
     if builder.planned("smoke test"):
-        _outdated_configs(builder)
-        _outdated_documents(builder)
+        # The oldest makes room for the new one.
+        kept = builder.recorded.releases[-(KEPT_RELEASES - 1) :]
+        _outdated_configs(builder, {release.config for release in kept})
+        _outdated_documents(builder, {release.document for release in kept})
 
 
 def _is_released(builder: PlanBuilder) -> bool:
@@ -105,9 +107,8 @@ def _released(builder: PlanBuilder, name: str) -> dict[str, str | int | float]:
     }
 
 
-def _outdated_configs(builder: PlanBuilder) -> None:
+def _outdated_configs(builder: PlanBuilder, kept: set[str]) -> None:
     """Removes configs of earlier deployments that no kept release and no gateway uses."""
-    kept = {release.config for release in builder.recorded.releases[-(KEPT_RELEASES - 1) :]}
     kept |= {gateway.config for gateway in builder.current.gateways.values()} | {builder.known.get("CONFIG", "")}
     for config in sorted(set(builder.current.configs) - kept):
         resource = Resource("config", config)
@@ -122,10 +123,9 @@ def _outdated_configs(builder: PlanBuilder) -> None:
             )
 
 
-def _outdated_documents(builder: PlanBuilder) -> None:
+def _outdated_documents(builder: PlanBuilder, kept: set[str]) -> None:
     """Destroys versions of the directory's document that no kept release uses."""
     secret = builder.settings.document_secret
-    kept = {release.document for release in builder.recorded.releases[-(KEPT_RELEASES - 1) :]}
     kept |= {builder.known.get("DOCUMENT", ""), builder.recorded.document.version}
     outdated = [version for version in builder.current.secrets.get(secret, ()) if version not in kept]
     if outdated and builder.created(Resource("secret", secret)):

@@ -16,18 +16,10 @@ from rich.table import Table
 from deploy.cloud.current_state import CloudService
 from deploy.errors import CommandFailed, SettingsError
 from deploy.settings import short_name
+from services.catalog.labelled_images import SUFFIXES, LabelledImage
 
-SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 CONCURRENT_REQUESTS = 4
 SHOWN_CHANGES = 3
-
-
-@dataclass(frozen=True)
-class LabelledImage:
-    """An image, and its label if its folder is one."""
-
-    path: Path
-    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Comparison:
 
 
 def read_images(folder: Path) -> list[LabelledImage]:
-    """The images in a folder, unlabelled, or in folders named after their labels."""
+    """The images in a folder, with an empty label, or in folders named after their labels."""
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not found:
         raise SettingsError(f"{folder} has no images: set IMAGES to a folder of images, in folders named by label.")

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from services.catalog.labelled_images import SUFFIXES
 from services.classifier.decoding.pixels import decoded_pixels, with_channels
 from services.classifier.decoding.resize import Pixels
 from services.preprocess import Preprocess
 from services.problems import Problem
 
 GENERATED = 24
-SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # 281_tabby.jpg shows the label of the network's output 281.
 LABELLED = re.compile(r"([0-9]{1,5})_.*")
 
