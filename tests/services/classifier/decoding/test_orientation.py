@@ -7,20 +7,11 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from benchmarks.harness.image_files import chunk, encoded, gradient, with_orientation
+from benchmarks.harness.image_files import STORED, chunk, encoded, gradient, with_orientation
 from services.classifier.decoding.orientation import orientation
 from tests.services.classifier.decoding.comparison import require_same_image
 
 UPRIGHT = gradient(320, 272)
-STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def exif(value: int) -> bytes:

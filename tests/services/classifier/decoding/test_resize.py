@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.harness.image_files import STORED
 from benchmarks.harness.native_transforms import KINDS, Kind, Pixels
 from benchmarks.harness.photos import Photo
 from services.classifier.decoding.pixels import decoded_pixels
@@ -85,17 +86,6 @@ def test_the_pixels_of_a_jpeg_are_those_of_the_native_transforms_and_close_to_th
         if kind.preprocess.antialias and kind.preprocess.interpolation != "nearest":
             fast = decoded_pixels(data, replace(kind.preprocess, decode="fast"))
             assert difference(fast, expected)[0] < REDUCED, image.size
-
-
-STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 @pytest.mark.parametrize("orientation", STORED)

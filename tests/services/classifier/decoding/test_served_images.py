@@ -13,7 +13,7 @@ import requests
 from PIL import Image
 from pillow_heif import from_bytes
 
-from benchmarks.harness.image_files import encoded, sixteen_bit_png
+from benchmarks.harness.image_files import STORED, encoded, sixteen_bit_png
 from benchmarks.harness.photos import Photo
 from tests.running import Service
 
@@ -36,17 +36,6 @@ def predictions(service: Service, data: bytes) -> dict[str, float]:
 def require_same(found: dict[str, float], expected: dict[str, float], within: float) -> None:
     assert max(found, key=lambda label: found[label]) == max(expected, key=lambda label: expected[label])
     assert max(abs(found[label] - expected[label]) for label in expected) <= within
-
-
-STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
