@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 
 # A request, and the number of the worker.
 REQUEST: Final = struct.Struct("=cI")
-# Requests: wait until the network is loaded; fork a worker, with or without a seccomp filter; kill it.
+# Requests: wait until the network is loaded; fork a worker, with or without a seccomp filter; kill it; import the
+# decoders that later workers will have.
 LOADED: Final = b"?"
 FORK: Final = b"+"
 FORK_UNRESTRICTED: Final = b"*"
 END: Final = b"-"
+IMPORT: Final = b"i"
 # Prefix of the reply to LOADED if loading failed; otherwise the reply is a number.
 FAILED: Final = b"!"
 MAX_REPLY: Final = 4096
@@ -93,6 +95,11 @@ class ForkServer:
             raise NoWorker from err
         return number
 
+    def import_decoders(self) -> None:
+        """Import the decoders of rare formats, for the workers that are forked after this."""
+        with contextlib.suppress(OSError):
+            self.control.send(REQUEST.pack(IMPORT, 0))
+
     def end_worker(self, number: int) -> None:
         """Kill a worker, which may be dead already, or deaf to the end of its channel."""
         # Without a fork server, the kernel has killed its workers.
@@ -138,6 +145,10 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
             workers[number] = worker
             for file in files:
                 os.close(file)
+        elif request == IMPORT:
+            from services.classifier.decoding.pixels import rare_sources
+
+            rare_sources()
         elif request == END:
             os.kill(workers[number], signal.SIGKILL)
             os.waitpid(workers.pop(number), 0)
