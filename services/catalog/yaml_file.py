@@ -55,7 +55,8 @@ def parsed(text: str, path: Path, max_values: int = MAX_VALUES) -> Any:
         raise YamlFileError(f"{path}: contains a tag that is too long")
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = MAX_DEPTH
-    yaml.Composer = partial(_LimitedComposer, max_values=max_values)
+    composer: Any = partial(_LimitedComposer, max_values=max_values)
+    yaml.Composer = composer
     try:
         return yaml.load(text)
     except MaxDepthExceededError as err:
