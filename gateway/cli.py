@@ -15,7 +15,7 @@ from gateway import option_values
 from gateway.check import check_document
 from gateway.diagnostics import UnsupportedDocument
 from gateway.document_source import Additions
-from gateway.report import Format, Report, as_github, as_json, as_sarif, as_text
+from gateway.report import Format, Report, as_github, as_json, as_sarif, as_text, printable
 
 if TYPE_CHECKING:
     from gateway.api import Api
@@ -166,7 +166,7 @@ def check(
 
         for report, document in checked:
             if document:
-                print(*change_report(report.path, changes_for_openapi_3(document)), sep="\n")
+                print(*map(printable, change_report(report.path, changes_for_openapi_3(document))), sep="\n")
 
 
 @app.command()
@@ -256,7 +256,7 @@ def print_bootstrap(api: Api, runtime: Runtime, admin_port: int | None) -> None:
 def say(*lines: str) -> None:
     """Print lines on standard error."""
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _additions(placeholders: list[str] | None, backend: str | None) -> Additions:

@@ -50,6 +50,11 @@ class Report:
         return " and ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
 
 
+def printable(line: str) -> str:
+    """The line without what a document could send to a terminal: colours, movements, other directions of text."""
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
 def as_text(report: Report) -> Iterator[str]:
     """Two lines for each diagnostic; warnings that differ only in their place are one, with the lines of the others."""
     groups: dict[object, list[Diagnostic]] = {}
@@ -93,7 +98,7 @@ def as_github(reports: Iterable[Report]) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:
