@@ -36,6 +36,9 @@ COPIES: Final = 5
 # Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
+# The start of an application extension.
+GIF_XMP: Final = b"\x21\xff\x0bXMP DataXMP"
+MAX_XMP: Final = 1 << 20
 
 # What Pillow and its plug-ins raise for corrupt files.
 CORRUPT: Final = (
@@ -75,8 +78,10 @@ def _corrupt(kind: str, error: Exception) -> ImageCorrupt:
 
 def _gif_source(data: bytes) -> Source:
     image = opened("GIF", data)
-    xmp = image.info.get("xmp", b"")
-    return Source(image.width, image.height, orientation([], [xmp]), PILLOW_BYTES, partial(loaded, image))
+    # Pillow skips it.
+    _, _, xmp = data.partition(GIF_XMP)
+    upright = orientation([], [xmp[:MAX_XMP]])
+    return Source(image.width, image.height, upright, PILLOW_BYTES, partial(loaded, image))
 
 
 # By format: read the header; raises a Problem, or one of CORRUPT.
