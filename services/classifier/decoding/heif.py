@@ -64,7 +64,7 @@ def _heic_pixels(image: Any) -> Pixels | Image.Image:
     if mode.startswith("I"):
         # Gray with more than 8 bits, which the binding does not reduce.
         wide = np.frombuffer(rows, np.uint16).reshape(height, image.stride // 2)[:, :width, np.newaxis]
-        return np.right_shift(wide, image.bit_depth - 8).astype(np.uint8)
+        return (wide >> np.uint16(image.bit_depth - 8)).astype(np.uint8)
     lines = np.frombuffer(rows, np.uint8).reshape(height, image.stride)
     pixels = lines[:, : width * len(mode)].reshape(height, width, len(mode))
     return Image.fromarray(pixels, mode) if mode in PREMULTIPLIED else pixels
