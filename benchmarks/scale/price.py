@@ -36,7 +36,7 @@ class Service:
 
     @property
     def mean(self) -> float:
-        return sum(self.seconds) / len(self.seconds)
+        return math.fsum(self.seconds) / len(self.seconds)
 
     def dollars(self, rate: float, prices: Prices) -> float:
         """Of one photo, if `rate` of them arrive at random per second; without what is free each month."""
@@ -72,7 +72,7 @@ def sized(sizing: Path, catalog: Catalog) -> Iterator[Service]:
 def seconds_per_request(sizing: Mapping[str, Any]) -> list[float]:
     """Varying as the service reports, with the CPU time that the kernel counts on average, HTTP included."""
     services = sizing["services"]
-    factor = sizing["processor_seconds"] * len(services) / sum(services)
+    factor = sizing["processor_seconds"] * len(services) / math.fsum(services)
     return [factor * one for one in services]
 
 
