@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from services.classifier.media_types import MEDIA_TYPES
 from services.classifier.predict import Predictor, predict
 from services.classifier.protocols.routes import protocol_routes
 from services.classifier.served_model import ServedModel, require_healthy
@@ -14,7 +15,6 @@ from services.http.application import Application, View
 from services.http.flask_app import new_flask_app
 from services.http.limits import Limits
 
-FORMATS = [f"image/{name}" for name in ("jpeg", "png", "webp", "gif", "bmp", "heic", "heif", "avif", "tiff")]
 THREADS = 8
 
 
@@ -61,7 +61,7 @@ def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
         "name": receipt.model,
         "title": receipt.title,
         "architecture": receipt.architecture,
-        "input": {"width": width, "height": height, "formats": FORMATS, "max_bytes": settings.max_body},
+        "input": {"width": width, "height": height, "formats": MEDIA_TYPES, "max_bytes": settings.max_body},
         "labels": receipt.labels,
         "scores": receipt.scores,
         "precision": receipt.precision,

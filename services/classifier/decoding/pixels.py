@@ -14,14 +14,12 @@ from PIL import Image, UnidentifiedImageError
 from services.classifier.decoding.bmp import bmp_source
 from services.classifier.decoding.colour import rgb
 from services.classifier.decoding.formats import image_format
-from services.classifier.decoding.heif import avif_source, heic_source
 from services.classifier.decoding.jpeg import Header, jpeg_header, jpeg_pixels, only_needed, require_few_scans
 from services.classifier.decoding.orientation import orientation
 from services.classifier.decoding.placement import placement
 from services.classifier.decoding.png import png_source
 from services.classifier.decoding.resize import Pixels, ReadRows, network_input, network_input_in_bands
 from services.classifier.decoding.source import PILLOW_BYTES, Source, loaded, opened
-from services.classifier.decoding.tiff import tiff_source
 from services.classifier.decoding.webp import webp_source
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageTooManyPixels
 from services.preprocess import Preprocess
@@ -66,7 +64,8 @@ def decoded_pixels(data: bytes, preprocess: Preprocess, lock: Lock = NO_LOCK) ->
     if kind == "JPEG":
         return _jpeg(data, preprocess, lock)
     try:
-        return _from_source(SOURCES[kind](data), data, preprocess, lock)
+        source = SOURCES[kind] if kind in SOURCES else rare_sources()[kind]
+        return _from_source(source(data), data, preprocess, lock)
     except CORRUPT as err:
         raise _corrupt(kind, err) from err
 
@@ -79,21 +78,27 @@ def _corrupt(kind: str, error: Exception) -> ImageCorrupt:
 def _gif_source(data: bytes) -> Source:
     image = opened("GIF", data)
     # Pillow skips it.
-    _, _, xmp = data.partition(GIF_XMP)
-    upright = orientation([], [xmp[:MAX_XMP]])
+    at = data.find(GIF_XMP)
+    upright = orientation([], [data[at : at + MAX_XMP]] if at >= 0 else [])
     return Source(image.width, image.height, upright, PILLOW_BYTES, partial(loaded, image))
 
 
-# By format: read the header; raises a Problem, or one of CORRUPT.
-SOURCES: Final[dict[str, Callable[[bytes], Source]]] = {
+# Read the header; raises a Problem, or one of CORRUPT.
+ReadHeader = Callable[[bytes], Source]
+SOURCES: Final[dict[str, ReadHeader]] = {
     "PNG": png_source,
     "GIF": _gif_source,
     "BMP": bmp_source,
     "WEBP": webp_source,
-    "HEIC": heic_source,
-    "AVIF": avif_source,
-    "TIFF": tiff_source,
 }
+
+
+def rare_sources() -> dict[str, ReadHeader]:
+    """Of the formats whose decoders take 20 ms to import; raises ImportError in a worker forked before they were."""
+    from services.classifier.decoding.heif import avif_source, heic_source
+    from services.classifier.decoding.tiff import tiff_source
+
+    return {"HEIC": heic_source, "AVIF": avif_source, "TIFF": tiff_source}
 
 
 def _from_source(source: Source, data: bytes, preprocess: Preprocess, lock: Lock) -> Pixels:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin  # noqa: F401  # registers the plug-in; a worker cannot import it later
 
 from services.classifier.decoding.orientation import orientation
 from services.classifier.decoding.source import PILLOW_BYTES, Source, opened
@@ -18,8 +18,6 @@ DEPTHS: Final = range(1, 65)
 # Up to L*a*b*; colour filters of cameras; LogL and LogLuv.
 PHOTOMETRICS: Final = {*range(11), 32803, 32844, 32845, 34892}
 WHITE_IS_ZERO: Final = 0
-# Named here so that it is imported now: a worker cannot import it later.
-PLUGIN: Final = TiffImagePlugin
 SEPARATE: Final = 2
 UNCOMPRESSED: Final = 1
 STRIP_OFFSETS, SAMPLES, STRIP_BYTES = 273, 277, 279

@@ -13,9 +13,9 @@ from urllib.parse import quote, urljoin
 
 import httpcore
 
-from services.classifier.app import FORMATS
 from services.classifier.fetch.transport import UNREACHABLE, BoundedStream, PublicNetwork, too_large
 from services.classifier.fetch.url import Url, parsed_url
+from services.classifier.media_types import MEDIA_TYPES
 from services.classifier.problems import (
     FetchEncoding,
     FetchFailed,
@@ -29,7 +29,7 @@ from services.classifier.settings import USER_AGENT
 
 MAX_REDIRECTS: Final = 3
 REDIRECTS: Final = {301, 302, 303, 307, 308}
-ACCEPT: Final = ",".join([*FORMATS, "image/*;q=0.1"])
+ACCEPT: Final = ",".join([*MEDIA_TYPES, "image/*;q=0.1"])
 # As in browsers, other values of Content-Encoding have no effect: many servers send a charset or a media type there.
 COMPRESSED: Final = re.compile(r"(x-)?gzip|(x-)?compress|deflate|br|zstd|dcb|dcz", re.IGNORECASE)
 HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta", b"<title")

@@ -22,18 +22,21 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from services.artifact import ArtifactError
 from services.classifier.workers.memory import release_file_pages
 from services.classifier.workers.seccomp import end_with_parent
-from services.process import log_fatal, place_of
+from services.location import location_of
+from services.process import log_fatal
 
 if TYPE_CHECKING:
     from services.classifier.pipeline import Pipeline
 
 # A request, and the number of the worker.
 REQUEST: Final = struct.Struct("=cI")
-# Requests: wait until the network is loaded; fork a worker, with or without a seccomp filter; kill it.
+# Requests: wait until the network is loaded; fork a worker, with or without a seccomp filter; kill it; import the
+# decoders that later workers will have.
 LOADED: Final = b"?"
 FORK: Final = b"+"
 FORK_UNRESTRICTED: Final = b"*"
 END: Final = b"-"
+IMPORT: Final = b"i"
 # Prefix of the reply to LOADED if loading failed; otherwise the reply is a number.
 FAILED: Final = b"!"
 MAX_REPLY: Final = 4096
@@ -66,7 +69,9 @@ class ForkServer:
                 # The service was killed.
                 os._exit(0)
             except Exception as err:
-                log_fatal(f"the process that loads the network: {type(err).__name__} at {place_of(err.__traceback__)}")
+                log_fatal(
+                    f"the process that loads the network: {type(err).__name__} at {location_of(err.__traceback__)}"
+                )
             finally:
                 os._exit(1)
         theirs.close()
@@ -92,6 +97,11 @@ class ForkServer:
         except OSError as err:
             raise NoWorker from err
         return number
+
+    def import_decoders(self) -> None:
+        """Import the decoders of rare formats, for the workers that are forked after this."""
+        with contextlib.suppress(OSError):
+            self.control.send(REQUEST.pack(IMPORT, 0))
 
     def end_worker(self, number: int) -> None:
         """Kill a worker, which may be dead already, or deaf to the end of its channel."""
@@ -138,6 +148,10 @@ def _serve(control: socket.socket, load: Callable[[], Pipeline]) -> NoReturn:
             workers[number] = worker
             for file in files:
                 os.close(file)
+        elif request == IMPORT:
+            from services.classifier.decoding.pixels import rare_sources
+
+            rare_sources()
         elif request == END:
             os.kill(workers[number], signal.SIGKILL)
             os.waitpid(workers.pop(number), 0)

@@ -22,6 +22,7 @@ from services.classifier.workers.protocol import (
     MAX_REPLY,
     REQUEST,
     Bug,
+    DecoderMissing,
     Done,
     InvalidReply,
     checked_prediction,
@@ -53,7 +54,7 @@ class _Worker:
         self._loop.add_reader(channel, self._read)
 
     async def predict(self, image: bytes, parameters: Parameters, seconds: float) -> Prediction:
-        """The prediction; raises the image's Problem, _NotSent, or InvalidReply, also if there is none in time."""
+        """The prediction; raises the image's Problem, DecoderMissing, _NotSent, or InvalidReply, also if late."""
         self._send(image, parameters)
         self._reply = self._loop.create_future()
         timeout = self._loop.call_later(seconds, self._set_reply, b"")
@@ -152,9 +153,12 @@ class Pool:
             try:
                 return await worker.predict(image, parameters, self._reply_seconds)
             except _NotSent:
-                worker = self._replaced(worker)
-                return await worker.predict(image, parameters, self._reply_seconds)
-        except (InvalidReply, _NotSent) as err:
+                pass
+            except DecoderMissing:
+                self._fork_server.import_decoders()
+            worker = self._replaced(worker)
+            return await worker.predict(image, parameters, self._reply_seconds)
+        except (InvalidReply, DecoderMissing, _NotSent) as err:
             if breach := str(err):
                 log.error("a worker sent an invalid reply", extra={"breach": breach})
             worker.retire()

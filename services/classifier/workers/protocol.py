@@ -18,8 +18,9 @@ from services.problems import Problem
 
 # Size of the image in bytes, top_k, index in FUNCTIONS.
 REQUEST: Final = struct.Struct("IIB")
-# A reply's first byte: done; a bug, followed by its type and location; or an index in PROBLEMS, followed by the detail.
-DONE, BUG, FIRST_PROBLEM = 0, 1, 2
+# A reply's first byte: done; a bug, followed by its type and location; a decoder is not imported; or an index in
+# PROBLEMS, followed by the detail.
+DONE, BUG, MISSING, FIRST_PROBLEM = 0, 1, 2, 3
 # After DONE: size of the prediction in bytes, seconds of decoding and of inference.
 PREDICTION: Final = struct.Struct("=Idd")
 PROBLEMS: Final[tuple[type[Problem], ...]] = (
@@ -34,12 +35,16 @@ MAX_REPLY: Final = 1024
 CPU_SECONDS: Final = 2.0
 # No step of a prediction takes longer, in seconds.
 MAX_STEP: Final = 3600.0
-# An exception's type, and its location as `services.logs.place_of` gives it.
+# An exception's type, and its location as `services.location` gives it.
 BUG_TEXT: Final = re.compile(r"(\w{1,100}) ([\w.]{1,200}:[0-9]{1,9})", re.ASCII)
 
 
 class InvalidReply(Exception):
     """There is no reply, or it is none that the code of a worker sends, which an image has probably taken over."""
+
+
+class DecoderMissing(Exception):
+    """The worker was forked before the decoder of the image's format was imported."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,12 @@ class Bug:
 
 
 def parsed_reply(reply: bytes, max_prediction: int) -> Done | Bug | Problem:
-    """Check everything in a worker's reply; `max_prediction` in bytes. Raises InvalidReply."""
+    """Check everything in a worker's reply; `max_prediction` in bytes. Raises InvalidReply, or DecoderMissing."""
     code, content = reply[0], reply[1:]
     if code == DONE:
         return _done(content, max_prediction)
+    if code == MISSING:
+        raise DecoderMissing
     try:
         text = content.decode()
     except UnicodeDecodeError as err:

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import warnings
 from pathlib import Path
 from typing import Final
@@ -23,9 +24,18 @@ from services.classifier.pipeline import Decode
 from services.classifier.prediction import Predict
 from services.classifier.problems import ImageCorrupt, ImageTooComplex
 from services.classifier.workers import seccomp
-from services.classifier.workers.protocol import BUG, CPU_SECONDS, DONE, FIRST_PROBLEM, PREDICTION, PROBLEMS, REQUEST
+from services.classifier.workers.protocol import (
+    BUG,
+    CPU_SECONDS,
+    DONE,
+    FIRST_PROBLEM,
+    MISSING,
+    PREDICTION,
+    PROBLEMS,
+    REQUEST,
+)
+from services.location import location_of
 from services.problems import Problem
-from services.process import place_of
 
 # Limit on memory for one image, in addition to what the process has when it starts.
 MEMORY_BYTES: Final = 400 * 2**20
@@ -33,18 +43,18 @@ MEMORY_BYTES: Final = 400 * 2**20
 # Its first number is the size of the address space in pages (Linux).
 STATM: Final = Path("/proc/self/statm")
 
-# Load Pillow's plug-ins now; a worker cannot open files later. The decoders load the others.
+# Load Pillow's plug-ins now; a worker cannot open files later.
 Image.preinit()
 
 
 def limited(decode: Decode) -> Decode:
-    """`decode` with a limit on CPU time, which ends the process; raises only Problems."""
+    """`decode` with a limit on CPU time, which ends the process; raises only Problems and ImportError."""
 
     def decoded(image: bytes) -> Pixels:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         try:
             return decode(image)
-        except Problem:
+        except (Problem, ImportError):
             raise
         except MemoryError as err:
             raise ImageTooComplex("Decoding the image needs too much memory.") from err
@@ -63,6 +73,8 @@ def serve(channel: socket.socket, memory: mmap.mmap, predict: Predict, *, restri
     """
     # Pillow would print warnings about images.
     warnings.simplefilter("ignore")
+    # An import raises ImportError, without looking for files.
+    sys.meta_path.clear()
     _close_standard_streams()
     _limit()
     if restrict:
@@ -79,8 +91,10 @@ def _reply(request: bytes, memory: mmap.mmap, predict: Predict) -> bytes:
         prediction = predict(memory[:length], Parameters(top_k, FUNCTIONS[function]))
     except PROBLEMS as problem:
         return bytes([FIRST_PROBLEM + PROBLEMS.index(type(problem))]) + problem.detail.encode()
+    except ImportError:
+        return bytes([MISSING])
     except Exception as err:
-        return bytes([BUG]) + f"{type(err).__name__} {place_of(err.__traceback__)}".encode()
+        return bytes([BUG]) + f"{type(err).__name__} {location_of(err.__traceback__)}".encode()
     memory[: len(prediction.body)] = prediction.body
     return bytes([DONE]) + PREDICTION.pack(len(prediction.body), prediction.decode, prediction.infer)
 

@@ -35,7 +35,7 @@ from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported, NotReady
 from services.classifier.workers.fork_server import ForkServer
 from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES, Pool
-from services.classifier.workers.protocol import DONE, FIRST_PROBLEM, PREDICTION
+from services.classifier.workers.protocol import DONE, FIRST_PROBLEM, MISSING, PREDICTION
 from services.classifier.workers.sandbox import limited
 from services.problems import InternalError, Problem
 from tests.running import Service
@@ -198,6 +198,22 @@ def test_a_prediction_may_be_larger_than_the_largest_image(folder: Path, receipt
         assert small.predict(image, everything).body == alone.predict(image, everything).body
 
 
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "TIFF"])
+def test_the_first_image_of_a_rare_format_gets_a_worker_with_its_decoder(
+    folder: Path, receipt: Receipt, alone: Pipeline, photos: list[Photo], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = encoded(Image.open(io.BytesIO(photos[0].data)).resize((300, 200)), kind)
+    for decoder in ("heif", "tiff"):
+        # A fork server has not imported them; the process of the tests may have.
+        monkeypatch.delitem(sys.modules, f"services.classifier.decoding.{decoder}", raising=False)
+    with opened_pool(folder, receipt, lambda: None) as pool:
+        first = detail(pool, "process id")
+        prediction = pool.predict(image, FIVE)
+        second = detail(pool, "process id")
+        assert pool.predict(image, FIVE).body == prediction.body == alone.predict(image, FIVE).body
+        assert detail(pool, "process id") == second != first
+
+
 def test_an_invalid_image_raises_its_problem(pool: OpenedPool, photos: list[Photo]) -> None:
     with pytest.raises(ImageUnsupported, match="not in a supported format"):
         pool.predict(b"text", FIVE)
@@ -263,6 +279,7 @@ def test_without_a_filter_the_same_code_does_harm(folder: Path, receipt: Receipt
         pytest.param(bytes([DONE]) + PREDICTION.pack(20, math.nan, 0), id="not-a-number"),
         pytest.param(bytes([DONE]) + PREDICTION.pack(20, 0, 0), id="no-prediction-in-the-memory"),
         pytest.param(b"\xff", id="unknown-code"),
+        pytest.param(bytes([MISSING]), id="a-decoder-always-missing"),
         pytest.param(bytes([FIRST_PROBLEM]) + b"\xff", id="not-utf-8"),
     ],
 )
