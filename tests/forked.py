@@ -34,9 +34,13 @@ def run_module(
         streams[0].write(stdin)
         streams[0].seek(0)
         channel = _forking_process(imports)
-        socket.send_fds(channel, [len(request).to_bytes(8)], [stream.fileno() for stream in streams])
-        channel.sendall(request)
-        code = int.from_bytes(channel.recv(4), signed=True)
+        try:
+            socket.send_fds(channel, [len(request).to_bytes(8)], [stream.fileno() for stream in streams])
+            channel.sendall(request)
+            code = int.from_bytes(channel.recv(4), signed=True)
+        except BaseException:  # the next command should not get this one's exit code
+            _forking_process.cache_clear()
+            raise
         for stream in streams[1:]:
             stream.seek(0)
         return CompletedProcess([module, *arguments], code, *(stream.read() for stream in streams[1:]))

@@ -111,7 +111,7 @@ def test_a_restart_keeps_the_sample(page: Page, served_here: Served, gateway: St
     expect(page.locator("[data-at=caption]")).to_have_text("coffee.jpg")
 
 
-@pytest.mark.parametrize("seconds", [1, 20])
+@pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=pytest.mark.thorough)])
 def test_images_given_without_a_connection_are_kept_and_sent(
     page: Page, network: CuttableProxy, gateway: StubGateway, photos: list[Photo], seconds: float
 ) -> None:
