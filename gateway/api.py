@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Place, UnsupportedDocument
-from gateway.dialect import (
+from gateway.document.dialect import (
     BACKEND,
     Fields,
     allows_cors,
@@ -21,10 +21,10 @@ from gateway.dialect import (
     security_schemes,
     token_fields,
 )
-from gateway.fields import mapping
-from gateway.operations import METHODS, OperationObject, backend, operations, path_template, security
+from gateway.document.fields import mapping
+from gateway.document.operations import METHODS, OperationObject, backend, operations, path_template, security
+from gateway.document.path_template import PathTemplate
 from gateway.origin import Origin, origin
-from gateway.path_template import PathTemplate
 from gateway.rules import diagnostics
 from gateway.rules.backends import seconds
 from gateway.rules.quota import whole_number

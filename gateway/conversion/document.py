@@ -15,7 +15,7 @@ from gateway.conversion.changes import Change, ConversionError, Notes
 from gateway.conversion.comments import with_comments_of
 from gateway.conversion.operations import convert_operations, convert_references, convert_shared_parts
 from gateway.diagnostics import Place, UnsupportedDocument
-from gateway.dialect import (
+from gateway.document.dialect import (
     BACKEND,
     MANAGEMENT,
     TOKEN_EXTENSIONS,
@@ -26,9 +26,9 @@ from gateway.dialect import (
     location_fields,
     token_fields,
 )
-from gateway.document import Document, parse_document
-from gateway.fields import items, mapping
-from gateway.operations import operations
+from gateway.document.fields import items, mapping
+from gateway.document.operations import operations
+from gateway.document.parse import Document, parse_document
 from gateway.rules import diagnostics
 from gateway.rules.backends import seconds
 from gateway.rules.quota import whole_number

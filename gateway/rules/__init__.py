@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.diagnostics import Diagnostic
-from gateway.dialect import is_openapi_3
+from gateway.document.dialect import is_openapi_3
 from gateway.rules import backends, endpoints, general, openapi_3, paths, quota, references, security
 
 Rule = Callable[[Mapping[str, Any]], Iterator[Diagnostic]]

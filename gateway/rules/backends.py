@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import BACKEND, MANAGEMENT, Fields, camel_case_fields, is_openapi_3, plain_fields
-from gateway.fields import mapping
-from gateway.operations import backend, backend_extensions, backends, operations
+from gateway.document.dialect import BACKEND, MANAGEMENT, Fields, camel_case_fields, is_openapi_3, plain_fields
+from gateway.document.fields import mapping
+from gateway.document.operations import backend, backend_extensions, backends, operations
 
 TRANSLATIONS = ("CONSTANT_ADDRESS", "APPEND_PATH_TO_ADDRESS")
 HOST = re.compile(r"[A-Za-z0-9_.:-]+")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import security_schemes
-from gateway.fields import mapping
-from gateway.operations import operations
+from gateway.document.dialect import security_schemes
+from gateway.document.fields import mapping
+from gateway.document.operations import operations
 
 # Labels may contain `_`: some public examples have a host such as YOUR_API.example.com.
 DNS_NAME = re.compile(

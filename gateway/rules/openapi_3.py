@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import MANAGEMENT, camel_case_fields, metrics
-from gateway.fields import items, mapping
-from gateway.operations import operations
+from gateway.document.dialect import MANAGEMENT, camel_case_fields, metrics
+from gateway.document.fields import items, mapping
+from gateway.document.operations import operations
 from gateway.rules.quota import whole_number
 
 MANAGEMENT_FIELDS = ("backends", "metrics", "quota", "api_name", "allow_cors")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3
-from gateway.fields import mapping, resolved
-from gateway.operations import METHODS, OperationObject, operations, path_template, whole_path
-from gateway.path_template import PathTemplateError
+from gateway.document.dialect import is_openapi_3
+from gateway.document.fields import mapping, resolved
+from gateway.document.operations import METHODS, OperationObject, operations, path_template, whole_path
+from gateway.document.path_template import PathTemplateError
 
 PARAMETER_LOCATIONS = ("path", "query", "header", "body", "formData")
 PARAMETER_LOCATIONS_3 = ("path", "query", "header", "cookie")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3, limits, metrics, scheme_kind
-from gateway.fields import items, mapping
-from gateway.operations import OperationObject, operations, security
+from gateway.document.dialect import is_openapi_3, limits, metrics, scheme_kind
+from gateway.document.fields import items, mapping
+from gateway.document.operations import OperationObject, operations, security
 
 UNIT = "1/min/{project}"
 METRIC_FIELDS = (

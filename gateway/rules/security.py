@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3, location_fields, scheme_kind, security_schemes, token_fields
-from gateway.operations import OperationObject, operations, security
+from gateway.document.dialect import is_openapi_3, location_fields, scheme_kind, security_schemes, token_fields
+from gateway.document.operations import OperationObject, operations, security
 from gateway.origin import origin
 
 DEPRECATED = {"x-issuer": "x-google-issuer", "x-jwks_uri": "x-google-jwks_uri"}

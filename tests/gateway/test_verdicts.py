@@ -17,9 +17,9 @@ import pytest
 
 from gateway.api import build_api
 from gateway.api_keys import no_keys
-from gateway.check import check_document
+from gateway.commands.check import check_document
 from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
-from gateway.document import read_document
+from gateway.document.parse import read_document
 from gateway.envoy.bootstrap import resources
 from gateway.rules import DEPLOYMENT_RULES, diagnostics
 from gateway.rules.schema import schema_errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.signing_key import RS256, SigningKey, new_key, stored_key
+from gateway.tokens.signing_key import RS256, SigningKey, new_key, stored_key
 
 # The same as in Google's tokens; only the signature differs.
 ISSUER = "https://accounts.google.com"

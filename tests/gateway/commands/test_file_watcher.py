@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.file_watcher import FileWatcher
+from gateway.commands.file_watcher import FileWatcher
 
 
 def test_nothing_is_reported_without_a_change(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.diagnostics import Place
-from gateway.dialect import BACKEND, MANAGEMENT, base_path, is_openapi_3
-from gateway.fields import mapping
-from gateway.path_template import PathTemplate, parse_path_template
+from gateway.document.dialect import BACKEND, MANAGEMENT, base_path, is_openapi_3
+from gateway.document.fields import mapping
+from gateway.document.path_template import PathTemplate, parse_path_template
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 

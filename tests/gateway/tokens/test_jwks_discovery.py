@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness.process import free_port, wait_for
 from gateway.api import Api, Issuer
-from gateway.jwks_discovery import SERVICE_ACCOUNT_KEYS, with_jwks_uris
+from gateway.tokens.jwks_discovery import SERVICE_ACCOUNT_KEYS, with_jwks_uris
 from tests.gateway.documents import with_issuer
 from tests.gateway.echo_backend import Echo
 from tests.gateway.jwt_issuer import JwtIssuer, key_server

@@ -7,7 +7,7 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gateway.yaml_file import YamlFileError, read_yaml, syntax_error
+from gateway.document.yaml_file import YamlFileError, read_yaml, syntax_error
 
 
 @pytest.mark.parametrize(

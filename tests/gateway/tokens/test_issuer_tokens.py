@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gateway.api import Api, Issuer, JwtLocation, read_api
-from gateway.issuer_tokens import TokenError, choose_issuer, claims, curl_option, key_of
+from gateway.tokens.issuer_tokens import TokenError, choose_issuer, claims, curl_option, key_of
 from tests.gateway.documents import JWT, document, operation, with_issuer
 from tests.gateway.echo_backend import Echo
 from tests.gateway.running_gateway import cli, serving

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING
 
 from gateway.api import Api, build_api
 from gateway.api_keys import KeysError, no_keys, read_keys
-from gateway.check import check_document
+from gateway.commands.check import check_document
+from gateway.commands.file_watcher import FileWatcher
+from gateway.commands.report import Report, as_text
+from gateway.commands.start_warnings import option_warnings, warn_about_unreachable_issuers
 from gateway.diagnostics import UnsupportedDocument
-from gateway.document_source import NO_ADDITIONS, Additions
+from gateway.document.source import NO_ADDITIONS, Additions
+from gateway.document.yaml_file import YamlFileError, read_text
 from gateway.envoy.admin import admin_listener
 from gateway.envoy.envoy_process import SEE_LOG, Envoy, EnvoyError, envoy_binary
-from gateway.file_watcher import FileWatcher
-from gateway.jwks_discovery import with_jwks_uris
-from gateway.report import Report, as_text
 from gateway.runtime import AddressPrefix, Runtime, Target
-from gateway.start_warnings import option_warnings, warn_about_unreachable_issuers
-from gateway.yaml_file import YamlFileError, read_text
+from gateway.tokens.jwks_discovery import with_jwks_uris
 
 if TYPE_CHECKING:
-    from gateway.id_tokens import Signer
+    from gateway.tokens.id_tokens import Signer
 
 WATCH_SECONDS = 0.2
 # ID tokens are valid for an hour, as Google's are.
@@ -101,8 +101,8 @@ class Loader:
     def signer(self) -> Signer:
         if self._signer is None:
             # Imported only if a backend needs ID tokens: cryptography takes long to import.
-            from gateway.id_tokens import signer
-            from gateway.signing_key import SigningKeyError
+            from gateway.tokens.id_tokens import signer
+            from gateway.tokens.signing_key import SigningKeyError
 
             try:
                 self._signer = signer(self._options.signing_key)
@@ -178,6 +178,6 @@ def _key_set(path: Path) -> str:
 
 def _unknown_key_set() -> str:
     """The key set of a key that nobody has: Envoy rejects an issuer without any keys."""
-    from gateway.signing_key import ES256, new_key
+    from gateway.tokens.signing_key import ES256, new_key
 
     return json.dumps(new_key(ES256).key_set)

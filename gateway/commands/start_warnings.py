@@ -11,7 +11,7 @@ from gateway.envoy.clusters import remote_jwks
 from gateway.runtime import AddressPrefix, Runtime, prefixes
 
 if TYPE_CHECKING:
-    from gateway.serve import Options
+    from gateway.commands.serve import Options
 
 TIMEOUT_SECONDS = 5
 

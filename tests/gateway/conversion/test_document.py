@@ -14,8 +14,8 @@ from gateway.api import read_api
 from gateway.conversion.changes import ConversionError
 from gateway.conversion.document import changes_for_openapi_3, converted
 from gateway.diagnostics import UnsupportedDocument
-from gateway.document import parse_document, read_document
-from gateway.fields import mapping
+from gateway.document.fields import mapping
+from gateway.document.parse import parse_document, read_document
 from tests.gateway.documents import (
     API_KEY,
     backend,
@@ -27,7 +27,7 @@ from tests.gateway.documents import (
 )
 from tests.gateway.running_gateway import cli
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 DOCUMENTS = [FOLDER / "all_features.yaml", *FOLDER.glob("examples/*/document.yaml"), *FOLDER.glob("verdicts/*.yaml")]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.check import check_document
-from gateway.document_source import Additions, read_source, with_default_backend, with_placeholders
+from gateway.commands.check import check_document
+from gateway.document.source import Additions, read_source, with_default_backend, with_placeholders
 from tests.gateway.documents import document as build
 from tests.gateway.documents import one_path, operation
 from tests.gateway.running_gateway import cli

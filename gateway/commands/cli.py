@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gateway import option_values
-from gateway.check import check_document
+from gateway.commands import option_values
+from gateway.commands.check import check_document
+from gateway.commands.report import Format, Report, as_github, as_json, as_sarif, as_text
 from gateway.diagnostics import UnsupportedDocument
-from gateway.document_source import Additions
-from gateway.report import Format, Report, as_github, as_json, as_sarif, as_text
+from gateway.document.source import Additions
 
 if TYPE_CHECKING:
     from gateway.api import Api
-    from gateway.document import Document
+    from gateway.document.parse import Document
     from gateway.runtime import Runtime
 
 app = typer.Typer(
@@ -97,9 +97,9 @@ def serve(
 
     Prints `gateway ready on http://127.0.0.1:PORT` once requests are accepted, then one JSON line per request.
     """
+    from gateway.commands.serve import ConfigurationErrors, Loader, Options
+    from gateway.commands.serve import serve as run
     from gateway.envoy.envoy_process import EnvoyError
-    from gateway.serve import ConfigurationErrors, Loader, Options
-    from gateway.serve import serve as run
 
     options = Options(
         document=document,
@@ -180,7 +180,7 @@ def convert(
     """
     from gateway.conversion.changes import ConversionError, change_report
     from gateway.conversion.document import converted
-    from gateway.yaml_file import YamlFileError, read_text
+    from gateway.document.yaml_file import YamlFileError, read_text
 
     try:
         text, _ = converted(read_text(document))
@@ -227,8 +227,8 @@ def token(
     With curl: -H "Authorization: Bearer $(api-gateway-local token DOC --jwks keys.json)"
     """
     from gateway.api import build_api
-    from gateway.issuer_tokens import TokenError, choose_issuer, claims, curl_option, key_of
-    from gateway.signing_key import SigningKeyError
+    from gateway.tokens.issuer_tokens import TokenError, choose_issuer, claims, curl_option, key_of
+    from gateway.tokens.signing_key import SigningKeyError
 
     more = option_values.claims(claim or [])
     is_new = not jwks.exists()

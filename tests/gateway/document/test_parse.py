@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.check import check_document
+from gateway.commands.check import check_document
 from gateway.diagnostics import UnsupportedDocument
-from gateway.document import parse_document, read_document
+from gateway.document.parse import parse_document, read_document
 from tests.gateway.documents import valid_document
 
 

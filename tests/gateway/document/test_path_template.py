@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.path_template import PathTemplate, Variable, parse_path_template
+from gateway.document.path_template import PathTemplate, Variable, parse_path_template
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,15 @@ from typing import Any
 import yaml
 
 from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
-from gateway.yaml_file import INVALID_VALUE, MAX_DEPTH, Loader, YamlFileError, check_depth, read_text, syntax_error
+from gateway.document.yaml_file import (
+    INVALID_VALUE,
+    MAX_DEPTH,
+    Loader,
+    YamlFileError,
+    check_depth,
+    read_text,
+    syntax_error,
+)
 
 RULE = "document_is_readable"
 MAX_ALIASES = 200

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, UnsupportedDocument
-from gateway.document import RULE, Document, parse_document
-from gateway.fields import mapping
-from gateway.yaml_file import YamlFileError, read_text
+from gateway.document.fields import mapping
+from gateway.document.parse import RULE, Document, parse_document
+from gateway.document.yaml_file import YamlFileError, read_text
 
 STDIN = Path("-")
 DEFAULT_BACKEND = "default-backend"

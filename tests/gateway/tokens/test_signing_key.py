@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.signing_key import ES256, RS256, SigningKeyError, new_key, stored_key
+from gateway.tokens.signing_key import ES256, RS256, SigningKeyError, new_key, stored_key
 
 
 def test_a_signing_key_is_created_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:

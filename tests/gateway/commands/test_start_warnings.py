@@ -6,10 +6,10 @@ import pytest
 
 from benchmarks.harness.process import free_port, wait_for
 from gateway.api import Api, read_api
+from gateway.commands.serve import Options
+from gateway.commands.start_warnings import option_warnings, warn_about_unreachable_issuers
 from gateway.origin import origin
 from gateway.runtime import AddressPrefix, Runtime, Target
-from gateway.serve import Options
-from gateway.start_warnings import option_warnings, warn_about_unreachable_issuers
 from tests.gateway.documents import document, one_path, operation, with_issuer, with_key
 from tests.gateway.echo_backend import Echo
 from tests.gateway.jwt_issuer import JwtIssuer, key_server

@@ -5,7 +5,7 @@ import time
 import jwt
 import pytest
 
-from gateway.id_tokens import signer
+from gateway.tokens.id_tokens import signer
 
 
 def test_a_token_has_one_audience_and_is_verified_with_the_public_key() -> None:

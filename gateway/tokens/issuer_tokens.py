@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.api import Api, Issuer
-from gateway.signing_key import SigningKey, stored_key
+from gateway.tokens.signing_key import SigningKey, stored_key
 
 LIFETIME = 3600
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.document import Document
-from gateway.document_source import NO_ADDITIONS, Additions, read_source
+from gateway.document.parse import Document
+from gateway.document.source import NO_ADDITIONS, Additions, read_source
 from gateway.rules import DEPLOYMENT_RULES, diagnostics
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Place
-from gateway.fields import items, mapping, resolved
+from gateway.document.fields import items, mapping, resolved
 
 MANAGEMENT = "x-google-api-management"
 BACKEND = "x-google-backend"

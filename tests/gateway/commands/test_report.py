@@ -6,8 +6,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from gateway.commands.report import Report, as_github, as_json, as_sarif, as_text
 from gateway.diagnostics import Diagnostic
-from gateway.report import Report, as_github, as_json, as_sarif, as_text
 from tests.gateway.documents import valid_document
 from tests.gateway.running_gateway import cli
 
