@@ -15,11 +15,11 @@ from gateway.commands import option_values
 from gateway.commands.check import check_document
 from gateway.commands.report import Format, Report, as_github, as_json, as_sarif, as_text
 from gateway.diagnostics import UnsupportedDocument
+from gateway.document.dialect import is_openapi_3
 from gateway.document.source import Additions
 
 if TYPE_CHECKING:
     from gateway.api import Api
-    from gateway.document.parse import Document
     from gateway.runtime import Runtime
 
 app = typer.Typer(
@@ -148,8 +148,7 @@ def check(
     Exits with 1 if there is any error; warnings alone exit with 0.
     """
     additions = _additions(set_, default_backend)
-    checked = [_report(path, additions) for path in documents]
-    reports = [report for report, _ in checked]
+    reports = [_report(path, additions, openapi_3) for path in documents]
     if format_ is Format.TEXT:
         for report in reports:
             _print_text(report)
@@ -160,13 +159,6 @@ def check(
         print(as_json(reports) if format_ is Format.JSON else as_sarif(reports))
     if any(report.fatal for report in reports):
         raise typer.Exit(1)
-    if openapi_3:
-        from gateway.conversion.changes import change_report
-        from gateway.conversion.document import changes_for_openapi_3
-
-        for report, document in checked:
-            if document:
-                print(*change_report(report.path, changes_for_openapi_3(document)), sep="\n")
 
 
 @app.command()
@@ -178,7 +170,7 @@ def convert(
 
     Exits with 1 if Google rejects the document, or if something has no equivalent in OpenAPI 3.0.
     """
-    from gateway.conversion.changes import ConversionError, change_report
+    from gateway.conversion.changes import ConversionError
     from gateway.conversion.document import converted
     from gateway.document.yaml_file import YamlFileError, read_text
 
@@ -191,7 +183,7 @@ def convert(
         say(*_explanation(document, err))
         raise typer.Exit(1) from err
     except ConversionError as err:
-        say(*change_report(document, err.changes))
+        say(*as_text(document, err.changes), f"{document}: cannot be converted")
         raise typer.Exit(1) from err
     if output is None:
         sys.stdout.write(text)
@@ -263,22 +255,28 @@ def _additions(placeholders: list[str] | None, backend: str | None) -> Additions
     return Additions(option_values.placeholders(placeholders or []), option_values.default_backend(backend))
 
 
-def _report(path: Path, additions: Additions) -> tuple[Report, Document | None]:
-    """The report, and the document if it could be parsed."""
+def _report(path: Path, additions: Additions, openapi_3: bool) -> Report:
+    """The report on a document; `openapi_3` lists the changes if it is OpenAPI 2.0 and without errors."""
     try:
         checked = check_document(path, with_schema=True, additions=additions)
     except UnsupportedDocument as err:
-        return Report(path, err.diagnostics), None
-    return Report(path, checked.diagnostics), checked.document
+        return Report(path, err.diagnostics)
+    if not openapi_3 or checked.fatal or is_openapi_3(checked.document.data):
+        return Report(path, checked.diagnostics)
+    from gateway.conversion.document import changes_for_openapi_3
+
+    return Report(path, checked.diagnostics, tuple(changes_for_openapi_3(checked.document)))
 
 
 def _print_text(report: Report) -> None:
-    say(*as_text(report))
+    say(*as_text(report.path, report.diagnostics))
     if report.fatal:
         say(f"{report.name}: {report.counts}")
     else:
         print(f"{report.name}: can be deployed" + (f", with {report.counts}" if report.counts else ""))
+    for line in as_text(report.path, report.changes):
+        print(line)
 
 
 def _explanation(document: Path, err: Exception) -> Iterable[str]:
-    return as_text(Report(document, err.diagnostics)) if isinstance(err, UnsupportedDocument) else [str(err)]
+    return as_text(document, err.diagnostics) if isinstance(err, UnsupportedDocument) else [str(err)]

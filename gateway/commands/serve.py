@@ -17,7 +17,7 @@ from gateway.api import Api, build_api
 from gateway.api_keys import KeysError, no_keys, read_keys
 from gateway.commands.check import check_document
 from gateway.commands.file_watcher import FileWatcher
-from gateway.commands.report import Report, as_text
+from gateway.commands.report import as_text
 from gateway.commands.start_warnings import option_warnings, warn_about_unreachable_issuers
 from gateway.diagnostics import UnsupportedDocument
 from gateway.document.source import NO_ADDITIONS, Additions
@@ -88,7 +88,7 @@ class Loader:
             jwks={url: _key_set(path) for url, path in options.jwks.items()} | unknown,
             ca_file=ssl.get_default_verify_paths().cafile or Runtime.ca_file,
         )
-        self._say(*as_text(Report(options.document, checked.diagnostics)))
+        self._say(*as_text(options.document, checked.diagnostics))
         self._say(*map(str, undiscovered.values()), *option_warnings(options, api))
         return api, self.with_new_tokens(api, runtime)
 

@@ -7,7 +7,10 @@ import jsonschema
 import pytest
 
 from gateway.commands.report import Report, as_github, as_json, as_sarif, as_text
+from gateway.conversion.changes import CHANGED, LOST
+from gateway.conversion.document import changes_for_openapi_3
 from gateway.diagnostics import Diagnostic
+from gateway.document.parse import parse_document
 from tests.gateway.documents import valid_document
 from tests.gateway.running_gateway import cli
 
@@ -25,7 +28,7 @@ REPORT = Report(Path("api.yaml"), (ERROR, warning(5), warning(8), warning(9)))
 
 
 def test_text_has_two_lines_for_each_diagnostic_and_groups_identical_warnings() -> None:
-    assert list(as_text(REPORT)) == [
+    assert list(as_text(REPORT.path, REPORT.diagnostics)) == [
         "api.yaml:3: error: $.host: has a port: 1%",
         "    write x",
         "api.yaml:5: warning: $.paths['/5'].get.x-google-backend: has no jwt_audience",
@@ -35,12 +38,12 @@ def test_text_has_two_lines_for_each_diagnostic_and_groups_identical_warnings() 
 
 
 def test_at_most_ten_lines_of_identical_warnings_are_listed() -> None:
-    *_, last = as_text(Report(Path("api.yaml"), tuple(map(warning, range(1, 14)))))
+    *_, last = as_text(Path("api.yaml"), map(warning, range(1, 14)))
     assert last == "    the same in lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
 
 
 def test_identical_errors_are_not_grouped() -> None:
-    assert len(list(as_text(Report(Path("api.yaml"), (ERROR, ERROR))))) == 4
+    assert len(list(as_text(Path("api.yaml"), (ERROR, ERROR)))) == 4
 
 
 def test_json_is_a_list_of_all_diagnostics() -> None:
@@ -102,3 +105,32 @@ def test_each_document_has_a_last_line_in_text(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert run.stdout == f"{first}: can be deployed\n"
     assert run.stderr.splitlines()[-1] == f"{second}: 1 error"
+
+
+ALLOW_ALL = valid_document(**{"x-google-allow": "all", "x-google-backend": {"address": "https://x.test"}})
+
+
+def test_changes_for_openapi_3_are_notes_and_warnings_in_every_format() -> None:
+    document = parse_document(json.dumps(ALLOW_ALL))
+    reports = [Report(Path("api.json"), (), tuple(changes_for_openapi_3(document)))]
+    severities = {entry["path"]: entry["severity"] for entry in json.loads(as_json(reports))}
+    assert (severities["$.swagger"], severities["$.x-google-allow"]) == ("note", "warning")
+    [run] = json.loads(as_sarif(reports))["runs"]
+    levels = {(result["ruleId"], result["level"]) for result in run["results"]}
+    assert levels == {(CHANGED, "note"), (LOST, "warning")}
+    github = list(as_github(reports))
+    assert github[0] == f"::notice file=api.json,line=1,title={CHANGED}::$.swagger: becomes `openapi: 3.0.4`"
+    assert f"::warning file=api.json,line=1,title={LOST}" in {line.partition("::$")[0] for line in github}
+
+
+@pytest.mark.integration
+def test_programs_get_one_report_with_the_changes_for_openapi_3(tmp_path: Path) -> None:
+    """Also of a document that is OpenAPI 3 already, and of one with errors: both without changes."""
+    path, invalid = tmp_path / "api.json", tmp_path / "invalid.json"
+    path.write_text(json.dumps(ALLOW_ALL))
+    invalid.write_text(json.dumps(valid_document(host="a:80")))
+    already = Path(__file__).parents[1] / "verdicts" / "openapi_3__version_3_1.yaml"
+    run = cli("check", "--openapi-3", "--format=json", str(path), str(already), str(invalid))
+    assert run.returncode == 1
+    changed = {entry["document"] for entry in json.loads(run.stdout) if entry["rule"] in (CHANGED, LOST)}
+    assert changed == {str(path)}

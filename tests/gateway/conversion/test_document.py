@@ -288,9 +288,9 @@ def test_the_commands_list_the_changes_and_convert(tmp_path: Path) -> None:
     source.write_text(COMMENTED)
     listed = cli("check", "--openapi-3", str(source))
     assert listed.returncode == 0
-    assert f"{source}:2: change: $.swagger: becomes `openapi: 3.0.4`" in listed.stdout
+    assert f"{source}:2: note: $.swagger: becomes `openapi: 3.0.4`" in listed.stdout
     piped = cli("check", "--openapi-3", "-", stdin=COMMENTED)
-    assert (piped.returncode, piped.stdout.count("change: ")) == (0, listed.stdout.count("change: "))
+    assert (piped.returncode, piped.stdout.count("note: ")) == (0, listed.stdout.count("note: "))
     assert cli("convert", str(source), "-o", str(target)).returncode == 0
     assert target.read_text() == cli("convert", str(source)).stdout
     assert cli("check", str(target)).returncode == 0
