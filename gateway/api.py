@@ -141,7 +141,9 @@ def build_api(document: Mapping[str, Any], service: str | None = None) -> Api:
         service=service,
         operations=tuple(typed),
         issuers=tuple(_issuer(document, name, schemes[name], service) for name in schemes if name in used),
-        limits=tuple(Limit(metric, whole_number(number) or 0) for metric, number in limits(document)),
+        limits=tuple(
+            Limit(metric, number) for metric, given in limits(document) if (number := whole_number(given) or 0) > 0
+        ),
     )
 
 
@@ -163,7 +165,7 @@ def _operation(document: Mapping[str, Any], found: OperationObject) -> Operation
         needs_key=bool(has_key) and all(has_key),
         optional_key=any(has_key) and not all(has_key),
         tokens=tuple(name for name, kind in kinds.items() if kind == "oauth2"),
-        costs=tuple(sorted((metric, whole_number(cost) or 0) for metric, cost in costs.items())),
+        costs=tuple(sorted((metric, number) for metric, cost in costs.items() if (number := whole_number(cost)))),
     )
 
 

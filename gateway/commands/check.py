@@ -10,8 +10,10 @@ from pathlib import Path
 
 from gateway.diagnostics import Diagnostic, Place
 from gateway.document.parse import Document
-from gateway.document.source import NO_ADDITIONS, Additions, read_source
+from gateway.document.source import NO_ADDITIONS, STDIN, Additions, read_source
 from gateway.rules import DEPLOYMENT_RULES, diagnostics
+
+SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,11 @@ def check_document(path: Path, *, with_schema: bool = False, additions: Addition
     `with_schema` also validates it against the JSON schema of OpenAPI 2.0, which is slow for large documents.
     """
     with _without_collection():
-        return _checked(read_source(path, additions), with_schema)
+        checked = _checked(read_source(path, additions), with_schema)
+    # The file of a template is not the file that is deployed.
+    if not with_schema or path == STDIN or additions.placeholders:
+        return checked
+    return replace(checked, diagnostics=(*_file_name(path), *checked.diagnostics))
 
 
 def _checked(document: Document, with_schema: bool) -> CheckedDocument:
@@ -52,6 +58,12 @@ def _checked(document: Document, with_schema: bool) -> CheckedDocument:
         ]
     with_lines = [replace(diagnostic, line=document.line(diagnostic.place)) for diagnostic in found]
     return CheckedDocument(document, tuple(sorted(with_lines, key=lambda diagnostic: diagnostic.line or 0)))
+
+
+def _file_name(path: Path) -> Iterator[Diagnostic]:
+    if path.suffix not in SUFFIXES:
+        message = f"Google accepts only files whose names end in {', '.join(SUFFIXES)}"
+        yield Diagnostic((), message, "rename the file", fatal=False, line=1, rule="file_has_a_known_suffix")
 
 
 @contextmanager

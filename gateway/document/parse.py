@@ -95,8 +95,20 @@ def _parse(text: str) -> yaml.Node | None:
         except YamlFileError:
             raise
         except ValueError:
-            error = syntax_error(err)
-            raise _unreadable(f"{error}, and not valid JSON", "fix the syntax", error.line) from err
+            raise _unparsable(text, syntax_error(err)) from err
+
+
+def _unparsable(text: str, error: YamlFileError) -> UnsupportedDocument:
+    """The error for text that is neither YAML nor JSON, with a remedy for the most frequent mistakes."""
+    line = text.splitlines()[error.line - 1] if error.line and error.line <= len(text.splitlines()) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return _unreadable("is not valid YAML: a tab indents this line", "indent with spaces", error.line)
+    if text.lstrip().startswith(("{", "[")):
+        return _unreadable(f"{error}, and not valid JSON", "fix the syntax", error.line)
+    remedy = "fix the syntax"
+    if "mapping values are not allowed" in str(error):
+        remedy = "put text that contains a colon and a space in quotes, or fix the indentation"
+    return _unreadable(str(error), remedy, error.line)
 
 
 def _parse_yaml(text: str) -> yaml.Node | None:

@@ -15,8 +15,9 @@ from functools import cached_property
 
 ONE, REST = "*", "**"
 UNRESERVED = r"A-Za-z0-9._~\-"
-# The characters of a path after the gateway has normalised it: a template with any others can never match.
-LITERAL = re.compile(rf"(?:[{UNRESERVED}!$&'()+,;=:@]|%[0-9A-Fa-f]{{2}})+")
+# The characters of a path after the gateway has normalised it: a template with any others can never match. Google's
+# parser also rejects `=` outside braces.
+LITERAL = re.compile(rf"(?:[{UNRESERVED}!$&'()+,;:@]|%[0-9A-Fa-f]{{2}})+")
 NAME = re.compile(r"[^{}=/]+")
 
 
@@ -175,7 +176,7 @@ def _segment(part: str) -> str:
         raise PathTemplateError(f"can never match: the gateway resolves '{part}'", "write the resolved path")
     if not LITERAL.fullmatch(part):
         raise PathTemplateError(
-            f"can never match: '{part}' contains characters that are not allowed in a path",
+            f"'{part}' contains characters that are not allowed in a path",
             "percent-encode them, as in /caf%C3%A9",
         )
     for code in re.findall("%([0-9A-Fa-f]{2})", part):

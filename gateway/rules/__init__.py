@@ -36,6 +36,7 @@ OPENAPI_2_RULES: tuple[Rule, ...] = (
     general.host_is_a_host_name,
     general.base_path_is_valid,
     general.schemes_are_http,
+    general.api_name_is_valid,
     endpoints.x_google_allow_is_valid,
     endpoints.x_google_endpoints_is_valid,
     quota.management_has_known_fields,

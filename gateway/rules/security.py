@@ -107,6 +107,8 @@ def _audiences(place: Place, name: str, audiences: Any, *, as_list: bool) -> Ite
     texts = audiences if as_list and isinstance(audiences, list) else [None if as_list else audiences]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         message = "must be a list of strings" if as_list else "must be a string"
+        if isinstance(audiences, list) and not as_list:
+            message, example = "must be a string with commas", ",".join(map(str, audiences)) or example
         yield Diagnostic((*place, name), message, f"write `{name}: {example}`")
 
 
@@ -129,7 +131,7 @@ def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator
         for index, requirement in enumerate(alternatives):
             for name, scopes in requirement.items():
                 if name not in schemes:
-                    remedy = f"define it under {section}, or use {', '.join(schemes) or 'none'}"
+                    remedy = f"define it under {section}" + (f", or use {', '.join(schemes)}" if schemes else "")
                     yield Diagnostic((*place, index, name), f"{name!r} is not defined", remedy)
                 elif not isinstance(scopes, list):
                     yield Diagnostic((*place, index, name), "must be a list of scopes", f"write `{name}: []`")

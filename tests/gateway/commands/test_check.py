@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.commands.check import check_document
+from gateway.document.source import Additions
 from tests.gateway.documents import valid_document
 from tests.gateway.running_gateway import cli
 
@@ -45,6 +46,17 @@ def test_all_errors_are_reported_at_once_in_the_order_of_their_lines(tmp_path: P
         (17, "$.paths['/v1/things'].get.sumary"),
     ]
     assert found.fatal
+
+
+@pytest.mark.parametrize(("name", "warnings"), [("api.yml", 0), ("api.json", 0), ("api.yaml.tpl", 1), ("api", 1)])
+def test_a_file_name_that_google_does_not_accept_is_a_warning(tmp_path: Path, name: str, warnings: int) -> None:
+    path = tmp_path / name
+    path.write_text(json.dumps(valid_document()))
+    found = check_document(path, with_schema=True)
+    assert [diagnostic.rule for diagnostic in found.diagnostics] == ["file_has_a_known_suffix"] * warnings
+    assert not found.fatal
+    # A template is not the file that is deployed.
+    assert check_document(path, with_schema=True, additions=Additions({"NAME": "x"})).diagnostics == ()
 
 
 @pytest.mark.integration

@@ -47,6 +47,21 @@ def test_text_that_is_not_a_document_is_explained(text: str, line: int | None, r
         assert diagnostic.line == line
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        pytest.param("a:\n  b: 1\n\tc: 2\n", 3, "indent with spaces", id="tab"),
+        pytest.param("a: health check: ok\n", 1, "in quotes", id="colon-in-plain-text"),
+    ],
+)
+def test_a_frequent_mistake_in_yaml_has_a_remedy_of_its_own(text: str, line: int, remedy: str) -> None:
+    with pytest.raises(UnsupportedDocument) as refused:
+        parse_document(text)
+    [diagnostic] = refused.value.diagnostics
+    assert diagnostic.line == line
+    assert remedy in diagnostic.remedy
+
+
 def test_several_structural_errors_are_reported_in_the_order_of_their_lines() -> None:
     with pytest.raises(UnsupportedDocument) as refused:
         parse_document("a:\n  b: !x 1\n  c: 1\n  c: 2\na: 1\n")
