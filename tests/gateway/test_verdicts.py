@@ -1,9 +1,12 @@
 """Whole documents and what `check` says about them.
 
-Each file in `verdicts` is named after the source of its verdict: `api_compiler` (the public source of Google's importer
-and its test data), `esp_v2` (examples beside the configuration that Google made of them), `limitations`, `extensions` and
-`openapi_3` (pages of Google's documentation), `samples` (what Google's samples and tutorials deploy), `reports` (errors of
-Google's that users have published), `specification` (OpenAPI 2.0, whose JSON schema Google validates documents against).
+Each file in `verdicts` is named after the source of its verdict:
+- `api_compiler`: the public source of Google's importer and its test data
+- `esp_v2`: examples beside the configuration that Google made of them
+- `extensions`, `limitations`, `openapi_3`: pages of Google's documentation
+- `reports`: error messages of Google that users have published
+- `samples`: what Google's samples and tutorials deploy
+- `specification`: OpenAPI 2.0, whose JSON schema Google validates documents against
 Its first lines list what is reported: severity, line and rule.
 """
 
