@@ -28,6 +28,7 @@ SHARED_RULES: tuple[Rule, ...] = (
     backends.every_operation_has_a_backend,
     backends.backends_are_valid,
     security.security_definitions_are_valid,
+    security.issuers_are_different,
     security.security_requirements_are_supported,
     quota.metric_costs_are_valid,
     endpoints.cors_is_passed_on,

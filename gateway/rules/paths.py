@@ -20,9 +20,14 @@ PATH_ITEM_FIELDS_3 = (*PATH_ITEM_FIELDS, "summary", "description", "servers")
 
 
 def has_paths(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    found = (item for path, item in mapping(document, "paths").items() if not path.startswith("x-"))
+    if not isinstance(document.get("paths"), Mapping):
+        yield Diagnostic(("paths",), "must be a mapping of paths", "declare at least one path with an operation")
+        return
+    # Documents that only give a service its DNS name have no paths.
+    found = (item for path, item in document["paths"].items() if not path.startswith("x-"))
     if not any(mapping(item).keys() - {*PATH_ITEM_FIELDS_3} or not isinstance(item, Mapping) for item in found):
-        yield Diagnostic(("paths",), "there are no operations", "declare at least one path with an operation")
+        message = "there are no operations, so that every request gets 404"
+        yield Diagnostic(("paths",), message, "declare at least one path with an operation", fatal=False)
 
 
 def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Diagnostic]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
 from gateway.document.dialect import is_openapi_3, location_fields, scheme_kind, security_schemes, token_fields
+from gateway.document.fields import mapping
 from gateway.document.operations import OperationObject, operations, security
 from gateway.origin import origin
 
@@ -25,6 +26,21 @@ def security_definitions_are_valid(document: Mapping[str, Any]) -> Iterator[Diag
             yield Diagnostic((*place, name), "must be a mapping", example)
         elif name in used:
             yield from _scheme(document, (*place, name), scheme)
+
+
+def issuers_are_different(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    place, schemes = security_schemes(document)
+    first: dict[str, str] = {}
+    for name, scheme in schemes.items():
+        within, fields = token_fields(document, mapping(scheme))
+        issuer = fields.get("issuer")
+        if isinstance(issuer, str) and first.setdefault(issuer, name) != name:
+            yield Diagnostic(
+                (*place, name, *within, fields.spelled("issuer")),
+                f"is the issuer of {first[issuer]} too; Google requires a different issuer in each definition",
+                "use one definition with the audiences of both",
+                fatal=False,
+            )
 
 
 def _scheme(document: Mapping[str, Any], place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:

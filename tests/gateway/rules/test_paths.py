@@ -32,7 +32,7 @@ ERRORS: dict[str, Row] = {
         (*GET, "responses", "200"),
     ),
     "no-paths": (has_paths, without("paths"), ("paths",)),
-    "empty-paths": (has_paths, valid_document() | {"paths": {}}, ("paths",)),
+    "paths-is-a-list": (has_paths, valid_document() | {"paths": []}, ("paths",)),
     "relative-path": (path_templates_are_valid, with_path("y"), ("paths", "y")),
     "partial-segment": (path_templates_are_valid, with_path("/prefix_{id}"), ("paths", "/prefix_{id}")),
     "partial-segment-with-suffix": (path_templates_are_valid, with_path("/{id}.json"), ("paths", "/{id}.json")),
@@ -154,6 +154,7 @@ ERRORS: dict[str, Row] = {
     ),
 }
 WARNINGS: dict[str, Row] = {
+    "no-operations": (has_paths, valid_document() | {"paths": {"/x": {"parameters": []}}}, ("paths",)),
     "response-without-description": (
         operations_have_responses,
         with_operation(responses={"200": {}}),
