@@ -154,7 +154,6 @@ ERRORS: dict[str, Row] = {
     ),
 }
 WARNINGS: dict[str, Row] = {
-    "no-operations": (has_paths, valid_document() | {"paths": {"/x": {"parameters": []}}}, ("paths",)),
     "response-without-description": (
         operations_have_responses,
         with_operation(responses={"200": {}}),
