@@ -24,7 +24,7 @@ def write(gateway: RunningGateway, changed: Mapping[str, Any]) -> None:
     """Replace the document's file, as most editors do."""
     new = gateway.document.with_suffix(".new")
     new.write_text(json.dumps(changed))
-    new.replace(gateway.document.parse)
+    new.replace(gateway.document)
 
 
 def reloaded(gateway: RunningGateway, times: int = 1) -> bool:
