@@ -68,10 +68,11 @@ def addresses_are_public(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for place, fields in backends(document):
         address = mapping(fields).get("address")
         if isinstance(address, str) and (host := _host(address)) and _is_private(host):
+            local = "/".join(address.split("/")[:3])
             yield Diagnostic(
                 (*place, "address"),
                 f"Google cannot reach {host}",
-                f"write the public address here, and pass `--backend https://PUBLIC={address}` to `serve`",
+                f"write the public address here, and pass `--backend https://PUBLIC={local}` to `serve`",
                 fatal=False,
             )
 

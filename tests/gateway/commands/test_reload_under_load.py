@@ -23,7 +23,7 @@ from tests.gateway.running_gateway import RunningGateway, serving
 pytestmark = pytest.mark.integration
 
 IN_FLIGHT = 200
-RELOADS = 2
+RELOADS = 3
 
 
 def shop(stable: str, changing: str, number: int) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def shop(stable: str, changing: str, number: int) -> dict[str, Any]:
 
 @contextmanager
 def sending(gateway: RunningGateway, paths: tuple[str, ...]) -> Iterator[Counter[object]]:
-    """Sends requests without a pause, two threads for each path; counts their statuses and exceptions."""
+    """Sends requests without a pause, three threads for each path; counts their statuses and exceptions."""
     results: Counter[object] = Counter()
     stop = threading.Event()
 
@@ -46,7 +46,7 @@ def sending(gateway: RunningGateway, paths: tuple[str, ...]) -> Iterator[Counter
                 outcome = repr(err)
             results[path, outcome] += 1
 
-    threads = [threading.Thread(target=send, args=(path,)) for path in paths * 2]
+    threads = [threading.Thread(target=send, args=(path,)) for path in paths * 3]
     for thread in threads:
         thread.start()
     try:
