@@ -141,6 +141,7 @@ def build_api(document: Mapping[str, Any], service: str | None = None) -> Api:
         service=service,
         operations=tuple(typed),
         issuers=tuple(_issuer(document, name, schemes[name], service) for name in schemes if name in used),
+        # -1 is no limit.
         limits=tuple(
             Limit(metric, number) for metric, given in limits(document) if (number := whole_number(given) or 0) > 0
         ),

@@ -102,7 +102,7 @@ def limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         if unit != UNIT:
             yield Diagnostic(place, f"the unit {unit!r} is not supported", f'write `unit: "{UNIT}"`')
         values = mapping(limit, "values")
-        for tier in values.keys() - {"STANDARD"}:
+        for tier in sorted(values.keys() - {"STANDARD"}):
             yield Diagnostic((*place, "values", tier), f"{tier!r} is not supported", "write STANDARD only")
         yield from limit_value_is_valid(place, values.get("STANDARD"), "{STANDARD: 100}")
 
