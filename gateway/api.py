@@ -17,11 +17,11 @@ from gateway.document.dialect import (
     host,
     limits,
     location_fields,
+    metric_costs,
     scheme_kind,
     security_schemes,
     token_fields,
 )
-from gateway.document.fields import mapping
 from gateway.document.operations import METHODS, OperationObject, backend, operations, path_template, security
 from gateway.document.path_template import PathTemplate
 from gateway.origin import Origin, origin
@@ -156,7 +156,7 @@ def _operation(document: Mapping[str, Any], found: OperationObject) -> Operation
     alternatives = security(document, found)[1]
     kinds = {name: scheme_kind(document, name) for alternative in alternatives for name in alternative}
     has_key = ["apiKey" in (kinds[name] for name in alternative) for alternative in alternatives]
-    costs = mapping(found.fields, "x-google-quota", "metricCosts")
+    costs = metric_costs(found.fields)[1]
     place, given = backend(document, found)
     return Operation(
         name=found.fields["operationId"],

@@ -36,7 +36,7 @@ Placeholders = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Replace `${NAME}` in the document, and the word `NAME` if it is in capitals. Repeatable.",
+        help="Replace `${NAME}` and `$NAME` in the document, and the word `NAME` if it is in capitals. Repeatable.",
     ),
 ]
 DefaultBackend = Annotated[

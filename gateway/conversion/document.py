@@ -217,9 +217,10 @@ def _quotas(source: dict[str, Any], data: CommentedMap, management: CommentedMap
     for index, metric in enumerate(items(source, "x-google-management", "metrics")):
         here = (*place, "metrics", index)
         for key, value in metric.items():
-            if key not in ("name", "displayName") and METRIC_CONSTANTS.get(key) != value:
+            if camel_case(key) not in ("name", "displayName") and METRIC_CONSTANTS.get(camel_case(key)) != value:
                 notes.lost((*here, key), f"has no equivalent: a metric of OpenAPI 3.x has no {key}")
-        metrics[metric["name"]] = CommentedMap((key, metric[key]) for key in ("displayName",) if key in metric)
+        kept = [(camel_case(key), value) for key, value in metric.items() if camel_case(key) == "displayName"]
+        metrics[metric["name"]] = CommentedMap(kept)
     limits = CommentedMap()
     for index, limit in enumerate(items(source, "x-google-management", "quota", "limits")):
         for key in limit.keys() - {"name", "metric", "unit", "values"}:

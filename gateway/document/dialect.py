@@ -180,3 +180,9 @@ def limits(document: Mapping[str, Any]) -> list[tuple[Any, Any]]:
         (mapping(limit).get("metric"), mapping(limit, "values").get("STANDARD"))
         for limit in items(document, "x-google-management", "quota", "limits")
     ]
+
+
+def metric_costs(operation: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """What a request of the operation costs of each metric, and the name of the field that says so."""
+    fields = camel_case_fields(mapping(operation, "x-google-quota"))
+    return fields.spelled("metric_costs"), mapping(fields.get("metric_costs"))

@@ -53,18 +53,18 @@ def _standard_input() -> str:
 
 
 def with_placeholders(text: str, values: Mapping[str, str]) -> str:
-    """The text with `${NAME}`, and the whole word `NAME` in capitals, replaced by its value."""
+    """The text with `${NAME}` and `$NAME`, and the whole word `NAME` in capitals, replaced by its value."""
     if not values:
         return text
     # In one pass, so that a value which looks like a placeholder stays as it is.
     pattern = "|".join(map(_pattern, sorted(values, key=len, reverse=True)))
-    return re.sub(pattern, lambda found: values[found[0].removeprefix("${").removesuffix("}")], text)
+    return re.sub(pattern, lambda found: values[found[0].strip("${}")], text)
 
 
 def _pattern(name: str) -> str:
-    braced = rf"\$\{{{re.escape(name)}\}}"
+    marked = rf"\$\{{{re.escape(name)}\}}|\${re.escape(name)}(?!\w)"
     # Names in small letters are words of the document, too.
-    return braced if name != name.upper() else rf"{braced}|(?<!\w){re.escape(name)}(?!\w)"
+    return marked if name != name.upper() else rf"{marked}|(?<!\w){re.escape(name)}(?!\w)"
 
 
 def with_default_backend(data: dict[str, Any], address: str) -> dict[str, Any]:

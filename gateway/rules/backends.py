@@ -94,6 +94,9 @@ def _address(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
         return
     if parts.scheme in ("grpc", "grpcs"):
         yield Diagnostic(here, "gRPC backends are not supported here", "write an http or https address")
+    elif placeholder := re.match(r"\$\{?(\w+)", address):
+        remedy = f"fill it in, or pass `--set {placeholder[1]}=https://…`"
+        yield Diagnostic(here, f"{address!r} begins with a placeholder", remedy)
     elif parts.scheme not in ("http", "https"):
         yield Diagnostic(
             here, f"{address!r} is not an http or https URL", f"write https://{address.partition('://')[2] or address}"

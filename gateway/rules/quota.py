@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.document.dialect import is_openapi_3, limits, metrics, scheme_kind
+from gateway.document.dialect import camel_case, is_openapi_3, limits, metric_costs, metrics, scheme_kind
 from gateway.document.fields import items, mapping
 from gateway.document.operations import OperationObject, operations, security
 
@@ -66,7 +66,8 @@ def _unknown_fields(place: Place, value: Any, fields: tuple[str, ...]) -> Iterat
     if not isinstance(value, Mapping):
         yield Diagnostic(place, "must be a mapping", f"its fields are {', '.join(fields)}")
     for key in mapping(value):
-        if key not in fields:
+        # Google parses these objects as protocol buffers, whose fields may be in snake case.
+        if camel_case(key) not in fields:
             yield Diagnostic((*place, key), f"{key!r} is not one of its fields", f"use {', '.join(fields)}")
 
 
@@ -132,12 +133,12 @@ def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         if "x-google-quota" not in operation.fields:
             continue
         place = (*operation.place, "x-google-quota")
-        costs = mapping(operation.fields["x-google-quota"], "metricCosts")
+        field, costs = metric_costs(operation.fields)
         yield from _unknown_fields(place, operation.fields["x-google-quota"], ("metricCosts",))
         if not costs:
             yield Diagnostic(place, "has no metricCosts", "write `metricCosts: {METRIC: 1}`")
         for metric, cost in costs.items():
-            here = (*place, "metricCosts", metric)
+            here = (*place, field, metric)
             if metric not in known:
                 yield Diagnostic(here, f"the metric {metric!r} is not defined", f"add it to {management}.metrics")
             elif metric not in limited:

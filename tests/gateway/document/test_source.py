@@ -18,6 +18,7 @@ from tests.gateway.running_gateway import cli
     [
         pytest.param("address: ${URL}", {"URL": "https://x.test"}, "address: https://x.test", id="braces"),
         pytest.param("a: APP_URL/x", {"APP_URL": "https://x.test"}, "a: https://x.test/x", id="word-in-capitals"),
+        pytest.param("$url/x $URLS", {"url": "https://x.test", "URL": "b"}, "https://x.test/x $URLS", id="dollar-sign"),
         pytest.param("REGION-PROJECT.net", {"REGION": "eu", "PROJECT": "p"}, "eu-p.net", id="hyphen-between-two"),
         pytest.param("MY_APP_URL", {"APP_URL": "x"}, "MY_APP_URL", id="part-of-a-word"),
         pytest.param("host: ${host}", {"host": "x.test"}, "host: x.test", id="small-letters-need-braces"),
