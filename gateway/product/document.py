@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from gateway.document import read_document
+from gateway.document.parse import read_document
 from services.catalog import Model
 
 SOURCE = Path(__file__).parents[1] / "openapi.yaml"

@@ -10,7 +10,8 @@ from deploy.errors import DeployError
 from deploy.plan.destroy import destroy_plan
 from deploy.plan.steps import Plan
 from tests.deploy.deployment_fixture import Deployment
-from tests.deploy.fake_gcloud import FakeGcloud, Killed
+from tests.deploy.fake_gcloud import FakeGcloud
+from tests.deploy.fake_gcloud_requests import Killed
 from tests.deploy.fake_google_cloud.state import PROJECT, Fault
 
 pytestmark = pytest.mark.integration

@@ -136,8 +136,8 @@ def test_no_text_of_a_plan_runs_as_a_command(deployment: Deployment, path: str, 
     assert (deployment.folder / "file.txt").read_bytes().decode().strip() == marker.replace("${", "$ {")
 
 
-@pytest.mark.parametrize("title", ["${HOME}", "${ADDRESS_GUICHET_ALPHA}", "$(touch stolen)", "{service} `x` $ \\"])
-def test_a_title_stays_literal_in_the_document_and_in_the_script(deployment: Deployment, path: str, title: str) -> None:
+def test_a_title_stays_literal_in_the_document_and_in_the_script(deployment: Deployment, path: str) -> None:
+    title = "${HOME} ${ADDRESS_GUICHET_ALPHA} $(touch stolen) {service} `x` $ \\"
     catalog = deployment.folder / deployment.catalog
     text = catalog.read_text(encoding="utf-8").replace("Model alpha", json.dumps(title))
     catalog.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ from openapi_spec_validator import OpenAPIV2SpecValidator
 
 from gateway.api import Operation, PathTranslation, read_api
 from gateway.api_keys import no_keys
-from gateway.document import parse_document
+from gateway.document.parse import parse_document
 from gateway.envoy.bootstrap import bootstrap, resources
 from gateway.product.document import AddressError, as_yaml, openapi_document, public_document
 from gateway.rules import diagnostics

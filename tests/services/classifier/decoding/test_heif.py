@@ -16,7 +16,7 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageToo
 from services.problems import Problem
 from tests.services.classifier.decoding.comparison import RECIPE, difference
 
-RGB = gradient(640, 480)
+RGB = gradient(320, 240)
 RGBA = RGB.convert("RGBA")
 RGBA.putalpha(Image.linear_gradient("L").resize(RGB.size))
 WIDE: NDArray[np.uint16] = np.asarray(RGB).astype(np.uint16) * 257
@@ -61,7 +61,7 @@ def second_is_primary() -> bytes:
         pytest.param(encoded(RGB, "HEIF", quality=90, tile_size=256), RGB, id="heic-grid"),
         pytest.param(second_is_primary(), RGB, id="heic-second-of-two"),
         pytest.param(
-            encoded(RGB.crop((0, 0, 639, 479)), "HEIF", quality=90), RGB.crop((0, 0, 639, 479)), id="odd-size"
+            encoded(RGB.crop((0, 0, 319, 239)), "HEIF", quality=90), RGB.crop((0, 0, 319, 239)), id="odd-size"
         ),
         pytest.param(AVIF, RGB, id="avif"),
         pytest.param(encoded(RGB, "AVIF", quality=90, subsampling="4:4:4"), RGB, id="avif-444"),

@@ -11,7 +11,7 @@ from benchmarks.harness.image_files import STORED, chunk, encoded, gradient, wit
 from services.classifier.decoding.orientation import orientation
 from tests.services.classifier.decoding.comparison import require_same_image
 
-UPRIGHT = gradient(320, 272)
+UPRIGHT = gradient(160, 144)
 
 
 def exif(value: int) -> bytes:
