@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,8 @@ ANIMATION_BYTES: Final = 12
 ANIMATED, ALPHA = 0x02, 0x10
 # In the fifth byte of a lossless image.
 LOSSLESS_ALPHA: Final = 0x10
+# A long animation has one for each frame.
+MAX_CHUNKS: Final = 10_000
 # Pillow's binding has only libwebp's decoder of animations, which copies the image twice. These are libwebp's own
 # functions, by the number of channels.
 LIBWEBP: Final = ctypes.CDLL(_webp.__file__)
@@ -36,7 +39,7 @@ for _function in STILL_DECODERS.values():
 def webp_source(data: bytes) -> Source:
     """Raises ImageCorrupt."""
     width, height, flags = _header(data)
-    chunks = list(_chunks(data))
+    chunks = list(islice(_chunks(data), MAX_CHUNKS))
     upright = orientation(
         [bytes(content) for name, content in chunks if name == b"EXIF"],
         [bytes(content) for name, content in chunks if name == b"XMP "],
