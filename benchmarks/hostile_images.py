@@ -141,8 +141,8 @@ def report(results: Sequence[Result], machine: Machine) -> str:
         "# Hostile images",
         "",
         "Written by `make pictures`, which sends the images to the real service one by one, and the same photo after"
-        " each. Memory is the sum of the peak growth of the service's processes. A worker is renewed after at most 5,000"
-        " images.",
+        " each. Memory is the sum of the peak growth of the service's processes. A worker is renewed after at most"
+        " 5,000 images.",
         "",
         *table(["", *collections, "target"], rows, numbers=1),
         "",
