@@ -33,6 +33,8 @@ PARAMETERS = {"top_k", "function_to_apply"}
 STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 # A valid request has seven at most; the commas and brackets in its strings are counted too.
 MAX_JSON_VALUES = 10_000
+# In a `data:` URI; parsing a longer one takes seconds, and the cache would keep it.
+MAX_MEDIA_TYPE = 200
 
 # Names and values, as sent.
 Query = Sequence[tuple[str, str]]
@@ -159,7 +161,7 @@ def base64_request(text: str, parameters: Parameters, field: str) -> PredictRequ
     media_type = ""
     if text[:5].lower() == "data:":
         kind, comma, text = text[5:].partition(",")
-        if not comma or not kind.lower().endswith(";base64"):
+        if not comma or len(kind) > MAX_MEDIA_TYPE or not kind.lower().endswith(";base64"):
             raise JsonInvalid(f"A `data:` URI in `{field}` should be in base64: `data:image/png;base64,…`.")
         media_type = parsed_media_type(kind)[0]
     return PredictRequest(parameters, _decoded_base64(text, field), place=f"`{field}`", media_type=media_type)

@@ -118,7 +118,15 @@ def test_a_file_in_a_script_has_the_text_that_up_writes(deployment: Deployment, 
     assert done.stdout == filled(text, {"NAME": "value"})
 
 
-MARKERS = ["x\ntouch stolen", "x\rtouch stolen", "${HOME}", "`touch stolen`", "$(touch stolen)", "'; touch stolen #"]
+MARKERS = [
+    "x\ntouch stolen",
+    "x\nEND-OF-FILE\ntouch stolen",
+    "x\rtouch stolen",
+    "${HOME}",
+    "`touch stolen`",
+    "$(touch stolen)",
+    "'; touch stolen #",
+]
 
 
 @pytest.mark.parametrize("marker", MARKERS)

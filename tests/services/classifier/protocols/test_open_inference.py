@@ -70,6 +70,14 @@ def test_parameters_of_other_servers_are_ignored() -> None:
         pytest.param(
             {"inputs": [{**TENSOR, "parameters": {"binary_data_size": 5}}]}, b"\xff\0\0\0a", None, id="cut-element"
         ),
+        pytest.param({"inputs": [TENSOR]}, b"", {HEADER_LENGTH: b"0" * 5000}, id="length-of-5000-digits"),
+        pytest.param({"inputs": [{**TENSOR, "shape": [10**4000] * 2000}]}, b"", {}, id="long-numbers-as-shape"),
+        pytest.param(
+            {"inputs": [{**TENSOR, "parameters": {"binary_data_size": 8_000_000}}]},
+            bytes(8_000_000),
+            None,
+            id="millions-of-elements",
+        ),
         pytest.param({"inputs": [TENSOR], "outputs": [{"name": "logits"}]}, b"", {}, id="unknown-output"),
         pytest.param({"inputs": [TENSOR], "outputs": "labels"}, b"", {}, id="outputs-of-text"),
         pytest.param({"inputs": [TENSOR], "parameters": [1]}, b"", {}, id="parameters-of-a-list"),
