@@ -30,10 +30,12 @@ def image_part(body: bytes, boundary: str, allowed: Sequence[str] = ("image",)) 
     parts = _parts(body, boundary)
     names = [name for name, _ in parts]
     if len(names) != 1 or names[0] not in allowed:
-        if set(names) <= SOURCES:
-            raise InputAmbiguous(f"The form should have exactly one part, {named}; send a URL as JSON.")
         found = ", ".join(f"`{shown(name or '')}`" for name in names[:3]) or "none"
-        raise MultipartInvalid(f"The form should have exactly one part, {named}; it has {found}.")
+        remedy = (
+            " Send a URL as JSON." if "url" in names else " Send parameters in the query." if "top_k" in names else ""
+        )
+        kind = InputAmbiguous if set(names) <= SOURCES else MultipartInvalid
+        raise kind(f"The form should have exactly one part, {named}; it has {found}.{remedy}")
     if not parts[0][1]:
         raise MultipartInvalid(f"The part `{names[0]}` is empty.")
     return parts[0][1]

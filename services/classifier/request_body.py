@@ -31,6 +31,8 @@ CREDENTIALS = {"key", "api_key", "access_token"}
 PARAMETERS = {"top_k", "function_to_apply"}
 # From base64's URL-safe alphabet.
 STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+REMOVED_BY_CURL = re.compile(rb"[\r\n\0]")
+IMAGE_START = re.compile(rb"\xff\xd8|\x89PNG|GIF8|RIFF")
 # A valid request has seven at most; the commas and brackets in its strings are counted too.
 MAX_JSON_VALUES = 10_000
 # In a `data:` URI; parsing a longer one takes seconds, and the cache would keep it.
@@ -64,8 +66,8 @@ def predict_request(content_type: str, body: bytes, query: Query, labels: int, s
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("The charset of JSON should be UTF-8.")
         return _from_json(body, parameters, labels)
-    if media_type == FORM_URLENCODED and body and not re.search(rb"[\r\n\0]", body):
-        # No image is without these bytes, and `curl -d` removes them. The rest could be decoded into a wrong image.
+    if body and (media_type == FORM_URLENCODED or IMAGE_START.match(body)) and not REMOVED_BY_CURL.search(body):
+        # No image is without these bytes. The rest could be decoded into a wrong image.
         raise MediaTypeUnsupported(f"The body is not an image's bytes. {SEND_BINARY}")
     return PredictRequest(parameters, body, media_type=media_type)
 
@@ -131,11 +133,15 @@ def _function(value: Any) -> ScoreFunction:
 
 
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
+    if IMAGE_START.match(body):
+        raise JsonInvalid("The body is an image, not JSON; send it without `Content-Type: application/json`.")
     document = json_object(body)
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
     if "instances" in document:
         raise JsonInvalid("`instances` is not a field of this route; send one image in base64 as `inputs`.")
+    if outside := sorted(document.keys() & PARAMETERS):
+        raise JsonInvalid(f"`{outside[0]}` should be inside `parameters`, or in the query.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
         raise JsonInvalid(f"`{shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
@@ -208,7 +214,8 @@ def json_object(body: bytes) -> Mapping[str, Any]:
     except RecursionError as err:
         raise JsonInvalid("The JSON is nested too deeply.") from err
     except ValueError as err:
-        raise JsonInvalid("The body is not valid JSON in UTF-8.") from err
+        quotes = " Strings need double quotes." if re.match(rb"\s*\{\s*'", body) else ""
+        raise JsonInvalid(f"The body is not valid JSON in UTF-8.{quotes}") from err
     if not isinstance(document, dict):
         raise JsonInvalid("The JSON should be an object.")
     return document

@@ -11,8 +11,7 @@ from services.environment import Environment
 
 PROTOCOLS = ("open-inference", "kserve", "sagemaker", "torchserve", "vertex")
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
-# Product, version, and an address at which the owners of a site can complain.
-USER_AGENT = "guichet/0.1.0 (+https://guichet.example/contact)"
+USER_AGENT = "guichet/0.1.0"
 AIP_ROUTE = r"(/[^\s?#{}<>]*)?"
 
 
@@ -55,6 +54,8 @@ class Settings:
     def read(cls, variables: Mapping[str, str], cpus: int) -> Settings:
         """The settings; raises SettingsError with one line per invalid variable."""
         env = Environment(variables)
+        # Where the owners of a site can complain about downloads.
+        contact = env.text("GUICHET_CONTACT", "", pattern=r"[!-'*-~]*", meaning="an e-mail address or a URL")
         settings = cls(
             model_name=env.text("MODEL_NAME", pattern=MODEL_NAME, meaning="the name of a model in the catalog"),
             model_dir=Path(env.text("MODEL_DIR", ".models", meaning="the folder that holds the artifacts")),
@@ -77,7 +78,7 @@ class Settings:
             url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),
             user_agent=env.text(
                 "GUICHET_USER_AGENT",
-                USER_AGENT,
+                f"{USER_AGENT} (+{contact})" if contact else USER_AGENT,
                 pattern=r"[!-~]+( [!-~]+)*",
                 meaning="a product, a version and a contact address",
             ),

@@ -117,6 +117,16 @@ def test_retry_after_is_respected(gateway: StubGateway, folder: Path, tmp_path: 
     assert sum(gateway.predicts.values()) == 13
 
 
+def test_failures_with_different_reasons_are_reported_apart(gateway: StubGateway, folder: Path, tmp_path: Path) -> None:
+    reasons = ("It is a PDF.", "It is empty.")
+    gateway.models[LITE0].first = [response(415, problem(415, "image_unsupported", reason)) for reason in reasons]
+    code, output, _ = run(gateway, folder, "-m", LITE0, "-o", tmp_path / "out.csv", "--parallel", "1")
+    assert code == 1
+    for number, reason in enumerate(reasons):
+        assert f"image_unsupported: lynx/{number}.jpg. {reason}" in output
+        assert rows(tmp_path / "out.csv")[number]["detail"] == reason
+
+
 def test_an_image_that_is_refused_is_reported_and_not_sent_again(
     gateway: StubGateway, folder: Path, tmp_path: Path
 ) -> None:

@@ -30,6 +30,17 @@ def ten_bits(**options: Any) -> bytes:
     return stream.getvalue()
 
 
+def of_mode(mode: str, pixels: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    from_bytes(mode, RGB.size, pixels.tobytes()).save(stream, quality=90)
+    return stream.getvalue()
+
+
+def premultiplied() -> bytes:
+    """The colours are stored multiplied by alpha."""
+    return of_mode("RGBa", np.asarray(RGBA.convert("RGBa")))
+
+
 def second_is_primary() -> bytes:
     red = Image.new("RGB", RGB.size, "red")
     return encoded(red, "HEIF", quality=90, save_all=True, append_images=[RGB], primary_index=1)
@@ -41,7 +52,9 @@ def second_is_primary() -> bytes:
         pytest.param(HEIC, RGB, id="heic"),
         pytest.param(encoded(RGB, "HEIF", quality=90, chroma=444), RGB, id="heic-444"),
         pytest.param(encoded(RGB.convert("L"), "HEIF", quality=90), RGB.convert("L"), id="heic-gray"),
+        pytest.param(of_mode("L;16", np.ascontiguousarray(WIDE[..., 0])), RGB.getchannel("R"), id="heic-gray-10-bit"),
         pytest.param(encoded(RGBA, "HEIF", quality=90), RGBA, id="heic-alpha"),
+        pytest.param(premultiplied(), RGBA, id="heic-premultiplied-alpha"),
         pytest.param(ten_bits(), RGB, id="heic-10-bit"),
         pytest.param(ten_bits(chroma=444), RGB, id="heic-10-bit-444"),
         pytest.param(encoded(RGB, "HEIF", quality=90, thumbnails=[64, 128]), RGB, id="heic-thumbnails"),
