@@ -61,6 +61,10 @@ class Options:
         """The root URL of a Service in the cluster."""
         return f"http://{service}.{self.namespace}.svc.cluster.local"
 
+    def model_service(self, model: Model) -> str:
+        """The name of a model's Service. KServe may use the name of an InferenceService for Services of its own."""
+        return f"{model.service}-pods" if self.target == "kserve" else model.service
+
     def model_url(self, model: Model) -> str:
-        """The root URL of a model in the cluster. KServe adds a suffix to the name of an InferenceService."""
-        return self.url(f"{model.service}-predictor" if self.target == "kserve" else model.service)
+        """The root URL of a model in the cluster."""
+        return self.url(self.model_service(model))
