@@ -79,6 +79,10 @@ def infer_request(headers: Mapping[bytes, bytes], body: bytes, receipt: Receipt)
         raise JsonInvalid(
             "`Inference-Header-Content-Length` should be the length of the JSON at the start of the body."
         )
+    if body and not int(length):
+        # Triton's raw binary request: the body is the only element of the tensor.
+        image = PredictRequest(default_parameters(receipt), body)
+        return InferRequest([image], None, _outputs(None, binary=False))
     document, binary = json_object(body[: int(length)]), body[int(length) :]
     given = document.get("parameters") or {}
     if not isinstance(given, dict):
@@ -166,7 +170,7 @@ def _packed(value: str | float) -> bytes:
 
 
 def _outputs(wanted: Any, binary: bool) -> dict[str, bool]:
-    if wanted is None:
+    if not wanted:
         return dict.fromkeys(OUTPUTS, binary)
     if not isinstance(wanted, list) or not all(isinstance(output, dict) for output in wanted):
         raise JsonInvalid("`outputs` should be a list of objects with a `name`.")

@@ -40,6 +40,13 @@ def test_images_may_be_in_the_json_or_after_it() -> None:
     assert [image.image for image in parsed({"inputs": [nested]}).images] == [b"image", b"image"]
 
 
+def test_a_body_without_json_is_one_image() -> None:
+    """Triton's raw binary request."""
+    wanted = infer_request({HEADER_LENGTH: b"0"}, b"image", RECEIPT)
+    assert [image.image for image in wanted.images] == [b"image"]
+    assert wanted.outputs == {"labels": False, "scores": False}
+
+
 def test_base64_has_the_forms_of_the_other_protocols() -> None:
     (image,) = parsed({"inputs": [{**TENSOR, "data": [f"data:image/png;base64,{BASE64.rstrip('=')}"]}]}).images
     assert image.image == b"image"
@@ -96,6 +103,10 @@ def test_outputs_are_labels_and_scores_of_each_image() -> None:
             {"name": "scores", "datatype": "FP32", "shape": [1, 2], "data": [0.75, 0.25]},
         ],
     }
+
+
+def test_an_empty_list_of_outputs_means_all() -> None:
+    assert parsed({"inputs": [TENSOR], "outputs": []}).outputs == {"labels": False, "scores": False}
 
 
 def test_an_output_may_be_binary() -> None:
