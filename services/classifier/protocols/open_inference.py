@@ -131,7 +131,7 @@ def _images(inputs: Any, binary: bytes, parameters: Parameters) -> list[PredictR
             raise JsonInvalid("`binary_data_size` should be the number of bytes after the JSON.")
         images = [PredictRequest(parameters, image) for image in _unpacked(binary)]
     else:
-        images = [base64_request(text, parameters, "data") for text in _flat(tensor.get("data"))]
+        images = [base64_request(text, parameters, "data", urls=False) for text in _flat(tensor.get("data"))]
     shape = tensor.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int for size in shape) or math.prod(shape) != len(images):
         raise JsonInvalid("`shape` should be the number of images in the tensor, for example [1].")
@@ -159,7 +159,7 @@ def _unpacked(binary: bytes) -> Iterator[bytes]:
         start = position + 4
         position = start + int.from_bytes(binary[position:start], "little")
         if position > len(binary) or start > len(binary):
-            raise JsonInvalid("The binary data is not a list of elements with their lengths.")
+            raise JsonInvalid("In binary data, each element should follow its length: four bytes, little-endian.")
         yield binary[start:position]
 
 

@@ -91,6 +91,19 @@ def test_an_invalid_request_is_refused(
     assert raised.value.status == 400
 
 
+def test_a_url_is_not_said_to_belong_elsewhere_in_the_tensor() -> None:
+    """Unlike the other protocols, this one has no `url`."""
+    with pytest.raises(Problem) as raised:
+        parsed({"inputs": [{**TENSOR, "data": ["https://example.com/cat.jpg"]}]})
+    assert "url" not in raised.value.detail
+
+
+def test_the_error_for_an_image_as_numbers_contains_its_remedy() -> None:
+    with pytest.raises(Problem) as raised:
+        parsed({"inputs": [{**TENSOR, "datatype": "FP32", "shape": [150_528], "data": [0.1] * 150_528}]})
+    assert "base64" in raised.value.detail
+
+
 def test_outputs_are_labels_and_scores_of_each_image() -> None:
     body, length = infer_response(parsed({"id": "7", "inputs": [TENSOR]}), FOUND, RECEIPT)
     assert length is None
