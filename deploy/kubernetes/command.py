@@ -24,9 +24,9 @@ def manifests(
     host: Annotated[str, typer.Option(help="The API's public host name. Default: none.")] = "",
     page_host: Annotated[str, typer.Option(help="The page's public host name. Default: none.")] = "",
     expose: Annotated[str, typer.Option(help="How the host names are routed: httproute or ingress.")] = "httproute",
-    entrance: Annotated[str, typer.Option(help="The Gateway of the HTTPRoutes, or the class of the Ingresses.")] = (
-        "gateway"
-    ),
+    entrance: Annotated[
+        str, typer.Option(help="The Gateway of the HTTPRoutes, [NAMESPACE/]NAME, or the class of the Ingresses.")
+    ] = ("gateway"),
 ) -> None:
     """Write manifests for Kubernetes, Knative or KServe, for `kubectl apply --server-side --kustomize`."""
     with errors_as_sentences():

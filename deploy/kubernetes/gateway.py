@@ -115,13 +115,14 @@ def exposure(name: str, component: str, host: str, options: Options) -> list[Obj
                 },
             }
         ]
+    namespace, _, gateway = options.entrance.rpartition("/")
     return [
         {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
             "metadata": metadata(name, component),
             "spec": {
-                "parentRefs": [{"name": options.entrance}],
+                "parentRefs": [{"name": gateway} | ({"namespace": namespace} if namespace else {})],
                 "hostnames": [host],
                 "rules": [{"backendRefs": [{"name": name, "port": 80}]}],
             },

@@ -202,6 +202,14 @@ def test_without_host_names_nothing_is_exposed() -> None:
     assert not kinds & {"HTTPRoute", "Ingress"}
 
 
+def test_the_gateway_of_the_routes_may_be_in_another_namespace() -> None:
+    options = Options("kubernetes", "r.example.com/guichet", KEYS, entrance="entrances/public", **HOSTS)
+    routes = manifests(CATALOG, CATALOG.select(["resnet18"]), options)["gateway.yaml"]
+    (route,) = [one for one in routes if one["kind"] == "HTTPRoute"]
+    assert route["spec"]["parentRefs"] == [{"name": "public", "namespace": "entrances"}]
+    assert mistakes(route) == []
+
+
 def test_the_page_uses_the_first_enabled_key() -> None:
     assert [
         one["stringData"] for one in objects("kubernetes", "Secret") if one["metadata"]["name"] == "guichet-key"
@@ -210,7 +218,16 @@ def test_the_page_uses_the_first_enabled_key() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"target": "nomad"}, {"exposure": "lb"}, {"namespace": "A"}, {"host": "x_y"}, {"keys": KEYS[:1]}],
+    [
+        {"target": "nomad"},
+        {"exposure": "lb"},
+        {"namespace": "A"},
+        {"namespace": ""},
+        {"host": "x_y"},
+        {"keys": KEYS[:1]},
+        {"entrance": "a/b/c"},
+        {"entrance": "a/b", "exposure": "ingress"},
+    ],
     ids=str,
 )
 def test_an_invalid_option_is_named(change: dict[str, Any]) -> None:
