@@ -96,7 +96,7 @@ def pod(program: Program, *, knative: bool = False) -> Object:
     """The pod of a program."""
     found: Object = {
         "automountServiceAccountToken": False,
-        # Kubernetes would set variables named after Services, such as GUICHET_GATEWAY_PORT, which are unknown settings.
+        # Otherwise, Kubernetes sets variables for each Service, such as GUICHET_GATEWAY_PORT.
         "enableServiceLinks": False,
         "containers": [container(program, knative=knative)],
     }

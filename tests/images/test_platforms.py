@@ -48,13 +48,14 @@ SAGEMAKER_PORT = SAGEMAKER | {"SAGEMAKER_BIND_TO_PORT": "8087", "SAGEMAKER_SAFE_
 # Of Kubernetes, and of Knative, in which KServe may run a predictor.
 KSERVE = {
     "PORT": "8080",
-    "K_SERVICE": "cats-predictor",
-    "K_CONFIGURATION": "cats-predictor",
-    "K_REVISION": "cats-predictor-00001",
+    "K_SERVICE": "guichet-cats-predictor",
+    "K_CONFIGURATION": "guichet-cats-predictor",
+    "K_REVISION": "guichet-cats-predictor-00001",
     "KUBERNETES_SERVICE_HOST": "10.96.0.1",
     "KUBERNETES_SERVICE_PORT": "443",
     "KUBERNETES_PORT": "tcp://10.96.0.1:443",
-    "CATS_PREDICTOR_PORT": "tcp://10.96.0.7:80",
+    "GUICHET_CATS_PREDICTOR_SERVICE_HOST": "10.96.0.7",
+    "GUICHET_CATS_PREDICTOR_PORT": "tcp://10.96.0.7:80",
 }
 Serve = contextlib.AbstractContextManager[Running]
 

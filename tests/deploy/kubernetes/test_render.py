@@ -114,7 +114,6 @@ def test_every_pod_is_restricted(target: Target) -> None:
     for spec in specs:
         (container,) = spec["containers"]
         assert spec["automountServiceAccountToken"] is False
-        # Its variables would be unknown settings: the services refuse to start with GUICHET_GATEWAY_PORT.
         assert spec["enableServiceLinks"] is False
         assert container["securityContext"]["readOnlyRootFilesystem"]
         assert container["securityContext"]["runAsNonRoot"]
