@@ -64,6 +64,7 @@ test: models ## run the tests, except the sets below that take long: under 8 min
 
 .venv-clients/.installed: pyproject.toml
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(if $(UV),,@$(INSTALL) --quiet pip==26.3)
 	@$(INSTALL) --group clients
 	@touch $@
 

@@ -14,12 +14,16 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import YAMLError
 
 from deploy.cloud.resources import Resource
 from deploy.errors import RecordError
 from deploy.recorded_state import KEPT_RELEASES, Note, RecordedState, Release
 from deploy.settings import DeploySettings
+from services.catalog.yaml_file import INVALID_VALUE, YamlFileError, parsed, read_text
+
+# Ten releases of a hundred models have 20,000.
+MAX_VALUES = 50_000
 
 
 class Deliverables:
@@ -56,6 +60,9 @@ class Deliverables:
             raise RecordError(
                 f"{self.path} is in use by {holder}: wait until it has finished, then run again."
             ) from err
+        # A link, for example.
+        except OSError as err:
+            raise RecordError(f"{lock_path} cannot be locked: {err.strerror}") from err
         try:
             lock_path.write_text(f"`{command}` (process {os.getpid()})", encoding="utf-8")
             self._data = self._load()
@@ -145,7 +152,9 @@ class Deliverables:
                 text, upto = io.StringIO(), self._changed
                 _yaml().dump(self._data, text)
             fresh = self.path.with_name(f".{self.path.name}.new")
-            with fresh.open("w", encoding="utf-8") as file:
+            # Not through a link that has this name.
+            fresh.unlink(missing_ok=True)
+            with fresh.open("x", encoding="utf-8") as file:
                 file.write(text.getvalue())
                 file.flush()
                 os.fsync(file.fileno())
@@ -153,16 +162,16 @@ class Deliverables:
             self._written = upto
 
     def _load(self) -> CommentedMap:
+        data = None
         try:
-            data = _yaml().load(self.path)
-        except FileNotFoundError:
-            data = None
-        except OSError as err:
-            raise RecordError(f"{self.path} cannot be read: {err.strerror}") from err
-        except (MarkedYAMLError, UnicodeDecodeError) as err:
-            mark = getattr(err, "problem_mark", None)
-            line = f"{mark.line + 1}:" if mark else ""
-            raise RecordError(f"{self.path}:{line} is not valid YAML: fix it, or restore the committed file.") from err
+            if self.path.exists():
+                text = read_text(self.path)
+                # Within limits, and without comments; only then as it is, with less care.
+                parsed(text, self.path, MAX_VALUES)
+                data = _yaml().load(text)
+        except (YamlFileError, YAMLError, *INVALID_VALUE) as err:
+            reason = str(err) if isinstance(err, YamlFileError) else f"{self.path}: is not valid YAML"
+            raise RecordError(f"{reason}: fix it, or restore the committed file.") from err
         if data is None:
             data = CommentedMap(_commented(RecordedState().model_dump()))
         if not isinstance(data, CommentedMap):

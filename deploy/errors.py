@@ -16,7 +16,10 @@ class NoProjectError(SettingsError):
 
 
 class RecordError(DeployError):
-    """deliverables.yaml is invalid, or another run holds it."""
+    """deliverables.yaml is invalid, or another run holds it; the message is printable, whatever the file contains."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(character if character.isprintable() else "?" for character in message))
 
 
 class CommandFailed(DeployError):

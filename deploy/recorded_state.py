@@ -15,8 +15,8 @@ from deploy.errors import RecordError
 KEPT_RELEASES = 10
 
 
-# Names, addresses, times and hashes: nothing that a shell or a terminal would act on.
-TEXT = re.compile(r"[\w .:/@,+=?;&%-]*", re.ASCII)
+# Names, addresses, times and hashes: nothing that a shell or a terminal would act on, and no options of gcloud.
+TEXT = re.compile(r"(?!-)(?!.* -)[\w .:/@,+=?;&%-]*", re.ASCII)
 
 
 class RecordEntry(BaseModel):
@@ -30,7 +30,7 @@ class RecordEntry(BaseModel):
         texts = [value] if isinstance(value, str) else value if isinstance(value, Mapping | tuple) else ()
         for text in texts:
             if isinstance(text, str) and not TEXT.fullmatch(text):
-                raise ValueError(f"{text!r} should have letters, digits and common punctuation only")
+                raise ValueError(f"{text!r} should have letters, digits and common punctuation only, no dash first")
         return value
 
 

@@ -25,10 +25,10 @@ SECONDS = 110
 
 
 def run_module(
-    module: str, *arguments: str, imports: str, stdin: str = "", variables: Mapping[str, str] | None = None
+    module: str, *arguments: str, imports: str, stdin: str = "", env: Mapping[str, str] | None = None
 ) -> CompletedProcess[str]:
-    """Run `python -m module` to its end in the repository's root, with these variables in its environment."""
-    request = pickle.dumps((module, arguments, environment(**(variables or {}))))
+    """Run `python -m module` to its end in the repository's root; `env` is by default that of `environment`."""
+    request = pickle.dumps((module, arguments, env or environment()))
     with contextlib.ExitStack() as opened:
         streams = [opened.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
         streams[0].write(stdin)

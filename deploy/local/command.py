@@ -46,7 +46,7 @@ def local(
     frontend_port: Annotated[
         int, typer.Option(envvar="FRONTEND_PORT", min=1, max=65535, help="The page's port.")
     ] = 8501,
-    api_key: Annotated[str, typer.Option(envvar="API_KEY", help="The API key.")] = "local",
+    api_key: Annotated[str, typer.Option(envvar="API_KEY", help="The API key.")] = processes.DEFAULT_KEY,
     catalog_path: Annotated[
         Path, typer.Option("--catalog", envvar="CATALOG", help="The catalog of models.")
     ] = DEFAULT_PATH,

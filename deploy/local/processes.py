@@ -14,6 +14,8 @@ from services.catalog import Model
 # The processes inherit these variables only, and no proxies or credentials.
 INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR", "TZ", "USER")
 
+DEFAULT_KEY = "local"
+
 
 @dataclass(frozen=True)
 class LocalProcess:
@@ -116,7 +118,7 @@ def gateway(port: int, folder: RunFolder) -> LocalProcess:
 
 
 def page(port: int, gateway_port: int, folder: RunFolder, api_key: str, *, samples: bool) -> LocalProcess:
-    """The Streamlit page; its examples show the local key, which is not a secret. `samples`: offer sample images."""
+    """The Streamlit page; its examples show the key unless the user has chosen it. `samples`: offer sample images."""
     return LocalProcess(
         "page",
         (sys.executable, "-m", "frontend"),
@@ -124,7 +126,7 @@ def page(port: int, gateway_port: int, folder: RunFolder, api_key: str, *, sampl
         {
             "API_GATEWAY": loopback_url(gateway_port),
             "API_KEY_FILE": str(folder.api_key),
-            "SHOWN_API_KEY": api_key,
+            **({"SHOWN_API_KEY": api_key} if api_key == DEFAULT_KEY else {}),
             "HOST": HOST,
             "PORT": str(port),
             **({} if samples else {"SAMPLES": "none"}),

@@ -183,6 +183,8 @@ def _command(command: Command) -> Iterator[str]:
 def _write_file(write: WriteFile) -> Iterator[str]:
     """A here-document, escaped except for placeholders."""
     text, end = write.text.rstrip("\n"), "END-OF-FILE"
+    while end in text.splitlines():
+        end += "-"
     if PLACEHOLDER.search(text):
         text = re.sub(r"[\\`]|\$(?!\{[A-Z][A-Z0-9_]*\})", r"\\\g<0>", text)
     else:

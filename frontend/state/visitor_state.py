@@ -37,7 +37,7 @@ class VisitorState:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def add_uploads(self, payload: Any) -> None:
-        """Add a batch of the image input: {"visit", "batch", "first", "items"}; the first replaces the images before it.
+        """Add a batch of the image input: {"visit", "batch", "first", "items"}; the first replaces the images before.
 
         A batch for a visit that is lost is ignored: the browser is about to send all images again.
         """

@@ -13,7 +13,7 @@ import typer
 
 from gateway.commands import option_values
 from gateway.commands.check import check_document
-from gateway.commands.report import Format, Report, as_github, as_json, as_sarif, as_text
+from gateway.commands.report import Format, Report, as_github, as_json, as_sarif, as_text, printable
 from gateway.diagnostics import UnsupportedDocument
 from gateway.document.dialect import is_openapi_3
 from gateway.document.source import Additions
@@ -248,7 +248,7 @@ def print_bootstrap(api: Api, runtime: Runtime, admin_port: int | None) -> None:
 def say(*lines: str) -> None:
     """Print lines on standard error."""
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def _additions(placeholders: list[str] | None, backend: str | None) -> Additions:
@@ -275,7 +275,7 @@ def _print_text(report: Report) -> None:
     else:
         print(f"{report.name}: can be deployed" + (f", with {report.counts}" if report.counts else ""))
     for line in as_text(report.path, report.changes):
-        print(line)
+        print(printable(line))
 
 
 def _explanation(document: Path, err: Exception) -> Iterable[str]:

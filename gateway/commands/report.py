@@ -59,6 +59,11 @@ def shown_name(path: Path) -> str:
     return "stdin" if str(path) == "-" else str(path)
 
 
+def printable(line: str) -> str:
+    """The line without what a document could send to a terminal: colours, movements, other directions of text."""
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
 def as_text(path: Path, diagnostics: Iterable[Diagnostic]) -> Iterator[str]:
     """Each diagnostic, and its remedy in the next line; all but errors are one if they differ only in their place."""
     groups: dict[object, list[Diagnostic]] = {}
@@ -104,7 +109,7 @@ def as_github(reports: Iterable[Report]) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:

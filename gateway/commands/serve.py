@@ -144,6 +144,10 @@ def serve(
                 except (*ConfigurationErrors, EnvoyError) as err:
                     report_error(err)
                     continue
+                # A bug must not end a gateway that serves.
+                except Exception as err:
+                    report_error(ServeError(f"unforeseen {type(err).__name__} while reading the files"))
+                    continue
                 say(f"reloaded {options.document}")
                 renew_at = time.monotonic() + RENEW_SECONDS
             elif runtime.id_tokens and time.monotonic() > renew_at:

@@ -8,6 +8,8 @@ from typing import Any
 # Where the keys are names: `default` is then no default value.
 NAMES = ("properties", "responses", "definitions", "schemas", "parameters")
 DATA = ("example", "examples", "default", "enum")
+# The time to follow references grows with the square of their number.
+MAX_REFERENCES = 100
 
 
 def mapping(node: Any, *keys: str) -> Mapping[str, Any]:
@@ -31,21 +33,19 @@ def is_data(place: tuple[str | int, ...], key: str) -> bool:
 
 def resolved(document: Mapping[str, Any], value: Any) -> Any:
     """The target of a `$ref` within the document; the value itself if it has none or the target is missing."""
-    seen: set[str] = set()
-    while isinstance(value, Mapping) and isinstance(reference := value.get("$ref"), str) and reference not in seen:
-        seen.add(reference)
+    for _ in range(MAX_REFERENCES):
+        if not isinstance(value, Mapping) or not isinstance(reference := value.get("$ref"), str):
+            break
         target = reference_target(document, reference)
         if target is None:
-            return value
+            break
         value = target
     return value
 
 
 def is_endless(document: Mapping[str, Any], reference: str) -> bool:
-    """Whether the reference leads to itself through other references and the items of lists alone."""
-    seen: set[str] = set()
-    while reference not in seen:
-        seen.add(reference)
+    """Whether the reference leads to itself, or through many others, by references and the items of lists alone."""
+    for _ in range(MAX_REFERENCES):
         target = reference_target(document, reference)
         while isinstance(target, Mapping) and "$ref" not in target:
             target = target.get("items")

@@ -14,17 +14,20 @@ from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
 from gateway.document.yaml_file import (
     INVALID_VALUE,
     MAX_DEPTH,
+    MAX_VALUES,
+    TOO_MANY_VALUES,
+    Constructor,
+    InvalidValues,
     Loader,
     YamlFileError,
-    check_depth,
+    parsed_nodes,
     read_text,
     syntax_error,
+    values,
 )
 
 RULE = "document_is_readable"
 MAX_ALIASES = 200
-# Aliases of aliases multiply: 200 of them can expand to more values than fit in memory.
-MAX_VALUES = 2_000_000
 MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -74,7 +77,7 @@ def parse_document(text: str) -> Document:
         raise UnsupportedDocument(sorted(named, key=lambda diagnostic: diagnostic.line or 0))
     try:
         data = _value(root, {})
-    except ValueError as err:
+    except InvalidValues as err:
         raise _unreadable(INVALID_VALUE, "write it as a string, in quotes") from err
     if not isinstance(data, dict):
         raise _unreadable("is not a mapping", 'begin with `openapi: 3.0.4` or `swagger: "2.0"`', 1)
@@ -87,14 +90,14 @@ def _unreadable(message: str, remedy: str, line: int | None = None) -> Unsupport
 
 def _parse(text: str) -> yaml.Node | None:
     try:
-        return _parse_yaml(text)
+        return parsed_nodes(text)
     except yaml.YAMLError as err:
         # JSON may contain tabs and escapes that YAML rejects. Lines are then those of the reformatted text.
         try:
-            return _parse_yaml(json.dumps(json.loads(text), indent=1))
+            return parsed_nodes(json.dumps(json.loads(text), indent=1))
         except YamlFileError:
             raise
-        except ValueError:
+        except (ValueError, yaml.YAMLError):
             raise _unparsable(text, syntax_error(err)) from err
 
 
@@ -111,16 +114,6 @@ def _unparsable(text: str, error: YamlFileError) -> UnsupportedDocument:
     return _unreadable(str(error), remedy, error.line)
 
 
-def _parse_yaml(text: str) -> yaml.Node | None:
-    check_depth(text)
-    loader = Loader(text)
-    try:
-        node: yaml.Node | None = loader.get_single_node()
-        return node
-    finally:
-        loader.dispose()
-
-
 def _structural_errors(root: yaml.Node, text: str) -> Iterator[Diagnostic]:
     if "*" in text and "&" in text:
         aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader))
@@ -128,29 +121,10 @@ def _structural_errors(root: yaml.Node, text: str) -> Iterator[Diagnostic]:
             message = f"has {aliases} YAML aliases; Google accepts at most {MAX_ALIASES}"
             yield Diagnostic((), message, "write the repeated parts out, or use `$ref`", line=1)
             return
-        if _size(root, {}, set()) > MAX_VALUES:
-            yield Diagnostic((), "its YAML aliases expand to too many values", "write the repeated parts out", line=1)
+        if values(root) > MAX_VALUES:
+            yield Diagnostic((), TOO_MANY_VALUES, "write the repeated parts out", line=1)
             return
     yield from _invalid_nodes(root, ())
-
-
-def _size(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
-    """The number of values in the node after its aliases are expanded; an alias of itself counts as too many."""
-    if id(node) in above:
-        return MAX_VALUES + 1
-    if id(node) not in known:
-        above.add(id(node))
-        known[id(node)] = 1 + sum(_size(child, known, above) for child in _children(node))
-        above.discard(id(node))
-    return known[id(node)]
-
-
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.SequenceNode):
-        yield from node.value
-    elif isinstance(node, yaml.MappingNode):
-        for pair in node.value:
-            yield from pair
 
 
 def _invalid_nodes(node: yaml.Node, place: Place) -> Iterator[Diagnostic]:
@@ -208,7 +182,7 @@ def _entries(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
             yield str(key.value), value
 
 
-_SCALARS = yaml.SafeLoader("")
+_SCALARS = Constructor("")
 
 
 def _scalar(node: yaml.Node) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from gateway.diagnostics import Diagnostic, UnsupportedDocument
 from gateway.document.fields import mapping
 from gateway.document.parse import RULE, Document, parse_document
-from gateway.document.yaml_file import YamlFileError, read_text
+from gateway.document.yaml_file import YamlFileError, decoded, read_text
 
 STDIN = Path("-")
 DEFAULT_BACKEND = "default-backend"
@@ -35,7 +35,7 @@ def read_source(path: Path, additions: Additions = NO_ADDITIONS) -> Document:
     UnsupportedDocument if it cannot be read or parsed.
     """
     try:
-        text = _standard_input() if path == STDIN else read_text(path)
+        text = decoded(sys.stdin.buffer) if path == STDIN else read_text(path)
     except YamlFileError as err:
         remedy = "give the path of an OpenAPI document in UTF-8"
         raise UnsupportedDocument([Diagnostic((), str(err), remedy, rule=RULE)]) from err
@@ -43,13 +43,6 @@ def read_source(path: Path, additions: Additions = NO_ADDITIONS) -> Document:
     if additions.default_backend is None:
         return document
     return replace(document, data=with_default_backend(document.data, additions.default_backend))
-
-
-def _standard_input() -> str:
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as err:
-        raise YamlFileError("is not UTF-8 text") from err
 
 
 def with_placeholders(text: str, values: Mapping[str, str]) -> str:

@@ -23,7 +23,9 @@ def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
             remedy = "move its target to `definitions`"
             yield Diagnostic(place, f"{reference!r} does not begin with '#/definitions/'", remedy)
         elif is_endless(document, reference):
-            yield Diagnostic(place, f"{reference!r} leads back to itself", "write a reference to an actual value")
+            yield Diagnostic(
+                place, f"{reference!r} leads back to itself or too far", "write a reference to an actual value"
+            )
         elif reference != "#" and reference_target(document, unquote(reference)) is None:
             section = reference.removeprefix("#/").partition("/")[0]
             # Google accepts a reference to a name that is missing, but not to a section that is.

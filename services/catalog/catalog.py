@@ -15,6 +15,7 @@ from services.catalog.model_folder import CONFIG, FolderConfig, FolderError, fol
 from services.catalog.reference import InvalidReference, Reference, read_reference
 
 IMAGENET_LABELS = 1000
+MAX_LABELS_BYTES = 8 << 20
 
 
 class CatalogError(Exception):
@@ -91,19 +92,30 @@ class Catalog:
         return [(field, self.inside(model, field, path)) for field, path in found]
 
     def inside(self, model: Model, field: str, path: Path) -> Path:
-        """The path, unless it is a link out of the catalog's folder; then raises CatalogError."""
-        if not path.resolve().is_relative_to(self.folder.resolve()):
+        """The path; raises CatalogError if it is a link out of the catalog's folder, or a pipe or the like."""
+        try:
+            inside = path.resolve().is_relative_to(self.folder.resolve())
+        # A link to itself.
+        except (OSError, RuntimeError):
+            inside = False
+        if not inside:
             raise CatalogError(f"{self.path}: {model.name}/{field}: {path.name} is a link out of the catalog's folder")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise CatalogError(f"{self.path}: {model.name}/{field}: {path.name} is neither a file nor a folder")
         return path
 
     def labels_file(self, model: Model) -> Path | None:
         """The file with the model's labels; None for ImageNet's, and if the entry or the weights contain them.
 
-        Raises CatalogError if it is a link out of the catalog's folder.
+        Raises CatalogError if it is a link out of the catalog's folder, or too large.
         """
         if model.labels in ("imagenet", "weights") or not isinstance(model.labels, str):
             return None
-        return self.inside(model, "labels", self.folder / model.labels)
+        path = self.inside(model, "labels", self.folder / model.labels)
+        if path.is_file() and path.stat().st_size > MAX_LABELS_BYTES:
+            limit = f"{MAX_LABELS_BYTES >> 20} MiB"
+            raise CatalogError(f"{self.path}: {model.name}/labels: {path.name} is larger than {limit}")
+        return path
 
     @property
     def calibration(self) -> Path:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
+
+from werkzeug.exceptions import NotFound
 
 from services.classifier.media_types import MEDIA_TYPES
 from services.classifier.predict import Predictor, predict
+from services.classifier.problems import PathNotFound
 from services.classifier.protocols.routes import protocol_routes
 from services.classifier.served_model import ServedModel, require_healthy
 from services.classifier.settings import Settings
@@ -34,6 +37,12 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
     def ready() -> dict[str, str]:
         require_healthy(model)
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
+
+    @app.errorhandler(NotFound)
+    def no_such_path(error: NotFound) -> NoReturn:
+        # Clients of other servers have the model's name in their paths.
+        receipt = model.receipt
+        raise PathNotFound(f"No such path. This service has the model `{receipt.model}`, version `{receipt.version}`.")
 
     predictor = Predictor(settings, model)
     fast: dict[tuple[str, str], View] = {

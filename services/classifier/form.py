@@ -74,11 +74,12 @@ def _require_plain(part: Field | File) -> None:
     """Refuse a part that is encoded, is itself multipart, or has too large a header."""
     if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
         raise _too_large_a_header()
+    name = shown(part.name or "")
     encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
     if encoding not in ("7bit", "8bit", "binary"):
-        raise MultipartInvalid("The part `image` should contain the image's bytes, without an encoding.")
+        raise MultipartInvalid(f"The part `{name}` should contain the image's bytes, without an encoding.")
     if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
-        raise MultipartInvalid("The part `image` should contain an image, not a multipart body.")
+        raise MultipartInvalid(f"The part `{name}` should contain an image, not a multipart body.")
 
 
 def _too_large_a_header() -> MultipartInvalid:

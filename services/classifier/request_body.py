@@ -35,6 +35,8 @@ REMOVED_BY_CURL = re.compile(rb"[\r\n\0]")
 IMAGE_START = re.compile(rb"\xff\xd8|\x89PNG|GIF8|RIFF")
 # A valid request has seven at most; the commas and brackets in its strings are counted too.
 MAX_JSON_VALUES = 10_000
+# In a `data:` URI; parsing a longer one takes seconds, and the cache would keep it.
+MAX_MEDIA_TYPE = 200
 
 # Names and values, as sent.
 Query = Sequence[tuple[str, str]]
@@ -160,24 +162,24 @@ def json_url(value: Any) -> str:
     return url
 
 
-def base64_request(text: str, parameters: Parameters, field: str) -> PredictRequest:
-    """The image in base64 or in a `data:` URI; `field` is its name in error messages."""
+def base64_request(text: str, parameters: Parameters, field: str, *, urls: bool = True) -> PredictRequest:
+    """The image in base64 or in a `data:` URI. For error messages: its name, and whether there may be URLs instead."""
     media_type = ""
     if text[:5].lower() == "data:":
         kind, comma, text = text[5:].partition(",")
-        if not comma or not kind.lower().endswith(";base64"):
+        if not comma or len(kind) > MAX_MEDIA_TYPE or not kind.lower().endswith(";base64"):
             raise JsonInvalid(f"A `data:` URI in `{field}` should be in base64: `data:image/png;base64,…`.")
         media_type = parsed_media_type(kind)[0]
-    return PredictRequest(parameters, _decoded_base64(text, field), place=f"`{field}`", media_type=media_type)
+    return PredictRequest(parameters, _decoded_base64(text, field, urls), place=f"`{field}`", media_type=media_type)
 
 
-def _decoded_base64(text: str, field: str) -> bytes:
+def _decoded_base64(text: str, field: str, urls: bool) -> bytes:
     """The bytes of base64. Line breaks are ignored, the alphabet may be URL-safe, and the padding may be missing."""
     try:
         encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError as err:
-        remedy = "send a URL as `url`" if re.match("https?:", text) else "encode the image's bytes"
+        remedy = "send a URL as `url`" if urls and re.match("https?:", text) else "encode the image's bytes"
         raise JsonInvalid(f"`{field}` is not base64; {remedy}.") from err
 
 
@@ -204,7 +206,7 @@ def json_object(body: bytes) -> Mapping[str, Any]:
         raise JsonInvalid("The body is empty; it should be JSON.")
     # Building millions of values would hold up every other request.
     if body.count(b",") > MAX_JSON_VALUES or body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
-        raise JsonInvalid("The JSON has too many values.")
+        raise JsonInvalid("The JSON has too many values; send an image as base64, not as numbers.")
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except _DuplicateKey as err:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from services.environment import Environment
 PROTOCOLS = ("open-inference", "kserve", "sagemaker", "torchserve", "vertex")
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
 USER_AGENT = "guichet/0.1.0"
+# Kubernetes and `docker run --cpus` limit a container by a quota, in microseconds per period.
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 AIP_ROUTE = r"(/[^\s?#{}<>]*)?"
 
 
@@ -100,6 +103,12 @@ def _protocols(env: Environment) -> frozenset[str]:
     return frozenset(text.split(",")) & {*PROTOCOLS}
 
 
-def available_cpus() -> int:
-    """The number of CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def available_cpus(quota_file: Path = CPU_QUOTA) -> int:
+    """The number of CPUs that this process may use, by its affinity and by the quota of its container."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, quota_file.read_text().split())
+    except (OSError, ValueError):
+        # There is no such file, or no quota: "max 100000".
+        return cpus
+    return min(cpus, max(1, math.ceil(quota / period)))

@@ -13,6 +13,7 @@ from deploy.deliverables import Deliverables
 from deploy.errors import RecordError
 from deploy.recorded_state import KEPT_RELEASES, Note, RecordedState, Release, ReleasedService
 from deploy.settings import ROOT, DeploySettings
+from tests.hostile_documents import HOSTILE_DOCUMENTS
 
 COMMITTED = (ROOT / "deliverables.yaml").read_text(encoding="utf-8")
 COMMENT = COMMITTED[: COMMITTED.index("project:")]
@@ -184,7 +185,7 @@ def test_an_interrupted_write_leaves_the_file_unchanged(deliverables: Deliverabl
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("a: [", "is not valid YAML", id="no YAML"),
+        pytest.param("a: [", "line 1: .*: fix it, or restore the committed file", id="no YAML"),
         pytest.param("- a\n", "should be a mapping", id="a list"),
         pytest.param("colour: red\n", "colour: Extra inputs are not permitted", id="an unknown field"),
         pytest.param("images: {x: {build: b}}\n", "images/x/content: Field required", id="a missing field"),
@@ -211,6 +212,8 @@ def test_the_committed_file_is_valid_and_documents_every_field() -> None:
         pytest.param('created: ["service $(touch stolen)"]', id="a substitution"),
         pytest.param('gateway: {key: "`touch stolen`"}', id="backquotes"),
         pytest.param('images: {x: {content: c, build: "${HOME}"}}', id="a variable"),
+        pytest.param("images: {x: {content: c, build: --flags-file=x.yaml}}", id="an option of gcloud"),
+        pytest.param("created: [service --flags-file=x.yaml]", id="an option as the name of a resource"),
     ],
 )
 def test_a_record_with_shell_code_is_refused(tmp_path: Path, text: str) -> None:
@@ -218,3 +221,36 @@ def test_a_record_with_shell_code_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RecordError, match="common punctuation only"):
         Deliverables(path).read()
+
+
+@pytest.mark.parametrize("name", HOSTILE_DOCUMENTS)
+def test_a_hostile_record_is_refused_in_one_printable_sentence(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "deliverables.yaml"
+    path.write_bytes(HOSTILE_DOCUMENTS[name])
+    with pytest.raises(RecordError) as refused:
+        Deliverables(path).read()
+    assert str(refused.value).startswith(str(path))
+    assert str(refused.value).isprintable()
+
+
+def test_an_unknown_field_cannot_move_the_cursor(tmp_path: Path) -> None:
+    path = tmp_path / "deliverables.yaml"
+    path.write_text('"\\e[2J": 1', encoding="utf-8")
+    with pytest.raises(RecordError) as refused:
+        Deliverables(path).read()
+    assert str(refused.value).isprintable()
+
+
+def test_the_record_is_not_written_through_a_link(deliverables: Deliverables) -> None:
+    other = deliverables.path.with_name("other")
+    other.write_text("kept", encoding="utf-8")
+    new, lock = (deliverables.path.with_name(f".{deliverables.path.name}.{name}") for name in ("new", "lock"))
+    new.symlink_to(other)
+    with deliverables.held("up"):
+        deliverables.create(Resource("key", "guichet"))
+    assert "key guichet" in deliverables.path.read_text(encoding="utf-8")
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(other)
+    with pytest.raises(RecordError, match="cannot be locked"), deliverables.held("up"):
+        pass
+    assert other.read_text(encoding="utf-8") == "kept"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from services.artifact import Receipt
 from services.classifier.parameters import Parameters
@@ -29,6 +31,9 @@ from services.http.request import Request
 HEADER_LENGTH: Final = b"inference-header-content-length"
 INPUT: Final = {"name": "image", "datatype": "BYTES", "shape": [-1]}
 OUTPUTS: Final = {"labels": "BYTES", "scores": "FP32"}
+INVALID_SHAPE: Final = "`shape` should be the number of images in the tensor, for example [1]."
+
+Image = TypeVar("Image", str, bytes)
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,15 @@ async def infer(predictor: Predictor, request: Request) -> Response:
 def infer_request(headers: Mapping[bytes, bytes], body: bytes, receipt: Receipt) -> InferRequest:
     """Parse the body of a request; raises a Problem."""
     length = headers.get(HEADER_LENGTH, str(len(body)).encode())
-    if not length.isdigit() or int(length) > len(body):
+    # Python refuses to read thousands of digits.
+    if not re.fullmatch(rb"[0-9]{1,20}", length) or int(length) > len(body):
         raise JsonInvalid(
             "`Inference-Header-Content-Length` should be the length of the JSON at the start of the body."
         )
+    if body and not int(length):
+        # Triton's raw binary request: the body is the only element of the tensor.
+        image = PredictRequest(default_parameters(receipt), body)
+        return InferRequest([image], None, _outputs(None, binary=False))
     document, binary = json_object(body[: int(length)]), body[int(length) :]
     given = document.get("parameters") or {}
     if not isinstance(given, dict):
@@ -125,15 +135,25 @@ def _images(inputs: Any, binary: bytes, parameters: Parameters) -> list[PredictR
     if isinstance(given, dict) and "binary_data_size" in given:
         if given["binary_data_size"] != len(binary):
             raise JsonInvalid("`binary_data_size` should be the number of bytes after the JSON.")
-        images = [PredictRequest(parameters, image) for image in _unpacked(binary)]
+        images = [PredictRequest(parameters, image) for image in _few(_unpacked(binary))]
     else:
-        images = [base64_request(text, parameters, "data") for text in _flat(tensor.get("data"))]
+        texts = _few(_flat(tensor.get("data")))
+        images = [base64_request(text, parameters, "data", urls=False) for text in texts]
     shape = tensor.get("shape")
-    if not isinstance(shape, list) or not all(type(size) is int for size in shape) or math.prod(shape) != len(images):
-        raise JsonInvalid("`shape` should be the number of images in the tensor, for example [1].")
-    if not 1 <= len(images) <= MAX_IMAGES:
-        raise JsonInvalid(f"A request should have 1 to {MAX_IMAGES} images.")
+    # The product of thousands of long numbers would take minutes.
+    if not isinstance(shape, list) or not all(type(size) is int and 1 <= size <= MAX_IMAGES for size in shape):
+        raise JsonInvalid(INVALID_SHAPE)
+    if math.prod(shape) != len(images):
+        raise JsonInvalid(INVALID_SHAPE)
     return images
+
+
+def _few(images: Iterator[Image]) -> list[Image]:
+    """The images, without reading more than MAX_IMAGES."""
+    found = list(islice(images, MAX_IMAGES + 1))
+    if not 1 <= len(found) <= MAX_IMAGES:
+        raise JsonInvalid(f"A request should have 1 to {MAX_IMAGES} images.")
+    return found
 
 
 def _flat(data: Any) -> Iterator[str]:
@@ -155,7 +175,7 @@ def _unpacked(binary: bytes) -> Iterator[bytes]:
         start = position + 4
         position = start + int.from_bytes(binary[position:start], "little")
         if position > len(binary) or start > len(binary):
-            raise JsonInvalid("The binary data is not a list of elements with their lengths.")
+            raise JsonInvalid("In binary data, each element should follow its length: four bytes, little-endian.")
         yield binary[start:position]
 
 
@@ -166,7 +186,7 @@ def _packed(value: str | float) -> bytes:
 
 
 def _outputs(wanted: Any, binary: bool) -> dict[str, bool]:
-    if wanted is None:
+    if not wanted:
         return dict.fromkeys(OUTPUTS, binary)
     if not isinstance(wanted, list) or not all(isinstance(output, dict) for output in wanted):
         raise JsonInvalid("`outputs` should be a list of objects with a `name`.")

@@ -38,6 +38,12 @@ MAX_STEP: Final = 3600.0
 # An exception's type, and its location as `services.location` gives it.
 BUG_TEXT: Final = re.compile(r"(\w{1,100}) ([\w.]{1,200}:[0-9]{1,9})", re.ASCII)
 
+# Possessive, so that the time grows with the length only.
+LABEL: Final = rb'"(?:[ !#-\[\]-~]++|\\["\\bfnrt]|\\u[0-9a-f]{4})*+"'
+SCORE: Final = rb"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:e[+-][0-9]{1,3})?"
+ENTRY: Final = rb'\{"label": %b, "score": %b\}' % (LABEL, SCORE)
+PREDICTIONS: Final = re.compile(rb"\[%b(?:, %b)*+\]" % (ENTRY, ENTRY))
+
 
 class InvalidReply(Exception):
     """There is no reply, or it is none that the code of a worker sends, which an image has probably taken over."""
@@ -87,13 +93,9 @@ def parsed_reply(reply: bytes, max_prediction: int) -> Done | Bug | Problem:
 
 
 def checked_prediction(body: bytes) -> bytes:
-    """The prediction, if it is text in UTF-8 that looks like a JSON list; raises InvalidReply."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as err:
-        raise InvalidReply("not UTF-8") from err
-    if not (text.startswith("[") and text.endswith("]") and text.isprintable()):
-        raise InvalidReply("not a list")
+    """The prediction, if it is one that `JsonWriter` could have written; raises InvalidReply."""
+    if not PREDICTIONS.fullmatch(body):
+        raise InvalidReply("not a list of labels with scores")
     return body
 
 

@@ -38,7 +38,6 @@ CALLS: Final = {
     "sendto": (44, 206),
     # Memory.
     "brk": (12, 214),
-    "madvise": (28, 233),
     "mremap": (25, 216),
     "munmap": (11, 215),
     # Locks, clocks and signals. A process that was stopped and continued calls restart_syscall.
@@ -68,6 +67,10 @@ MAPPINGS: Final = {"mmap": (9, 222), "mprotect": (10, 226)}
 CLONE: Final = (56, 220)
 CLONE3: Final = (435, 435)
 THREAD: Final = 0x3D0F00
+# Allowed for MADV_DONTNEED, _FREE, _HUGEPAGE, _NOHUGEPAGE, _DONTDUMP, _GUARD_INSTALL and _GUARD_REMOVE only. With
+# MADV_HWPOISON, root could make a page of the shared memory kill the service.
+MADVISE: Final = (28, 233)
+ADVICE: Final = (4, 8, 14, 15, 16, 102, 103)
 # Allowed for locks only: F_SETOWN could send signals to other processes.
 FCNTL: Final = (72, 25)
 LOCKS: Final = (fcntl.F_SETLK, fcntl.F_SETLKW)
@@ -135,7 +138,7 @@ def _instructions(architecture: int, column: int) -> Iterator[tuple[int, int, in
         yield RETURN, 0, 0, REFUSE
     yield EQUAL, 0, 1, CLONE3[column]
     yield RETURN, 0, 0, MISSING
-    for numbers, argument, values in ((CLONE, 0, (THREAD,)), (FCNTL, 1, LOCKS)):
+    for numbers, argument, values in ((CLONE, 0, (THREAD,)), (FCNTL, 1, LOCKS), (MADVISE, 2, ADVICE)):
         yield EQUAL, 0, 2 + 2 * len(values), numbers[column]
         yield LOAD, 0, 0, ARGUMENTS + 8 * argument
         for value in values:

@@ -78,7 +78,7 @@ def test_resources_that_existed_before_stay_even_with_our_names(deployment: Depl
 
 
 def test_resources_are_removed_after_their_users(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     session = deployment.session()
     recorded = session.recorded_state()
     plan = destroy_plan(session.current_state(recorded), recorded, session.settings)
@@ -117,7 +117,7 @@ def test_an_interrupted_removal_continues(deployment: Deployment) -> None:
 
 
 def test_an_api_that_something_else_needs_stays_enabled(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     message = "FAILED_PRECONDITION: The service run.googleapis.com is in use, as others depend on it."
     deployment.cloud.faults = [Fault("POST", "/run.googleapis.com:disable$", status=400, message=message, count=-1)]
     down(deployment)
@@ -142,7 +142,7 @@ def test_apis_that_were_used_lately_stay_on_the_record_until_forced(deployment: 
 
 
 def test_deleted_resources_are_only_taken_off_the_record(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.remove(f"projects/{PROJECT}/secrets/guichet-key")
     plan = down(deployment)
     assert "secret guichet-key" not in [step.what for step in plan.steps]
@@ -150,7 +150,7 @@ def test_deleted_resources_are_only_taken_off_the_record(deployment: Deployment)
 
 
 def test_everything_can_be_deployed_again_after_a_removal(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     down(deployment)
     deployment.now += timedelta(hours=1)
     deployment.up()

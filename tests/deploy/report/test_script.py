@@ -66,7 +66,7 @@ def test_the_script_leads_to_the_same_state_as_up(
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_script_for_a_change_contains_the_known_values(deployment: Deployment, path: str) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", "gamma")
     text = script(deployment.plan(), deployment.settings)
     assert f"ADDRESS_GUICHET_ALPHA={deployment.recorded.services['guichet-alpha'].url}" in text
@@ -118,7 +118,15 @@ def test_a_file_in_a_script_has_the_text_that_up_writes(deployment: Deployment, 
     assert done.stdout == filled(text, {"NAME": "value"})
 
 
-MARKERS = ["x\ntouch stolen", "x\rtouch stolen", "${HOME}", "`touch stolen`", "$(touch stolen)", "'; touch stolen #"]
+MARKERS = [
+    "x\ntouch stolen",
+    "x\nEND-OF-FILE\ntouch stolen",
+    "x\rtouch stolen",
+    "${HOME}",
+    "`touch stolen`",
+    "$(touch stolen)",
+    "'; touch stolen #",
+]
 
 
 @pytest.mark.parametrize("marker", MARKERS)

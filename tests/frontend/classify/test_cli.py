@@ -18,6 +18,7 @@ import pytest
 
 from benchmarks.harness.process import ROOT, environment, wait_for
 from benchmarks.harness.stub_gateway import StubGateway, problem, response, stub_gateway
+from tests.forked import run_module
 
 pytestmark = pytest.mark.integration
 
@@ -40,12 +41,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
+def variables_of(gateway: StubGateway, **variables: str) -> dict[str, str]:
+    return environment(**{"GATEWAY_URL": gateway.address, "API_KEY": gateway.key, "COLUMNS": "120"} | variables)
+
+
 def start(gateway: StubGateway, *arguments: object, **variables: str) -> subprocess.Popen[str]:
-    variables = {"GATEWAY_URL": gateway.address, "API_KEY": gateway.key, "COLUMNS": "120"} | variables
     return subprocess.Popen(
         [sys.executable, "-m", "frontend.classify", *map(str, arguments)],
         cwd=ROOT,
-        env=environment(**variables),
+        env=variables_of(gateway, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -54,9 +58,13 @@ def start(gateway: StubGateway, *arguments: object, **variables: str) -> subproc
 
 def run(gateway: StubGateway, *arguments: object, **variables: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
-    with start(gateway, *arguments, **variables) as process:
-        output, errors = process.communicate(timeout=60)
-        return process.returncode, output, errors
+    done = run_module(
+        "frontend.classify",
+        *map(str, arguments),
+        imports="frontend.classify.cli",
+        env=variables_of(gateway, **variables),
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def rows(path: Path) -> list[dict[str, str]]:

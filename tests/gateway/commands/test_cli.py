@@ -55,3 +55,14 @@ def test_a_repetition_is_a_usage_error(tmp_path: Path, twice: tuple[str, str]) -
     run = cli("serve", str(tmp_path / "document.json"), *twice)
     assert run.returncode == 2
     assert "is given twice" in " ".join(run.stderr.split())
+
+
+@pytest.mark.parametrize("form", ["text", "github"])
+def test_a_document_cannot_control_the_terminal_or_write_lines(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({**one_path("http://x.test"), "x-\x1b[2J\n::error::\u202e": 1, "paths": {"\x9b\n": 1}}))
+    run = cli("check", f"--format={form}", str(path))
+    lines = (run.stdout + run.stderr).splitlines()
+    assert any("??" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith("::error::") for line in lines)

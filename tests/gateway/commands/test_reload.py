@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from benchmarks.harness.process import wait_for
+from gateway.commands.serve import ConfigurationErrors, Loader, Options
 from tests.gateway.documents import one_path, with_issuer, with_key
 from tests.gateway.echo_backend import Echo, echo_backend
 from tests.gateway.http_client import send_on
 from tests.gateway.jwt_issuer import JwtIssuer
 from tests.gateway.running_gateway import RunningGateway, serving
+from tests.hostile_documents import HOSTILE_DOCUMENTS
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +32,10 @@ def write(gateway: RunningGateway, changed: Mapping[str, Any]) -> None:
 
 def reloaded(gateway: RunningGateway, times: int = 1) -> bool:
     return sum(line.startswith("reloaded") for line in gateway.errors) >= times
+
+
+def refused(gateway: RunningGateway) -> bool:
+    return any(line.startswith("not reloaded") for line in gateway.errors)
 
 
 def test_a_request_in_flight_is_finished_after_its_path_and_backend_are_removed(tmp_path: Path) -> None:
@@ -113,17 +120,60 @@ def test_a_changed_keys_file_is_reloaded(tmp_path: Path, rose: Echo) -> None:
 
 
 def test_a_change_that_cannot_be_served_is_explained_and_ignored(tmp_path: Path, rose: Echo) -> None:
-    def explained() -> bool:
-        return any(line.startswith("not reloaded") for line in gateway.errors)
-
     with serving(tmp_path, one_path(rose.url)) as gateway:
         for invalid in ("{", json.dumps(one_path("gopher://x"))):
             gateway.document.write_text(invalid)
-            wait_for(explained, 10, "the explanation")
+            wait_for(lambda: refused(gateway), 10, "the explanation")
             assert gateway.send("GET /x").status == 200
             gateway.errors.clear()
         gateway.document.unlink()
-        wait_for(explained, 10, "the explanation")
+        wait_for(lambda: refused(gateway), 10, "the explanation")
         write(gateway, one_path(rose.url, "/y"))
         wait_for(lambda: reloaded(gateway), 10, "the change")
         assert gateway.send("GET /y").status == 200
+
+
+CHAIN = one_path("https://a.test") | {"definitions": {f"d{i}": {"$ref": f"#/definitions/d{i + 1}"} for i in range(300)}}
+UNREADABLE = {**HOSTILE_DOCUMENTS, "a-chain-of-300-references": json.dumps(CHAIN).encode()}
+
+
+@pytest.mark.parametrize("name", sorted(UNREADABLE.keys() - {"many-values"}))
+def test_what_a_running_gateway_reads_again_fails_in_a_foreseen_way(tmp_path: Path, name: str) -> None:
+    valid, hostile = tmp_path / "valid.yaml", tmp_path / "hostile.yaml"
+    valid.write_text(json.dumps(one_path("https://a.test")))
+    hostile.write_bytes(UNREADABLE[name])
+    for options in (
+        Options(hostile, port=1),
+        Options(valid, port=1, keys=hostile),
+    ):
+        with pytest.raises(ConfigurationErrors):
+            Loader(options, lambda *_: None).load()
+    # Envoy refuses some of the others.
+    with suppress(*ConfigurationErrors):
+        Loader(Options(valid, port=1, jwks={"https://issuer.test": hostile}), lambda *_: None).load()
+
+
+@pytest.mark.thorough
+def test_a_running_gateway_survives_every_unreadable_document_and_keys_file(tmp_path: Path, rose: Echo) -> None:
+    with serving(tmp_path, with_key(rose.url)) as gateway:
+        files = {file: file.read_bytes() for file in (gateway.document, tmp_path / "keys.yaml")}
+        stop, statuses = threading.Event(), list[int]()
+
+        def keep_sending() -> None:
+            while not stop.is_set():
+                statuses.append(gateway.send("GET /x", {"x-api-key": "good"}).status)
+
+        thread = threading.Thread(target=keep_sending)
+        thread.start()
+        try:
+            for file, valid in files.items():
+                for content in UNREADABLE.values():
+                    file.write_bytes(content)
+                    wait_for(lambda: refused(gateway), 20, "the explanation")
+                    gateway.errors.clear()
+                file.write_bytes(valid)
+        finally:
+            stop.set()
+            thread.join(10)
+        wait_for(lambda: reloaded(gateway), 10, "the valid files")
+        assert set(statuses) == {200}

@@ -6,16 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from benchmarks.harness.process import ROOT, end_process, free_port, wait_for
+from tests.gateway.certificates import certificate_for
 from tests.gateway.documents import document, one_path, operation
 from tests.gateway.echo_backend import Echo, echo_backend, resetting_backend
 from tests.gateway.http_client import send
@@ -138,28 +134,6 @@ def test_a_backend_is_reached_over_tls_and_its_certificate_is_verified(tmp_path:
             assert gateway.send("GET /y").status == 503
             wait_for(lambda: len(gateway.log) == 2, 5, "the log")
             assert "CERTIFICATE_VERIFY_FAILED" in gateway.log[-1]["backend_failure"]
-
-
-def certificate_for(name: str) -> tuple[bytes, bytes]:
-    """A self-signed certificate and its key, as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return certificate.public_bytes(pem), plain
 
 
 def test_a_backend_with_protocol_h2_gets_http2(tmp_path: Path, rose: Echo) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -159,6 +161,24 @@ def test_a_link_out_of_the_catalogs_folder_is_not_followed(tmp_path: Path) -> No
             read(catalog["small"])
     with pytest.raises(CatalogError, match="own/weights"):
         catalog.files(catalog["own"])
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(os.mkfifo, "is neither a file nor a folder", id="a-pipe"),
+        pytest.param(lambda path: path.symlink_to(path.name), "is a link out of", id="a-link-to-itself"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "is a link out of", id="a-device"),
+        pytest.param(lambda path: path.write_bytes(bytes(9 << 20)), "is larger than 8 MiB", id="too-large"),
+    ],
+)
+def test_labels_that_are_no_file_of_labels_are_refused(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    make(tmp_path / "labels.txt")
+    catalog = load_catalog(loaded(tmp_path, ENTRY.replace("small: {", "small: {labels: labels.txt, ")))
+    with pytest.raises(CatalogError, match=said):
+        catalog.label_count(catalog["small"])
 
 
 @pytest.mark.parametrize("title", HOSTILE_TITLES)

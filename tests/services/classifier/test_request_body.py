@@ -150,6 +150,7 @@ BAD_JSON = {
     "key-twice-within": b'{"inputs": "", "parameters": {"top_k": 1, "top_k": 2}}',
     "100000-brackets": b"[" * 100_000,
     "100000-objects": b'{"a":' * 100_000,
+    "millions-of-options": b'{"inputs": "data:image/png' + b";a=b" * 2_500_000 + b';base64,aGk="}',
     "millions-of-members": b'{"inputs": ""' + b',"0":0' * 1_800_000 + b"}",
     "millions-of-lists": b'{"inputs": [' + b"[]," * 3_000_000 + b"[]]}",
     "millions-of-escapes": b'{"inputs": "' + rb"\u00e9" * 1_400_000 + b'"}',

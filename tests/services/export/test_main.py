@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from benchmarks.harness.process import environment
 from services.artifact import read_receipt, verified_receipt
 from services.catalog import load_catalog
 from services.export.verification import MIN_AGREEMENT
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 def run_export(*arguments: str, **variables: str) -> CompletedProcess[str]:
     # Not timm and transformers: huggingface_hub reads the environment when it is imported.
-    return run_module("services.export", *arguments, imports="services.export.exporter", variables=variables)
+    return run_module("services.export", *arguments, imports="services.export.exporter", env=environment(**variables))
 
 
 def test_weights_from_a_url_become_an_artifact_once(tmp_path: Path, weights: Path, weights_url: str) -> None:

@@ -139,4 +139,12 @@ def test_a_batch_ends_at_the_deadline(start_fake: StartFake, caller: GetCaller, 
 
 @pytest.mark.parametrize("name", NAMES_MODEL)
 def test_an_unknown_model_gets_404(served: Service, caller: GetCaller, photos: list[Photo], name: str) -> None:
-    assert send(caller, name, served.url, "other", photos[0].data).status == 404
+    received = send(caller, name, served.url, "other", photos[0].data)
+    assert received.status == 404
+    assert "`efficientnet-lite0`" in received.error
+
+
+def test_sagemakers_attributes_for_others_are_ignored(served: Service, photos: list[Photo]) -> None:
+    headers = {"X-Amzn-SageMaker-Custom-Attributes": "trace-id=7, top_k=1"}
+    response = requests.post(f"{served.url}/invocations", data=photos[0].data, headers=headers, timeout=20)
+    assert len(response.json()) == 1

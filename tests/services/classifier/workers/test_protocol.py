@@ -1,9 +1,11 @@
 """Replies of workers: everything is checked."""
 
 import math
+import time
 
 import pytest
 
+from services.classifier.predictions import JsonWriter
 from services.classifier.problems import ImageCorrupt
 from services.classifier.workers.protocol import (
     BUG,
@@ -64,8 +66,53 @@ def test_every_other_reply_is_invalid(reply: bytes) -> None:
         parsed_reply(reply, MOST)
 
 
-@pytest.mark.parametrize("body", [b"", b"[\xff]", b"{}", b"[", b"[]\n", b"[\x00]", b"\x00" * 40])
-def test_a_prediction_is_a_json_list_in_one_line(body: bytes) -> None:
-    assert checked_prediction(b'[{"label": "a", "score": 1.0}]') == b'[{"label": "a", "score": 1.0}]'
+VALID = b'[{"label": "a", "score": 1.0}]'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"",
+            b"[\xff]",
+            b"{}",
+            b"[",
+            b"[]",
+            b"[x]",
+            b"[" * 5000 + b"]" * 5000,
+            b"\x00" * 40,
+            VALID + b"\n",
+            VALID * 2,
+        ),
+        VALID.replace(b"a", b'"'),
+        VALID.replace(b"a", b"\\"),
+        VALID.replace(b"a", b"\\x"),
+        VALID.replace(b"a", b"\n"),
+        VALID.replace(b"a", b"\xc3"),
+        VALID.replace(b"1.0", b"NaN"),
+        VALID.replace(b"1.0", b"1" * 5000),
+        VALID[:-1] + b", ]",
+    ],
+)
+def test_every_other_prediction_is_invalid(body: bytes) -> None:
+    assert checked_prediction(VALID) == VALID
     with pytest.raises(InvalidReply):
         checked_prediction(body)
+
+
+def test_every_prediction_that_is_written_is_valid() -> None:
+    labels = ["tabby", 'a "b" \\ /', "caf\u00e9 \U0001f408", "\x7f\x00\u2028\n\t", ""]
+    scores = [0.5, 1e-06, 0.0, -3e38, 1e16]
+    for written in (
+        JsonWriter(labels).predictions(enumerate(scores)),
+        JsonWriter(labels).predictions([(1, 1.0)]),
+    ):
+        assert checked_prediction(written) == written
+
+
+def test_no_prediction_takes_long_to_check() -> None:
+    began = time.thread_time()
+    for body in (b'[{"label": "' + b"a" * 4_000_000, b'[{"label": "' + rb"\u0000" * 600_000, VALID[:-1] * 100_000):
+        with pytest.raises(InvalidReply):
+            checked_prediction(body)
+    assert time.thread_time() - began < 0.5

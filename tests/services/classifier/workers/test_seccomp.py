@@ -17,6 +17,7 @@ from services.classifier.workers.seccomp import (
     CLONE3,
     FCNTL,
     MACHINES,
+    MADVISE,
     MAPPINGS,
     MISSING,
     REFUSE,
@@ -71,7 +72,7 @@ def result(machine: str, number: int, *arguments: int, architecture: int | None 
 def test_only_the_listed_calls_are_allowed(machine: str) -> None:
     column = MACHINES[machine][1]
     listed = {numbers[column] for numbers in CALLS.values()}
-    special = {numbers[column] for numbers in (*MAPPINGS.values(), FCNTL, CLONE, CLONE3)}
+    special = {numbers[column] for numbers in (*MAPPINGS.values(), FCNTL, MADVISE, CLONE, CLONE3)}
     for number in range(1000):
         if number not in special:
             assert result(machine, number) == (ALLOW if number in listed else REFUSE)
@@ -93,6 +94,15 @@ def test_fcntl_only_locks(machine: str) -> None:
     assert result(machine, number, 3, fcntl.F_SETLK) == ALLOW
     assert result(machine, number, 3, fcntl.F_SETOWN) == REFUSE
     assert result(machine, number, 3, fcntl.F_DUPFD) == REFUSE
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_unused_memory_can_be_returned_but_not_poisoned(machine: str) -> None:
+    number = MADVISE[MACHINES[machine][1]]
+    # MADV_DONTNEED; MADV_REMOVE, _HWPOISON and _SOFT_OFFLINE.
+    assert result(machine, number, 0, 4096, 4) == ALLOW
+    for advice in (9, 100, 101):
+        assert result(machine, number, 0, 4096, advice) == REFUSE
 
 
 @pytest.mark.parametrize("machine", MACHINES)
