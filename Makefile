@@ -17,7 +17,7 @@ CPU_BUILD = $(@D)/bin/python -c "import sys; from importlib.metadata import vers
   sys.exit(sys.platform == 'linux' and '+cpu' not in version('torch'))"
 
 .DEFAULT_GOAL := help
-.PHONY: help install add classify models run test clients test-fast test-images test-faults coverage images check audit format lock clean
+.PHONY: help install add classify models run test clients test-fast test-images test-thorough test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy compare promote abort status logs keys rollback destroy cost
 .PHONY: benchmark size calibrate screenshots page-figures soak pictures tables
 
@@ -58,12 +58,13 @@ classify: install ## classify a folder, or a list of URLs: IMAGES=folder MODELS=
 models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
 
-test: models ## run the tests, except the two sets below that take long
+test: models ## run the tests, except the sets below that take long: under 8 minutes on 2 cores
 	@# One more worker than processors, because tests also wait; a file per worker, so that its fixtures start once.
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .venv-clients/.installed: pyproject.toml
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(if $(UV),,@$(INSTALL) --quiet pip==26.3)
 	@$(INSTALL) --group clients
 	@touch $@
 
@@ -74,6 +75,9 @@ test-fast: install ## run the tests that start no process, browser or server: un
 
 test-images: models ## build, push and start the images (minutes; needs Docker or buildah)
 	@$(BIN)/python -m pytest -m images tests/images
+
+test-thorough: models ## run the tests that take too long for `make test`, test-faults among them (40 minutes)
+	@$(BIN)/python -m pytest -m thorough
 
 test-faults: install ## run deployments in which every write fails in every way, with the real gcloud (half an hour)
 	@$(BIN)/python -m pytest tests/deploy -m thorough

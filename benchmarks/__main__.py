@@ -15,6 +15,7 @@ import typer
 
 from benchmarks.comparison.figures import Figures, limit, row
 from benchmarks.comparison.in_process import LargePhoto
+from benchmarks.comparison.merge import merged
 from benchmarks.comparison.report import report
 from benchmarks.comparison.rounds import measure_cold_starts, measure_rounds
 from benchmarks.comparison.servers import OWN, PEER_BIN, Inputs, Server, servers
@@ -28,6 +29,7 @@ from benchmarks.harness.process import ROOT, run_json
 from services.catalog import load_catalog
 
 DATA: Final = "benchmark.json"
+RESULTS: Final = ROOT / "benchmarks" / "results"
 MODEL: Final = "efficientnet-lite0"
 IN_PROCESS: Final = "benchmarks.comparison.in_process"
 LIMITS: Final[dict[str, Precision]] = {"in-process-fp16": "fp16", "in-process-int8": "int8"}
@@ -158,8 +160,12 @@ def main(
         Path | None, typer.Option(help="Folder for the results. Default: benchmarks/results, or .run with --quick.")
     ] = None,
     again: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, help="Measure nothing; rewrite this folder's page and plot."),
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Measure nothing; rewrite this folder's page and plot. Repeat it to merge runs.",
+        ),
     ] = None,
 ) -> None:
     """Measure Guichet and its peers, and compare the figures with the project's targets.
@@ -167,11 +173,8 @@ def main(
     Parts other than servers: sizes, large-photo, cold-start, in-process-fp16, in-process-int8.
     """
     if again:
-        try:
-            write(Figures.from_json((again / DATA).read_bytes()), again)
-        except (OSError, ValueError) as err:
-            console.print(f"{again / DATA} does not contain the figures of a run: {err}", style="red", markup=False)
-            raise typer.Exit(1) from err
+        runs = [_figures(folder) for folder in again]
+        write(merged(runs) if len(runs) > 1 else runs[0], output or (RESULTS if len(runs) > 1 else again[0]))
         return
     if quick:
         rounds, seconds, starts = min(rounds, 2), min(seconds, 2), min(starts, 3)
@@ -179,7 +182,15 @@ def main(
     selection = Selection(only or [], long=long)
     with tempfile.TemporaryDirectory(prefix="guichet-benchmark-") as scratch:
         figures = measure(selection, photos or default_folder(), Path(scratch), rounds, seconds, starts)
-    write(figures, output or (ROOT / ".run" / "benchmark" if quick else ROOT / "benchmarks" / "results"))
+    write(figures, output or (ROOT / ".run" / "benchmark" if quick else RESULTS))
+
+
+def _figures(folder: Path) -> Figures:
+    try:
+        return Figures.from_json((folder / DATA).read_bytes())
+    except (OSError, ValueError) as err:
+        console.print(f"{folder / DATA} does not contain the figures of a run: {err}", style="red", markup=False)
+        raise typer.Exit(1) from err
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def report(results: Sequence[Result], machine: Machine) -> str:
         *(line(each, lambda some, each=each: sum(one.outcome == each for one in some)) for each in outcomes),  # type: ignore[misc]
         line("most CPU time", lambda some: f"{max(one.cost.seconds for one in some):.2f} s", f"≤ {MOST_SECONDS:g} s"),
         line("most memory", lambda some: mebibytes(max(one.cost.growth for one in some)), f"≤ {mebibytes(MOST_BYTES)}"),
-        line("worker died", lambda some: sum(one.cost.killed for one in some)),
+        line("worker died or was renewed", lambda some: sum(one.cost.killed for one in some)),
         line("same photo, same predictions after it", lambda some: sum(one.unaffected for one in some), "all"),
         line("missed a target", lambda some: sum(bool(one.fault) for one in some), "0"),
     ]
@@ -141,7 +141,8 @@ def report(results: Sequence[Result], machine: Machine) -> str:
         "# Hostile images",
         "",
         "Written by `make pictures`, which sends the images to the real service one by one, and the same photo after"
-        " each. Memory is the sum of the peak growth of the service's processes.",
+        " each. Memory is the sum of the peak growth of the service's processes. A worker is renewed after at most"
+        " 5,000 images.",
         "",
         *table(["", *collections, "target"], rows, numbers=1),
         "",

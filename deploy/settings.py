@@ -35,6 +35,7 @@ PATTERNS = {
     "GATEWAY_REGION": (r"[a-z]+-[a-z]+[0-9]+", "a region, such as us-central1"),
     "PAGE_ACCESS": (r"public|private|iap", "public, private or iap"),
     "MONITORING": (r"on|off", "on or off"),
+    "CONTACT": (r"[!-'*-~]*", "an e-mail address or a URL"),
     "REPOSITORY": (r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "a repository name, such as hw5-images"),
 }
 
@@ -54,6 +55,7 @@ class DeploySettings:
     gateway_place: str = ""  # the gateway's region, if it is another
     page_access: str = "public"
     monitoring: bool = True
+    contact: str = ""  # of the person to ask about the models' downloads
 
     # A project has one of each.
     api = gateway = "guichet"
@@ -109,6 +111,7 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
     GATEWAY_REGION     the region of the gateway; default: REGION
     PAGE_ACCESS        who may open the page: public, private or iap (Identity-Aware Proxy); default: public
     MONITORING         on: create a dashboard and alerts; off: remove them; default: on
+    CONTACT            an address for the owners of the sites from which the models download images; default: none
     MODELS             names separated by spaces or commas; default: the whole catalog
     CATALOG            the catalog's file; default: services/models.yaml
     DELIVERABLES       the record; default: deliverables.yaml in the root
@@ -124,6 +127,7 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
         "GATEWAY_REGION": told.get("GATEWAY_REGION") or told.get("REGION") or "us-central1",
         "PAGE_ACCESS": told.get("PAGE_ACCESS") or "public",
         "MONITORING": told.get("MONITORING") or "on",
+        "CONTACT": told.get("CONTACT") or "",
         "REPOSITORY": told.get("REPOSITORY") or "hw5-images",
     }
     for name, (pattern, expected) in PATTERNS.items():
@@ -140,6 +144,7 @@ def read_settings(environment: Mapping[str, str], gcloud_project: str = "", **op
         gateway_place=values["GATEWAY_REGION"],
         page_access=values["PAGE_ACCESS"],
         monitoring=values["MONITORING"] == "on",
+        contact=values["CONTACT"],
     )
 
 

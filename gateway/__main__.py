@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from gateway.cli import app
+from gateway.commands.cli import app
 
 # The distribution `guichet-gateway` leaves this package out.
 if find_spec("gateway.product"):

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Place, UnsupportedDocument
-from gateway.dialect import (
+from gateway.document.dialect import (
     BACKEND,
     Fields,
     allows_cors,
@@ -17,14 +17,14 @@ from gateway.dialect import (
     host,
     limits,
     location_fields,
+    metric_costs,
     scheme_kind,
     security_schemes,
     token_fields,
 )
-from gateway.fields import mapping
-from gateway.operations import METHODS, OperationObject, backend, operations, path_template, security
+from gateway.document.operations import METHODS, OperationObject, backend, operations, path_template, security
+from gateway.document.path_template import PathTemplate
 from gateway.origin import Origin, origin
-from gateway.path_template import PathTemplate
 from gateway.rules import diagnostics
 from gateway.rules.backends import seconds
 from gateway.rules.quota import whole_number
@@ -141,7 +141,10 @@ def build_api(document: Mapping[str, Any], service: str | None = None) -> Api:
         service=service,
         operations=tuple(typed),
         issuers=tuple(_issuer(document, name, schemes[name], service) for name in schemes if name in used),
-        limits=tuple(Limit(metric, whole_number(number) or 0) for metric, number in limits(document)),
+        # -1 is no limit.
+        limits=tuple(
+            Limit(metric, number) for metric, given in limits(document) if (number := whole_number(given) or 0) > 0
+        ),
     )
 
 
@@ -153,7 +156,7 @@ def _operation(document: Mapping[str, Any], found: OperationObject) -> Operation
     alternatives = security(document, found)[1]
     kinds = {name: scheme_kind(document, name) for alternative in alternatives for name in alternative}
     has_key = ["apiKey" in (kinds[name] for name in alternative) for alternative in alternatives]
-    costs = mapping(found.fields, "x-google-quota", "metricCosts")
+    costs = metric_costs(found.fields)[1]
     place, given = backend(document, found)
     return Operation(
         name=found.fields["operationId"],
@@ -163,7 +166,7 @@ def _operation(document: Mapping[str, Any], found: OperationObject) -> Operation
         needs_key=bool(has_key) and all(has_key),
         optional_key=any(has_key) and not all(has_key),
         tokens=tuple(name for name, kind in kinds.items() if kind == "oauth2"),
-        costs=tuple(sorted((metric, whole_number(cost) or 0) for metric, cost in costs.items())),
+        costs=tuple(sorted((metric, number) for metric, cost in costs.items() if (number := whole_number(cost)))),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
-from gateway.yaml_file import YamlFileError, read_yaml
+from gateway.document.yaml_file import YamlFileError, read_yaml
 
 EXAMPLE = '`{key: local, consumer: "1111"}`'
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 # The keys and indexes that lead from the document's root to a value.
 Place = tuple[str | int, ...]
+
+
+class Severity(StrEnum):
+    """How serious a diagnostic is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Diagnostic:
 
     place: Place
     message: str
-    remedy: str
+    remedy: str = ""
     fatal: bool = True
     line: int | None = None
     rule: str = ""
@@ -28,8 +37,17 @@ class Diagnostic:
     def json_path(self) -> str:
         return json_path(self.place)
 
+    @property
+    def severity(self) -> Severity:
+        return Severity.ERROR if self.fatal else Severity.WARNING
+
+    @property
+    def text(self) -> str:
+        """The message and its remedy, if there is one."""
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
     def __str__(self) -> str:
-        return f"{self.json_path}: {self.message}; {self.remedy}"
+        return f"{self.json_path}: {self.text}"
 
 
 class UnsupportedDocument(Exception):

@@ -15,7 +15,8 @@ class SettingsError(Exception):
 class Environment:
     """Reads variables one by one and collects the mistakes; `finish` raises them.
 
-    A variable that begins with GUICHET_ and was never read is a mistake too, most likely a typo.
+    A variable that begins with GUICHET_ and was never read is a mistake too, most likely a typo; except those that
+    Kubernetes sets for a Service: GUICHET_GATEWAY_SERVICE_HOST, GUICHET_GATEWAY_PORT, …
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -59,7 +60,11 @@ class Environment:
 
     def finish(self) -> None:
         """Raise SettingsError if any variable was invalid or unknown."""
-        unknown = {name for name in self._variables if name.startswith(PREFIX)} - self._read
+        services = tuple(
+            name.removesuffix("SERVICE_HOST") for name in self._variables if name.endswith("_SERVICE_HOST")
+        )
+        unknown = {name for name in self._variables if name.startswith(PREFIX) and not name.startswith(services)}
+        unknown -= self._read
         problems = self._problems + [f"{name}: is not a variable of this service" for name in sorted(unknown)]
         if problems:
             raise SettingsError("\n".join(problems))

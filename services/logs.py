@@ -16,7 +16,7 @@ from typing import Final
 
 from pythonjsonlogger.json import JsonFormatter
 
-from services.process import place_of
+from services.location import location_of
 
 # Messages from other loggers may contain URLs, headers or names from requests, so only their location is logged.
 OURS: Final = ("services.", "start")
@@ -113,5 +113,5 @@ def logging_to_stdout() -> Iterator[None]:
 
 
 def _log_uncaught(kind: type[BaseException], _error: BaseException | None, where: TracebackType | None) -> None:
-    extra = {"kind": kind.__name__, "place": place_of(where)}
+    extra = {"kind": kind.__name__, "place": location_of(where)}
     logging.getLogger(__name__).critical("uncaught error", extra=extra)

@@ -6,7 +6,7 @@ import json
 import logging
 from http import HTTPStatus
 
-from services.process import place_of
+from services.location import location_of
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def problem_of(error: BaseException) -> Problem:
         log.error("out of memory")
         return OutOfMemory("The service is short of memory; try again in a moment.")
     # Do not log the error's text, which may contain what a caller sent.
-    log.error("unforeseen error", extra={"kind": type(error).__name__, "place": place_of(error.__traceback__)})
+    log.error("unforeseen error", extra={"kind": type(error).__name__, "place": location_of(error.__traceback__)})
     return internal_error()
 
 

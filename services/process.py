@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from types import TracebackType
 
 
 def open_standard_streams() -> None:
@@ -31,10 +30,3 @@ def log_at_start(level: str, message: str) -> None:
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(LineFormatter())
     output.emit(logging.LogRecord("start", logging.getLevelNamesMapping()[level], "", 0, "%s", (message,), None))
-
-
-def place_of(where: TracebackType | None) -> str:
-    """`module:line` of where an exception was raised."""
-    while where and where.tb_next:
-        where = where.tb_next
-    return f"{where.tb_frame.f_globals.get('__name__')}:{where.tb_lineno}" if where else "?"

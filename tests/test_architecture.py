@@ -13,7 +13,7 @@ from benchmarks.harness.process import ROOT
 from tests.running import Service
 
 PRODUCT = ("services", "gateway", "frontend", "deploy")
-SETTINGS_AND_LOGS = {"services.environment", "services.logs", "services.process"}
+SETTINGS_AND_LOGS = {"services.environment", "services.location", "services.logs", "services.process"}
 # What the modules of a package may import from this repository. The most specific row counts. No row allows `tests`.
 MAY_IMPORT: dict[str, set[str]] = {
     "services": set(),
@@ -25,9 +25,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.catalog.reference": set(),
     "services.catalog.yaml_file": set(),
     "services.http": {"services.http", "services.problems", *SETTINGS_AND_LOGS},
-    "services.logs": {"services.process"},
+    "services.logs": {"services.location"},
     "services.process": {"services.logs"},
-    "services.problems": SETTINGS_AND_LOGS,
+    "services.problems": {"services.location"},
     "services.classifier": {
         "services.artifact",
         "services.classifier",

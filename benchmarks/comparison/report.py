@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from benchmarks.comparison.figures import Figures, Rate, Row
 from benchmarks.comparison.servers import GROUPS
@@ -31,7 +31,8 @@ def report(figures: Figures, targets: Sequence[Target], plot: str) -> str:
         "# Guichet compared with other model servers",
         "",
         f"{plan['title']} on {photos['count']} photos of {photos['median_bytes'] / 1e3:.0f} kB (median): medians of"
-        f" {plan['rounds']} interleaved rounds of {plan['seconds']} s.",
+        f" {plan['rounds']} interleaved rounds of {plan['seconds']} s{_runs(plan)}."
+        " The table of all servers also has the extremes.",
         "",
         figures.machine.sentence(Guichet=figures.machine.versions, Peers=_peer_versions(figures)),
         "",
@@ -90,7 +91,7 @@ def _all_rows(figures: Figures) -> list[list[str]]:
     lines = []
     for group, title in GROUPS.items():
         if rows := figures.of(group):
-            lines += [[f"**{title}**", *blank], *(_cells(row) for row in rows)]
+            lines += [[f"**{title}**", *blank], *(_cells(row, spread=True) for row in rows)]
     if figures.limits:
         lines.append(["**the limit in process, without HTTP**", *blank])
     for one in figures.limits:
@@ -98,11 +99,11 @@ def _all_rows(figures: Figures) -> list[list[str]]:
     return lines
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, *, spread: bool = False) -> list[str]:
     one, eight = row.at(1), row.at(8)
     return [
         row.name,
-        *(_rate(row.at(count)) for count in (1, 8, 32)),
+        *(_rate(row.at(count), spread) for count in (1, 8, 32)),
         f"{one.p50 * 1e3:.2f}" if one else "–",
         f"{eight.p99 * 1e3:.1f}" if eight else "–",
         "–" if row.cold_start is None else f"{row.cold_start:.2f}",
@@ -112,12 +113,17 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _rate(rate: Rate | None) -> str:
-    """Photos per second, and the number of lost requests if there were any."""
+def _runs(plan: Mapping[str, Any]) -> str:
+    return f" in {plan['runs']} runs" if "runs" in plan else ""
+
+
+def _rate(rate: Rate | None, spread: bool) -> str:
+    """Photos per second, with the extremes if `spread`, and the number of lost requests if there were any."""
     if rate is None:
         return "–"
     lost = rate.refused + rate.broken
-    return f"{rate.rate:,.0f}" + (f" ({lost} lost)" if lost else "")
+    extremes = f" ({rate.least:,.0f}–{rate.most:,.0f})" if spread else ""
+    return f"{rate.rate:,.0f}{extremes}" + (f" ({lost} lost)" if lost else "")
 
 
 def _peer_versions(figures: Figures) -> dict[str, str]:

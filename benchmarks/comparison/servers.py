@@ -88,6 +88,18 @@ PEERS: Final = {
         ("{bin}/gunicorn", "--workers={cores}", "--threads=4", "--bind=127.0.0.1:{port}", "benchmarks.peers.flask:app"),
         ("flask", "gunicorn"),
     ),
+    # https://github.com/emmett-framework/granian: a Rust server for the same application.
+    "granian": Peer(
+        (
+            "{bin}/granian",
+            "--interface=wsgi",
+            "--workers={cores}",
+            "--host=127.0.0.1",
+            "--port={port}",
+            "benchmarks.peers.flask:app",
+        ),
+        ("flask", "granian"),
+    ),
     "fastapi": Peer(
         ("{bin}/uvicorn", "--workers={cores}", "--port={port}", "--no-access-log", "benchmarks.peers.fastapi:app"),
         ("fastapi", "uvicorn"),

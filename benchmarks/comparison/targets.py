@@ -57,9 +57,9 @@ def at_most(what: str, bound: float, value: float | None, how: str = "", unit: s
 
 def _throughput(figures: Figures) -> Iterator[Target]:
     yield _against_peers(figures, "int8", 6.0, "torch", "torch", "with torch")
-    yield _against_peers(figures, "fp16", 4.5, "torch", "torch", "with torch")
+    yield _against_peers(figures, "fp16", 4.7, "torch", "torch", "with torch")
     for engine in ENGINES:
-        yield _against_peers(figures, engine, 1.3, "openvino", engine, "with the same OpenVINO model")
+        yield _against_peers(figures, engine, 1.25, "openvino", engine, "with the same OpenVINO model")
     for group, words, bound in (("direct", "direct", 0.90), ("gateway", "through the gateway", 0.85)):
         for engine in ENGINES:
             what = f"throughput of {engine} {words}, to the limit in process"
@@ -87,9 +87,9 @@ def _latency(figures: Figures) -> Iterator[Target]:
         ours, limit = figures.best("direct", engine, 1), figures.limit(engine)
         if ours and limit:
             how = f"{ours[1].p50 * 1e3:.2f} ms ÷ {limit.seconds * 1e3:.2f} ms"
-            yield at_most(what, 1.25, ours[1].p50 / limit.seconds, how)
+            yield at_most(what, 1.2, ours[1].p50 / limit.seconds, how)
         else:
-            yield at_most(what, 1.25, None)
+            yield at_most(what, 1.2, None)
     photo = figures.large_photo
     ratio = photo.naive / photo.service if photo else None
     how = f"{photo.naive * 1e3:.1f} ms ÷ {photo.service * 1e3:.1f} ms" if photo else ""
@@ -99,9 +99,9 @@ def _latency(figures: Figures) -> Iterator[Target]:
 def _cold_starts(figures: Figures) -> Iterator[Target]:
     for found in figures.cold_starts:
         how = f"{len(found.seconds)} starts, p50 {found.p50:.2f} s"
-        yield at_most(f"cold start of {found.model} as {found.engine}, p95", 0.6, found.p95, how, " s")
+        yield at_most(f"cold start of {found.model} as {found.engine}, p95", 0.55, found.p95, how, " s")
     if not figures.cold_starts:
-        yield at_most("cold start, p95", 0.6, None, unit=" s")
+        yield at_most("cold start, p95", 0.55, None, unit=" s")
     what = "cold start, to the best peer with torch"
     peers = [(row.cold_start, row.name) for row in figures.of("torch") if row.cold_start]
     ours = [found for found in figures.cold_starts if found.model == figures.plan["model"]]
@@ -117,7 +117,7 @@ def _resources(figures: Figures) -> Iterator[Target]:
     for row in figures.of("direct"):
         loaded = row.memory_loaded / MEGA if row.memory_loaded else None
         how = f"PSS of all its processes; {(row.memory_first or 0) / MEGA:.0f} MB after the first prediction"
-        yield at_most(f"memory of {row.name} after the load", 180, loaded, how, " MB")
+        yield at_most(f"memory of {row.name} after the load", 160, loaded, how, " MB")
     size = figures.sizes.get("guichet-int8")
     how = f"{size['packages']} packages" if size else ""
     yield at_most("installed size of a service", 300, size["bytes"] / MEGA if size else None, how, " MB")

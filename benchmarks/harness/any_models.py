@@ -95,7 +95,7 @@ KINDS: Final[dict[str, Make]] = {
 }
 MODELS: Final = (
     *(("timm", name) for name in saved_models.TIMM),
-    *(("transformers", name) for name in sorted(saved_models.transformers_models())),
+    *(("transformers", name) for name in saved_models.TRANSFORMERS),
     *(("onnx", name) for name in ("convnext_atto", "mobilenetv3_small_050", "resnet10t", "vit_tiny_patch16_224")),
     *(("torchvision", name) for name in ("resnet18", "mobilenet_v3_small")),
     *(("checkpoint", name) for name in ("resnet10t", "edgenext_xx_small")),

@@ -57,7 +57,8 @@ def _usage(pid: int) -> dict[int, _Usage]:
     first = psutil.Process(pid)
     found = {}
     for process in [first, *first.children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        # KeyError: a process that has ended, and whose parent has not noticed, has no memory.
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError, KeyError):
             times = process.cpu_times()
             status = Path(f"/proc/{process.pid}/status").read_text()
             lines = dict(line.split(":", 1) for line in status.splitlines())

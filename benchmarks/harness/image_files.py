@@ -141,11 +141,11 @@ def with_exif(tiff: bytes) -> bytes:
     return jpeg()[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg()[2:]
 
 
-def with_orientation(order: str, value: int, kind: int = 3) -> bytes:
+def with_orientation(order: str, value: int, kind: int = 3, count: int = 1) -> bytes:
     """Exif data in a byte order, `<` or `>`, with an orientation of a type; 3 is SHORT."""
-    number = struct.pack(order + {3: "Hxx", 4: "I", 5: "I"}[kind], value)
+    number = struct.pack(order + {3: "Hxx", 4: "I", 5: "I", 8: "hxx"}[kind], value)
     start = b"II*\x00" if order == "<" else b"MM\x00*"
-    return start + struct.pack(order + "IHHHI", 8, 1, 0x0112, kind, 1) + number + bytes(4)
+    return start + struct.pack(order + "IHHHI", 8, 1, 0x0112, kind, count) + number + bytes(4)
 
 
 def chained_directories() -> bytes:

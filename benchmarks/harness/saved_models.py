@@ -1,4 +1,7 @@
-"""Image classifiers with random weights, saved by their own libraries into the folders that the Hub holds."""
+"""Image classifiers with random weights, saved by their own libraries into the folders that the Hub holds.
+
+The libraries, which are slow to import, are imported where they are used.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-import transformers
 from torch import nn
 
 LABELS = ("ant", "bee", "cat", "dog")
@@ -32,6 +33,11 @@ TIMM = (
     "resnet10t",
     "vit_tiny_patch16_224",
 )
+# The names of transformers_models.
+TRANSFORMERS = (
+    *("bit", "convnext", "dinov2", "efficientnet", "levit", "mobilenet_v1", "mobilenet_v2", "mobilevit"),
+    *("regnet", "resnet", "vit"),
+)
 
 
 def unchanged(module: nn.Module) -> None:
@@ -42,6 +48,8 @@ def save_timm(
     name: str, folder: Path, labels: Sequence[str] = LABELS, prepare: Prepare = unchanged, **config: Any
 ) -> nn.Module:
     """Save the model into a folder; `prepare` is called before."""
+    import timm
+
     torch.manual_seed(0)
     module: nn.Module = timm.create_model(name, num_classes=len(labels))
     prepare(module)
@@ -52,6 +60,8 @@ def save_timm(
 
 def transformers_models(labels: Sequence[str] = LABELS) -> dict[str, tuple[type, Any, Any]]:
     """The class, the configuration and the image processor of small models of several families."""
+    import transformers
+
     t: Any = transformers
     names = dict(enumerate(labels))
     small = {"depths": [1, 1, 1, 1], "hidden_sizes": [8, 16, 32, 64], "id2label": names}

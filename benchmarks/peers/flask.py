@@ -1,4 +1,4 @@
-"""Flask on gunicorn with one single-threaded process per core.
+"""Flask on gunicorn, or on granian, with a process per core, each of which computes on one core.
 
 https://flask.palletsprojects.com/en/stable/deploying/gunicorn/
 Processes that each compute on all cores would slow one another down (see torch's documentation on CPU threading).

@@ -14,9 +14,22 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from benchmarks.comparison.figures import Figures
 from benchmarks.harness.command import console, run
 from benchmarks.harness.process import ROOT
 from benchmarks.harness.tables import milliseconds, row, table, write_between_markers
+from benchmarks.scale.google import (
+    BILLING_SECONDS,
+    BODY_BYTES,
+    CONFIGS_PER_API,
+    GATEWAYS_PER_REGION,
+    IDLE_SECONDS,
+    PLATFORM_SECONDS,
+    QUOTA_UNITS,
+    UTILISATION,
+    Prices,
+)
+from benchmarks.scale.price import peers, price_table, seconds_per_request, sized
 from benchmarks.scale.simulation import billed_share, burst, closed_loop, one_instance
 from deploy.plan.cloud_run_manifests import gib
 from deploy.report.cost import MONTH_SECONDS, RESPONSE_BYTES, Price, read_prices
@@ -26,21 +39,9 @@ from services.catalog import Model, load_catalog
 RESULTS: Final = ROOT / "benchmarks" / "results"
 PAGE: Final = ROOT / "docs" / "scale.md"
 MODEL: Final = "efficientnet-lite0"
-# Google's values and limits; docs/scale.md names the sources.
-UTILISATION: Final = 0.6  # CPU share at which the autoscaler aims
-IDLE_SECONDS: Final = 900.0  # longest time that an instance without requests is kept
-BILLING_SECONDS: Final = 0.1  # to which an instance's time is rounded up
-QUOTA_UNITS: Final = 100_000  # per second and project
-GATEWAYS_PER_REGION: Final = 5
-CONFIGS_PER_API: Final = 100
-BODY_BYTES: Final = 32 * 2**20
-# Scheduling, image and network add to a cold start. Assumed: only a deployment can measure it.
-PLATFORM_SECONDS: Final = 2.0
 RARE: Final = 0.002
 BURST_RATE: Final = 200.0
 BURST_SECONDS: Final = 20.0
-
-Prices = Mapping[str, Mapping[str, Price]]
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,11 @@ def measured(folder: Path) -> Measured:
         for rate in server["rates"]
         if rate["connections"] == 8
     }
-    # Requests vary as the service reports, and take the CPU time that the kernel counts, HTTP included.
-    seconds, services = sizing["processor_seconds"], sizing["services"]
-    scale = seconds * len(services) / sum(services)
     return Measured(
         model=load_catalog()[MODEL],
         precision=sizing["precision"],
-        seconds=seconds,
-        services=[scale * one for one in services],
+        seconds=sizing["processor_seconds"],
+        services=seconds_per_request(sizing),
         start=max(sizing["cold_starts"]),
         direct=direct,
         cores=figures["machine"]["cores"],
@@ -254,7 +252,11 @@ def main(
         console.print(f"{results} has no sizing of {MODEL}; run `make size MODEL={MODEL}`", style="red", markup=False)
         raise typer.Exit(1) from err
     prices = read_prices()
+    catalog = load_catalog()
+    benchmark = Figures.from_json((results / "benchmark.json").read_bytes())
     parts = {
+        "peers": price_table(peers(benchmark), prices),
+        "catalog": price_table([*sized(results / "sizing.json", catalog)], prices),
         "throughput": throughput(found),
         "thousand": thousand(found, prices),
         "hundred": hundred(found, prices),

@@ -14,6 +14,7 @@ from typing import Final
 
 WARM_UP: Final = 0.1
 BILLED_SECONDS: Final = 1000.0
+BILLED_REQUESTS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def billed_share(services: Sequence[float], rate: float, rounding: float, seed: 
             billed += math.ceil((busy_until - busy_from) / rounding) * rounding
             busy_from = busy_until = now
         busy_until += generator.choice(services)
-        if now >= BILLED_SECONDS:
+        if now >= max(BILLED_SECONDS, BILLED_REQUESTS / rate):
             break
     return min(1.0, (billed + math.ceil((busy_until - busy_from) / rounding) * rounding) / now)
 

@@ -18,7 +18,7 @@ from google.protobuf import json_format
 
 from deploy.errors import DeployError
 from gateway.diagnostics import Place, UnsupportedDocument
-from gateway.document import Document, read_document
+from gateway.document.parse import Document, read_document
 
 DAY_SECONDS = 24 * 60 * 60
 # [HOST[:PORT]/]PATH[:TAG][@DIGEST]

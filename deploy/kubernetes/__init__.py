@@ -1,1 +1,1 @@
-"""Manifests for Kubernetes, Knative and KServe: files for `kubectl apply --kustomize`. Nothing here calls a cluster."""
+"""Manifests for Kubernetes, Knative and KServe, for `kubectl apply --server-side --kustomize`; calls no cluster."""

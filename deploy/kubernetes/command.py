@@ -24,11 +24,11 @@ def manifests(
     host: Annotated[str, typer.Option(help="The API's public host name. Default: none.")] = "",
     page_host: Annotated[str, typer.Option(help="The page's public host name. Default: none.")] = "",
     expose: Annotated[str, typer.Option(help="How the host names are routed: httproute or ingress.")] = "httproute",
-    entrance: Annotated[str, typer.Option(help="The Gateway of the HTTPRoutes, or the class of the Ingresses.")] = (
-        "gateway"
-    ),
+    entrance: Annotated[
+        str, typer.Option(help="The Gateway of the HTTPRoutes, [NAMESPACE/]NAME, or the class of the Ingresses.")
+    ] = ("gateway"),
 ) -> None:
-    """Write manifests for Kubernetes, Knative or KServe, for `kubectl apply --kustomize`."""
+    """Write manifests for Kubernetes, Knative or KServe, for `kubectl apply --server-side --kustomize`."""
     with errors_as_sentences():
         from deploy.errors import SettingsError
         from deploy.kubernetes import options as choices
@@ -60,4 +60,4 @@ def manifests(
             # Two of them contain API keys.
             path.touch(0o600)
             path.write_text(as_yaml(objects), encoding="utf-8")
-    tell(f"Wrote {len(files)} files. Apply them: kubectl apply --kustomize {output}")
+    tell(f"Wrote {len(files)} files. Apply them: kubectl apply --server-side --kustomize {output}")

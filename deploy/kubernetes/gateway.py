@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ DIRECTORY: Final = "guichet-directory"
 IMAGE: Final = "docker.io/envoyproxy/envoy:distroless-v1.40.0"
 PORT: Final = 8080
 FOLDER: Final = "/etc/guichet/envoy"
+# The image's user is root.
+USER: Final = 65532
 # Kubernetes' limit on a Secret, less its other fields.
 SECRET_BYTES: Final = 1_000_000
 
@@ -65,8 +68,8 @@ def gateway_bootstrap(
     return text
 
 
-def gateway_objects(document: Mapping[str, Any], options: Options) -> list[Object]:
-    """Envoy's Deployment and what it needs."""
+def gateway_objects(document: Mapping[str, Any], deadline: float, options: Options) -> list[Object]:
+    """Envoy's Deployment and what it needs; `deadline` is the longest of a model."""
     text = gateway_bootstrap(document, options)
     program = Program(
         NAME,
@@ -74,18 +77,20 @@ def gateway_objects(document: Mapping[str, Any], options: Options) -> list[Objec
         PORT,
         cpu="500m",
         memory="256Mi",
-        command=("--config-path", f"{FOLDER}/envoy.json", "--disable-hot-restart"),
+        # By default, Envoy has a thread for each of the node's CPUs.
+        command=("--config-path", f"{FOLDER}/envoy.json", "--disable-hot-restart", "--concurrency", "2"),
         volumes=[Volume("Secret", NAME, FOLDER, text)],
+        user=USER,
+        # Envoy ends at once when it is told to, with requests unanswered.
+        linger=math.ceil(deadline) + 5,
     )
-    objects = [
+    return [
         config("Secret", NAME, COMPONENT, {"envoy.json": text}),
         deployment(program, COMPONENT, replicas=2),
         service(program, COMPONENT),
         disruption_budget(NAME, COMPONENT),
+        *exposure(NAME, COMPONENT, options.host, options),
     ]
-    # The image's user is root.
-    objects[1]["spec"]["template"]["spec"]["securityContext"] = {"runAsUser": 65532, "runAsGroup": 65532}
-    return [*objects, *exposure(NAME, COMPONENT, options.host, options)]
 
 
 def exposure(name: str, component: str, host: str, options: Options) -> list[Object]:
@@ -110,13 +115,14 @@ def exposure(name: str, component: str, host: str, options: Options) -> list[Obj
                 },
             }
         ]
+    namespace, _, gateway = options.entrance.rpartition("/")
     return [
         {
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
             "metadata": metadata(name, component),
             "spec": {
-                "parentRefs": [{"name": options.entrance}],
+                "parentRefs": [{"name": gateway} | ({"namespace": namespace} if namespace else {})],
                 "hostnames": [host],
                 "rules": [{"backendRefs": [{"name": name, "port": 80}]}],
             },

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 from deploy.kubernetes.objects import (
+    UTILIZATION,
     Object,
     Program,
     autoscaler,
-    container,
     deployment,
     disruption_budget,
     labels,
     metadata,
+    pod,
     service,
 )
 from deploy.kubernetes.options import Options
@@ -31,7 +32,7 @@ def model_program(model: Model, options: Options) -> Program:
         cpu=str(model.cpu),
         memory=model.memory,
         live="/live",
-        # Runs one inference, so the model is loaded and works.
+        # 200 once the network is loaded, unless it returns invalid scores.
         ready="/ready",
         environment=model.environment,
     )
@@ -39,13 +40,18 @@ def model_program(model: Model, options: Options) -> Program:
 
 def model_objects(model: Model, options: Options) -> list[Object]:
     """The objects of a model."""
+    program = model_program(model, options)
     match options.target:
         case "knative":
             return [knative_service(model, options)]
         case "kserve":
-            return [inference_service(model, options), disruption_budget(model.service, COMPONENT)]
+            return [
+                inference_service(model, options),
+                # KServe's own Service may have no address, and then no port 80.
+                service(program, COMPONENT, options.model_service(model)),
+                disruption_budget(model.service, COMPONENT),
+            ]
         case _:
-            program = model_program(model, options)
             return [
                 deployment(program, COMPONENT, replicas=None),
                 service(program, COMPONENT),
@@ -72,10 +78,9 @@ def knative_service(model: Model, options: Options) -> Object:
                     },
                 },
                 "spec": {
-                    "automountServiceAccountToken": False,
+                    **pod(model_program(model, options), knative=True),
                     "containerConcurrency": model.concurrency,
                     "timeoutSeconds": math.ceil(model.deadline),
-                    "containers": [container(model_program(model, options), startup_probe=False)],
                 },
             }
         },
@@ -84,6 +89,8 @@ def knative_service(model: Model, options: Options) -> Object:
 
 def inference_service(model: Model, options: Options) -> Object:
     """A KServe InferenceService in its mode without Knative, and without a public address."""
+    predictor = pod(model_program(model, options))
+    predictor["containers"][0]["name"] = "kserve-container"
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
@@ -98,10 +105,11 @@ def inference_service(model: Model, options: Options) -> Object:
             "predictor": {
                 "minReplicas": max(1, model.min_instances),
                 "maxReplicas": model.max_instances,
+                "scaleMetric": "cpu",
+                "scaleTarget": UTILIZATION,
                 "timeout": math.ceil(model.deadline),
-                "automountServiceAccountToken": False,
                 "labels": labels(model.service, COMPONENT),
-                "containers": [container(model_program(model, options)) | {"name": "kserve-container"}],
+                **predictor,
             }
         },
     }

@@ -12,7 +12,8 @@ Object = dict[str, Any]
 PART_OF: Final = {"app.kubernetes.io/part-of": "guichet"}
 # Of the annotation that restarts pods when their configuration changes.
 CONTENT: Final = "guichet/content"
-SECURITY: Final = {
+UTILIZATION: Final = 70
+SECURITY: Final[Object] = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
@@ -33,7 +34,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Program:
-    """A container. If the path `live` or `ready` is empty, the probe only connects."""
+    """A container. If the path `live` or `ready` is empty, the probe only connects. `user` replaces the image's user.
+
+    When its pod is to end, it still serves for `linger` seconds, while other pods learn of that.
+    """
 
     name: str
     image: str
@@ -45,6 +49,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] = ()
     volumes: Sequence[Volume] = ()
+    user: int | None = None
+    linger: int = 5
 
 
 def metadata(name: str, component: str, annotations: Mapping[str, str] | None = None) -> Object:
@@ -58,21 +64,23 @@ def labels(name: str, component: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": component, **PART_OF}
 
 
-def container(program: Program, *, startup_probe: bool = True) -> Object:
-    """The container of a program; without a startup probe, as Knative has none, the readiness probe waits as long."""
+def container(program: Program, *, knative: bool = False) -> Object:
+    """The container of a program. On Knative, the readiness probe is the startup probe too, and there are no hooks."""
     size = {"cpu": program.cpu, "memory": program.memory}
     found: Object = {
         "name": "main",
         "image": program.image,
         "ports": [{"name": "http1", "containerPort": program.port}],
         "resources": {"requests": size, "limits": size},
-        "securityContext": SECURITY,
+        "securityContext": SECURITY
+        | ({} if program.user is None else {"runAsUser": program.user, "runAsGroup": program.user}),
         "readinessProbe": _probe(program.ready, program.port, 5),
     }
-    if startup_probe:
+    if not knative:
         # A small model starts in a second, a large one on a busy node in minutes.
         found["startupProbe"] = _probe(program.ready, program.port, 1) | {"failureThreshold": 240}
-    found["livenessProbe"] = _probe(program.live, program.port, 10) | {"failureThreshold": 3 if startup_probe else 30}
+        found["lifecycle"] = {"preStop": {"sleep": {"seconds": program.linger}}}
+    found["livenessProbe"] = _probe(program.live, program.port, 10) | {"failureThreshold": 30 if knative else 3}
     if program.command:
         found["args"] = list(program.command)
     if program.environment:
@@ -84,14 +92,26 @@ def container(program: Program, *, startup_probe: bool = True) -> Object:
     return found
 
 
-def volumes(program: Program) -> Object:
-    """The pod's field `volumes`, if there are any."""
-    sources = {
-        "Secret": lambda name: {"secret": {"secretName": name}},
-        "ConfigMap": lambda name: {"configMap": {"name": name}},
+def pod(program: Program, *, knative: bool = False) -> Object:
+    """The pod of a program."""
+    found: Object = {
+        "automountServiceAccountToken": False,
+        # Otherwise, Kubernetes sets variables for each Service, such as GUICHET_GATEWAY_PORT.
+        "enableServiceLinks": False,
+        "containers": [container(program, knative=knative)],
     }
-    found = [{"name": volume.name, **sources[volume.kind](volume.name)} for volume in program.volumes]
-    return {"volumes": found} if found else {}
+    if not knative:
+        # The services end within 10 s; Knative allows them the deadline of a request.
+        found["terminationGracePeriodSeconds"] = program.linger + 10
+    if program.volumes:
+        found["volumes"] = [_volume(volume) for volume in program.volumes]
+    return found
+
+
+def _volume(volume: Volume) -> Object:
+    if volume.kind == "Secret":
+        return {"name": volume.name, "secret": {"secretName": volume.name}}
+    return {"name": volume.name, "configMap": {"name": volume.name}}
 
 
 def deployment(program: Program, component: str, *, replicas: int | None) -> Object:
@@ -107,26 +127,21 @@ def deployment(program: Program, component: str, *, replicas: int | None) -> Obj
             "selector": {"matchLabels": labels(program.name, component)},
             "template": {
                 "metadata": {"labels": labels(program.name, component), **stamp},
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "containers": [container(program)],
-                    **volumes(program),
-                },
+                "spec": pod(program),
             },
         },
     }
 
 
-def service(program: Program, component: str, **spec: Any) -> Object:
-    """A Service on port 80."""
+def service(program: Program, component: str, name: str = "") -> Object:
+    """A Service on port 80, by default with the name of its program."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(program.name, component),
+        "metadata": metadata(name or program.name, component),
         "spec": {
             "selector": labels(program.name, component),
             "ports": [{"name": "http", "port": 80, "targetPort": program.port}],
-            **spec,
         },
     }
 
@@ -142,7 +157,7 @@ def disruption_budget(name: str, component: str) -> Object:
 
 
 def autoscaler(name: str, component: str, least: int, most: int) -> Object:
-    """Adds pods at 70 % of their processors."""
+    """Adds pods when they use more than UTILIZATION percent of their CPUs."""
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -154,7 +169,7 @@ def autoscaler(name: str, component: str, least: int, most: int) -> Object:
             "metrics": [
                 {
                     "type": "Resource",
-                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": UTILIZATION}},
                 }
             ],
         },

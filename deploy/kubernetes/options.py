@@ -21,7 +21,8 @@ class Options:
     """`target` runs the models; `registry` and `tag` name the images.
 
     `host` and `page_host` are the public names of the API and of the page, which `exposure` declares: an Ingress of the
-    class `entrance`, or an HTTPRoute of the Gateway `entrance`. Without a name there is no such object.
+    class `entrance`, or an HTTPRoute of the Gateway `entrance` (`NAME` or `NAMESPACE/NAME`). Without a name there is no
+    such object.
     """
 
     target: Target
@@ -40,10 +41,12 @@ class Options:
             raise SettingsError(f"--target should be one of {', '.join(get_args(Target))}, not {self.target!r}.")
         if self.exposure not in get_args(Exposure):
             raise SettingsError(f"--expose should be one of {', '.join(get_args(Exposure))}, not {self.exposure!r}.")
-        names = {"--namespace": self.namespace, "--entrance": self.entrance}
-        hosts = {"--host": self.host, "--page-host": self.page_host}
-        for option, name in (names | {option: host for option, host in hosts.items() if host}).items():
-            if not re.fullmatch(DNS_NAME, name):
+        prefix = rf"({DNS_NAME}/)?" if self.exposure == "httproute" else ""
+        if not re.fullmatch(prefix + DNS_NAME, self.entrance):
+            raise SettingsError(f"--entrance should be the name of a Gateway or of a class, not {self.entrance!r}.")
+        names = {"--namespace": self.namespace, "--host": self.host, "--page-host": self.page_host}
+        for option, name in names.items():
+            if (name or option == "--namespace") and not re.fullmatch(DNS_NAME, name):
                 raise SettingsError(f"{option} should be a DNS name in lower case, not {name!r}.")
         if not any(key.enabled for key in self.keys):
             raise SettingsError("--keys should have an enabled key: the page uses the first.")
@@ -61,6 +64,10 @@ class Options:
         """The root URL of a Service in the cluster."""
         return f"http://{service}.{self.namespace}.svc.cluster.local"
 
+    def model_service(self, model: Model) -> str:
+        """The name of a model's Service. KServe may use the name of an InferenceService for Services of its own."""
+        return f"{model.service}-pods" if self.target == "kserve" else model.service
+
     def model_url(self, model: Model) -> str:
-        """The root URL of a model in the cluster. KServe adds a suffix to the name of an InferenceService."""
-        return self.url(f"{model.service}-predictor" if self.target == "kserve" else model.service)
+        """The root URL of a model in the cluster."""
+        return self.url(self.model_service(model))

@@ -15,6 +15,8 @@ NAMESPACE = "kubernetes.io/metadata.name"
 KNATIVE_NAMESPACES = ["knative-serving", "kourier-system", "istio-system", "contour-internal"]
 # Addresses that are not public; models fetch images from public ones only.
 PRIVATE = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
+# The usual address of the DNS cache that some clusters have on each node.
+NODE_DNS = "169.254.20.10/32"
 
 
 def network_policies(options: Options) -> list[Object]:
@@ -24,9 +26,11 @@ def network_policies(options: Options) -> list[Object]:
     if options.target == "knative":
         namespaces = {"matchExpressions": [{"key": NAMESPACE, "operator": "In", "values": KNATIVE_NAMESPACES}]}
         to_models.append({"namespaceSelector": namespaces})
-    anyone: Object = {"namespaceSelector": {}}
     public = {"ipBlock": {"cidr": "0.0.0.0/0", "except": PRIVATE}}
-    dns = {"to": [anyone], "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
+    dns = {
+        "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": NODE_DNS}}],
+        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+    }
     # On Knative, the queue proxy in the pod listens, on ports of its own.
     ports = {} if options.target == "knative" else {"ports": [{"protocol": "TCP", "port": PORT}]}
     return [

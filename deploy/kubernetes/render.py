@@ -13,6 +13,7 @@ from deploy.kubernetes.models import PORT, model_objects
 from deploy.kubernetes.objects import Object, Program, Volume, config, deployment, disruption_budget, service
 from deploy.kubernetes.options import Options
 from deploy.kubernetes.policies import network_policies
+from deploy.plan.cloud_run_manifests import PAGE_CPU, PAGE_MEMORY
 from deploy.plan.desired_state import listing
 from gateway.product.document import public_document
 from services.catalog import Catalog, Model
@@ -29,7 +30,7 @@ def manifests(catalog: Catalog, models: Sequence[Model], options: Options) -> di
     published = published_text(public_document(document), listing(catalog, models))
     files = {
         "directory.yaml": directory_objects(published, options),
-        "gateway.yaml": gateway_objects(document, options),
+        "gateway.yaml": gateway_objects(document, max(model.deadline for model in models), options),
         "page.yaml": page_objects(options),
         "network-policies.yaml": network_policies(options),
     }
@@ -71,8 +72,8 @@ def page_objects(options: Options) -> list[Object]:
         PAGE,
         options.image("page"),
         PORT,
-        cpu="1",
-        memory="512Mi",
+        cpu=str(PAGE_CPU),
+        memory=PAGE_MEMORY,
         live="/_stcore/health",
         ready="/_stcore/health",
         environment={

@@ -52,7 +52,7 @@ def model_manifest(model: Model, image: str, settings: DeploySettings) -> Manife
         model.service,
         image,
         settings.account(MODEL_ACCOUNT),
-        environment=model.environment,
+        environment=model.environment | ({"GUICHET_CONTACT": settings.contact} if settings.contact else {}),
         cpu=model.cpu,
         memory=model.memory,
         concurrency=model.concurrency,

@@ -159,14 +159,14 @@ def _results(
 def _report(results: Sequence[Result], out: Path, top: int) -> None:
     """Print the failures, each model's accuracy, and where the results are."""
     screen = Console()
-    failures: defaultdict[str, list[Result]] = defaultdict(list)
+    failures: defaultdict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         if result.error:
-            failures[result.error].append(result)
-    for code, failed in failures.items():
+            failures[result.error, result.detail].append(result)
+    for (code, detail), failed in failures.items():
         names = ", ".join(dict.fromkeys(result.image for result in failed[:EXAMPLES]))
         more = f" and {len(failed) - EXAMPLES} more" if len(failed) > EXAMPLES else ""
-        screen.print(f"{code}: {names}{more}. {failed[0].detail}", style="red", highlight=False, markup=False)
+        screen.print(f"{code}: {names}{more}. {detail}", style="red", highlight=False, markup=False)
     if found := accuracies(results):
         table = Table("model", "images", "best label right", f"right label among {top}")
         for model, each in found.items():

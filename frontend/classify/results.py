@@ -92,12 +92,14 @@ def write_results(path: Path, results: Iterable[Result], top: int) -> None:
 def as_csv(results: Iterable[Result], top: int) -> str:
     """One line per image and model, with the `top` best labels."""
     ranks = [("label", "score"), *((f"label_{rank}", f"score_{rank}") for rank in range(2, top + 1))]
-    columns = ["image", "folder", "model", *sum(ranks, ()), "milliseconds", "version", "error", "request_id"]
+    columns = ["image", "folder", "model", *sum(ranks, ()), "milliseconds", "version", "error", "detail", "request_id"]
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
     for result in results:
-        line = {name: not_a_formula(getattr(result, name)) for name in ("image", "folder", "error", "request_id")}
+        line = {
+            name: not_a_formula(getattr(result, name)) for name in ("image", "folder", "error", "detail", "request_id")
+        }
         line |= {"model": result.model, "version": result.version}
         if not result.error:
             line["milliseconds"] = f"{result.milliseconds:.1f}"

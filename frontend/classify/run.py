@@ -13,8 +13,6 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     sleep_using_event,
-    stop_after_attempt,
-    stop_when_event_set,
     wait_random_exponential,
 )
 
@@ -24,11 +22,14 @@ from frontend.classify.results import Result
 from frontend.classify.sources import Source
 
 ATTEMPTS = 8
+# Seconds for which an image is sent again to an overloaded service, which says itself when to try again.
+OVERLOAD_PATIENCE = 600.0
 # Seconds. A service that asks for more patience than this is reported as an error.
 MAX_RETRY_AFTER = 120.0
 BACKOFF = wait_random_exponential(multiplier=0.5, max=20)
 # Overload, and a service or gateway that is starting or restarting.
-PASSING = frozenset({429, 502, 503})
+OVERLOADED = 429
+PASSING = frozenset({OVERLOADED, 502, 503})
 
 
 class Job(NamedTuple):
@@ -84,7 +85,7 @@ def predicted(client: GatewayClient, job: Job, top: int, stop: threading.Event) 
     attempts = Retrying(
         retry=retry_if_exception(passes),
         wait=seconds_to_wait,
-        stop=stop_after_attempt(ATTEMPTS) | stop_when_event_set(stop),
+        stop=lambda state: stop.is_set() or gives_up(state),
         sleep=sleep_using_event(stop),
         reraise=True,
     )
@@ -115,6 +116,14 @@ def passes(error: BaseException) -> bool:
     if not isinstance(error, GatewayError) or (error.retry_after or 0) > MAX_RETRY_AFTER:
         return False
     return error.status in PASSING or error.code == "unreachable"
+
+
+def gives_up(state: RetryCallState) -> bool:
+    """Whether the error of the last attempt is final."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, GatewayError) and error.status == OVERLOADED:
+        return (state.seconds_since_start or 0.0) > OVERLOAD_PATIENCE
+    return state.attempt_number >= ATTEMPTS
 
 
 def seconds_to_wait(state: RetryCallState) -> float:

@@ -66,12 +66,14 @@ def _in_file(file: Path) -> list[Source]:
         return [Source(file.name, file)]
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError as err:
-        raise NoImages(f"{file} is neither an image, by its extension, nor a list in UTF-8") from err
+    except UnicodeDecodeError:
+        lines = ["\0"]
+    if any("\0" in line for line in lines):
+        raise NoImages(f"{file} is neither an image, by its extension, nor a list in UTF-8")
     return [_from_line(line, file.parent) for line in lines if line and not line.startswith("#")]
 
 
 def _from_line(line: str, folder: Path) -> Source:
-    if line.lower().startswith(("http://", "https://")):
+    if "://" in line:
         return Source(line)
     return Source(Path(line).as_posix(), folder / line)

@@ -37,8 +37,13 @@ class VisitorState:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def add_uploads(self, payload: Any) -> None:
-        """Add a batch of the image input, {"batch", "first", "items"}; the first one replaces the images before."""
+        """Add a batch of the image input: {"visit", "batch", "first", "items"}; the first replaces the images before.
+
+        A batch for a visit that is lost is ignored: the browser is about to send all images again.
+        """
         if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
+            return
+        if payload.get("visit", self.visit) != self.visit:
             return
         batch = str(payload.get("batch", ""))[:80]
         if batch == self.batch:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from gateway.diagnostics import Place, json_path
+from gateway.diagnostics import Diagnostic, Place, Severity
+
+CHANGED = "change_for_openapi_3"
+LOST = "no_equivalent_in_openapi_3"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Diagnostic):
     """What becomes of the value at `place`; `lost` if the other version has no equivalent."""
 
-    place: Place
-    message: str
-    lost: bool = False
-    line: int | None = None
+    @property
+    def lost(self) -> bool:
+        return self.rule == LOST
 
-    def __str__(self) -> str:
-        return f"{json_path(self.place)}: {self.message}"
+    @property
+    def severity(self) -> Severity:
+        return Severity.WARNING if self.lost else Severity.NOTE
 
 
 @dataclass
@@ -29,26 +30,20 @@ class Notes:
     changes: list[Change] = field(default_factory=list)
 
     def changed(self, place: Place, message: str) -> None:
-        self.changes.append(Change(place, message))
+        self.changes.append(Change(place, message, fatal=False, rule=CHANGED))
 
     def lost(self, place: Place, message: str) -> None:
-        self.changes.append(Change(place, message, lost=True))
+        self.changes.append(Change(place, message, fatal=False, rule=LOST))
 
 
 class ConversionError(Exception):
     """The document cannot be converted without a loss; `changes` holds every reason."""
 
-    def __init__(self, changes: Sequence[Change]) -> None:
+    def __init__(self, changes: Iterable[Change]) -> None:
         self.changes = tuple(changes)
-        super().__init__("\n".join(map(str, changes)))
+        super().__init__("\n".join(map(str, self.changes)))
 
 
-def change_report(path: Path, changes: Iterable[Change]) -> Iterator[str]:
-    """One line for each change; identical changes are one line, with the lines of the others."""
-    groups: dict[tuple[bool, str], list[Change]] = {}
-    for change in changes:
-        groups.setdefault((change.lost, change.message), []).append(change)
-    for (lost, _), [first, *others] in groups.items():
-        where = f"{path}:{first.line}" if first.line else str(path)
-        also = f" (also in line {', '.join(str(other.line) for other in others)})" if others else ""
-        yield f"{where}: {'cannot be converted' if lost else 'change'}: {first}{also}"
+def not_convertible(message: str) -> ConversionError:
+    """The error for a document that cannot be converted as a whole."""
+    return ConversionError([Change((), message, fatal=False, rule=LOST)])

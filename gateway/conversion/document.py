@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -11,11 +12,11 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from gateway.api import read_api
-from gateway.conversion.changes import Change, ConversionError, Notes
+from gateway.conversion.changes import Change, ConversionError, Notes, not_convertible
 from gateway.conversion.comments import with_comments_of
 from gateway.conversion.operations import convert_operations, convert_references, convert_shared_parts
 from gateway.diagnostics import Place, UnsupportedDocument
-from gateway.dialect import (
+from gateway.document.dialect import (
     BACKEND,
     MANAGEMENT,
     TOKEN_EXTENSIONS,
@@ -26,9 +27,9 @@ from gateway.dialect import (
     location_fields,
     token_fields,
 )
-from gateway.document import Document, parse_document
-from gateway.fields import items, mapping
-from gateway.operations import operations
+from gateway.document.fields import items, mapping
+from gateway.document.operations import operations
+from gateway.document.parse import Document, parse_document
 from gateway.rules import diagnostics
 from gateway.rules.backends import seconds
 from gateway.rules.quota import whole_number
@@ -48,7 +49,7 @@ def converted(text: str) -> tuple[str, list[Change]]:
     """
     original = parse_document(text)
     if "swagger" not in original.data:
-        raise ConversionError([Change((), "is not an OpenAPI 2.0 document", lost=True)])
+        raise not_convertible("is not an OpenAPI 2.0 document")
     before = read_api(original.data)
     _require_valid_schema(original.data)
     as_json = text.lstrip().startswith("{")
@@ -58,7 +59,7 @@ def converted(text: str) -> tuple[str, list[Change]]:
         raise ConversionError(lost)
     result = json.dumps(data, indent=2, ensure_ascii=False) + "\n" if as_json else _dumped(data, text)
     if read_api(parse_document(result).data) != before:
-        raise ConversionError([Change((), "would not be served as before", lost=True)])
+        raise not_convertible("would not be served as before")
     return result, changes
 
 
@@ -81,11 +82,11 @@ def changes_for_openapi_3(document: Document) -> list[Change]:
 
 def _round_trip(text: str) -> Any:
     if "&" in text and "*" in text and any(event.anchor for event in YAML().parse(text) if hasattr(event, "anchor")):
-        raise ConversionError([Change((), "has YAML anchors; write the repeated parts out", lost=True)])
+        raise not_convertible("has YAML anchors; write the repeated parts out")
     try:
         data = _yaml().load(text)
     except YAMLError as err:
-        raise ConversionError([Change((), "is not written in YAML that keeps its comments", lost=True)]) from err
+        raise not_convertible("is not written in YAML that keeps its comments") from err
     return data
 
 
@@ -135,7 +136,7 @@ def _convert(original: Document, data: CommentedMap) -> list[Change]:
     convert_references(data, (), notes)
     data.insert(min(3 if "servers" in data else 2, len(data)), MANAGEMENT, management)
     found = {(change.place, change.message): change for change in notes.changes}.values()
-    located = [Change(change.place, change.message, change.lost, original.line(change.place)) for change in found]
+    located = [replace(change, line=original.line(change.place)) for change in found]
     return sorted(located, key=lambda change: change.line or 0)
 
 
@@ -216,9 +217,10 @@ def _quotas(source: dict[str, Any], data: CommentedMap, management: CommentedMap
     for index, metric in enumerate(items(source, "x-google-management", "metrics")):
         here = (*place, "metrics", index)
         for key, value in metric.items():
-            if key not in ("name", "displayName") and METRIC_CONSTANTS.get(key) != value:
+            if camel_case(key) not in ("name", "displayName") and METRIC_CONSTANTS.get(camel_case(key)) != value:
                 notes.lost((*here, key), f"has no equivalent: a metric of OpenAPI 3.x has no {key}")
-        metrics[metric["name"]] = CommentedMap((key, metric[key]) for key in ("displayName",) if key in metric)
+        kept = [(camel_case(key), value) for key, value in metric.items() if camel_case(key) == "displayName"]
+        metrics[metric["name"]] = CommentedMap(kept)
     limits = CommentedMap()
     for index, limit in enumerate(items(source, "x-google-management", "quota", "limits")):
         for key in limit.keys() - {"name", "metric", "unit", "values"}:

@@ -14,8 +14,8 @@ from ruamel.yaml.comments import CommentedMap
 
 from gateway.conversion.changes import Notes
 from gateway.diagnostics import Place
-from gateway.fields import is_data, mapping, resolved
-from gateway.operations import METHODS
+from gateway.document.fields import is_data, mapping, resolved
+from gateway.document.operations import METHODS
 
 JSON = ("application/json",)
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gateway.api import Api, Backend, Operation, PathTranslation
+from gateway.document.path_template import ONE, REST, PathTemplate
 from gateway.envoy import filters
 from gateway.envoy.clusters import backend_cluster_name
 from gateway.envoy.messages import (
@@ -27,7 +28,6 @@ from gateway.envoy.messages import (
     seconds,
     typed,
 )
-from gateway.path_template import ONE, REST, PathTemplate
 from gateway.runtime import Runtime
 
 RETRY_POLICY: Message = {"retry_on": "reset,connect-failure,refused-stream", "num_retries": 1}

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import PrintBootstrap, print_bootstrap, say
-from gateway.option_values import split_pair
+from gateway.commands.cli import PrintBootstrap, print_bootstrap, say
+from gateway.commands.option_values import split_pair
 
 
 def render(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from gateway.document import read_document
+from gateway.document.parse import read_document
 from services.catalog import Model
 
 SOURCE = Path(__file__).parents[1] / "openapi.yaml"
@@ -40,8 +40,7 @@ def openapi_document(
         **{key: source[key] for key in ("schemes", "produces", "security", "securityDefinitions")},
         "tags": [tag for tag in source["tags"] if "{name}" not in tag["name"]],
         "paths": {path: _filled(item, shared) for path, item in source["paths"].items() if "{name}" not in path},
-        "responses": source["responses"],
-        "definitions": source["definitions"],
+        **{key: source[key] for key in ("parameters", "responses", "definitions")},
     }
     metrics: list[Any] = []
     limits: list[Any] = []

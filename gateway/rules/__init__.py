@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.diagnostics import Diagnostic
-from gateway.dialect import is_openapi_3
+from gateway.document.dialect import is_openapi_3
 from gateway.rules import backends, endpoints, general, openapi_3, paths, quota, references, security
 
 Rule = Callable[[Mapping[str, Any]], Iterator[Diagnostic]]
@@ -28,6 +28,7 @@ SHARED_RULES: tuple[Rule, ...] = (
     backends.every_operation_has_a_backend,
     backends.backends_are_valid,
     security.security_definitions_are_valid,
+    security.issuers_are_different,
     security.security_requirements_are_supported,
     quota.metric_costs_are_valid,
     endpoints.cors_is_passed_on,
@@ -36,6 +37,7 @@ OPENAPI_2_RULES: tuple[Rule, ...] = (
     general.host_is_a_host_name,
     general.base_path_is_valid,
     general.schemes_are_http,
+    general.api_name_is_valid,
     endpoints.x_google_allow_is_valid,
     endpoints.x_google_endpoints_is_valid,
     quota.management_has_known_fields,

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import BACKEND, MANAGEMENT, Fields, camel_case_fields, is_openapi_3, plain_fields
-from gateway.fields import mapping
-from gateway.operations import backend, backend_extensions, backends, operations
+from gateway.document.dialect import BACKEND, MANAGEMENT, Fields, camel_case_fields, is_openapi_3, plain_fields
+from gateway.document.fields import mapping
+from gateway.document.operations import backend, backend_extensions, backends, operations
 
 TRANSLATIONS = ("CONSTANT_ADDRESS", "APPEND_PATH_TO_ADDRESS")
 HOST = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -68,10 +68,11 @@ def addresses_are_public(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     for place, fields in backends(document):
         address = mapping(fields).get("address")
         if isinstance(address, str) and (host := _host(address)) and _is_private(host):
+            local = "/".join(address.split("/")[:3])
             yield Diagnostic(
                 (*place, "address"),
                 f"Google cannot reach {host}",
-                f"write the public address here, and pass `--backend https://PUBLIC={address}` to `serve`",
+                f"write the public address here, and pass `--backend https://PUBLIC={local}` to `serve`",
                 fatal=False,
             )
 
@@ -93,6 +94,9 @@ def _address(place: Place, fields: Mapping[str, Any]) -> Iterator[Diagnostic]:
         return
     if parts.scheme in ("grpc", "grpcs"):
         yield Diagnostic(here, "gRPC backends are not supported here", "write an http or https address")
+    elif placeholder := re.match(r"\$\{?(\w+)", address):
+        remedy = f"fill it in, or pass `--set {placeholder[1]}=https://…`"
+        yield Diagnostic(here, f"{address!r} begins with a placeholder", remedy)
     elif parts.scheme not in ("http", "https"):
         yield Diagnostic(
             here, f"{address!r} is not an http or https URL", f"write https://{address.partition('://')[2] or address}"

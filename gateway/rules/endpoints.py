@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import allows_cors, is_openapi_3, server
+from gateway.document.dialect import allows_cors, is_openapi_3, server
 
 FIELDS = ("name", "aliases", "target", "allowCors", "allow_cors")
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import security_schemes
-from gateway.fields import mapping
-from gateway.operations import operations
+from gateway.document.dialect import security_schemes
+from gateway.document.fields import mapping
+from gateway.document.operations import operations
 
 # Labels may contain `_`: some public examples have a host such as YOUR_API.example.com.
 DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\Z"
 )
+API_NAME = re.compile("[a-z][a-z0-9]{0,39}")
 KNOWN_EXTENSIONS = {
     "x-google-api-management",
     "x-google-allow",
@@ -65,7 +66,9 @@ def host_is_a_host_name(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
     if not isinstance(host, str) or not host:
         yield Diagnostic(("host",), "must be a host name", "write a host name, or remove `host`")
     elif "/" in host or "://" in host:
-        yield Diagnostic(("host",), f"{host!r} is not a host name", "remove the scheme and the path")
+        yield Diagnostic(
+            ("host",), f"{host!r} is not a host name", f"write {host.rpartition('://')[2].partition('/')[0]}"
+        )
     elif ":" in host:
         yield Diagnostic(("host",), f"{host!r} has a port, which Google rejects", f"write {host.partition(':')[0]}")
     elif not DNS_NAME.match(host):
@@ -80,8 +83,18 @@ def base_path_is_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         return
     if not isinstance(base, str) or not base.startswith("/"):
         yield Diagnostic(("basePath",), f"{base!r} does not begin with '/'", "write it as /v1, or remove it")
+    elif base != "/" and base.endswith("/"):
+        message = f"{base!r} ends in '/', so that each path contains '//', which Google rejects"
+        yield Diagnostic(("basePath",), message, f"write {base.rstrip('/') or '/'}")
     elif "{" in base:
         yield Diagnostic(("basePath",), "contains a variable", "move the variable into each path")
+
+
+def api_name_is_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    name = document.get("x-google-api-name", "api")
+    if not isinstance(name, str) or not API_NAME.fullmatch(name):
+        remedy = "write up to 40 small letters and digits, beginning with a letter"
+        yield Diagnostic(("x-google-api-name",), f"{name!r} is not a name for an API", remedy)
 
 
 def schemes_are_http(document: Mapping[str, Any]) -> Iterator[Diagnostic]:

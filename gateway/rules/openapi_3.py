@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import MANAGEMENT, camel_case_fields, metrics
-from gateway.fields import items, mapping
-from gateway.operations import operations
-from gateway.rules.quota import whole_number
+from gateway.document.dialect import MANAGEMENT, camel_case_fields, metrics
+from gateway.document.fields import items, mapping
+from gateway.document.operations import operations
+from gateway.rules.quota import limit_name_is_valid, limit_value_is_valid
 
 MANAGEMENT_FIELDS = ("backends", "metrics", "quota", "api_name", "allow_cors")
 # What Google runs and this gateway does not.
@@ -147,5 +147,5 @@ def named_limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
                 yield Diagnostic((*place, key), f"{key!r} is not a field of a limit", "use metric, values")
         if not isinstance(metric, str) or metric not in known:
             yield Diagnostic(place, f"the metric {metric!r} is not defined", f"add it to {MANAGEMENT}.metrics")
-        if (whole_number(number) or 0) < 1:
-            yield Diagnostic(place, f"the limit {number!r} is invalid", "write `values: 100`, for example")
+        yield from limit_name_is_valid(place, name)
+        yield from limit_value_is_valid(place, number, "100")

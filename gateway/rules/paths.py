@@ -7,24 +7,31 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3
-from gateway.fields import mapping, resolved
-from gateway.operations import METHODS, OperationObject, operations, path_template, whole_path
-from gateway.path_template import PathTemplateError
+from gateway.document.dialect import is_openapi_3
+from gateway.document.fields import mapping, resolved
+from gateway.document.operations import METHODS, OperationObject, operations, path_template, whole_path
+from gateway.document.path_template import PathTemplateError
 
 PARAMETER_LOCATIONS = ("path", "query", "header", "body", "formData")
+PARAMETER_TYPES = ("string", "number", "integer", "boolean", "array")
 PARAMETER_LOCATIONS_3 = ("path", "query", "header", "cookie")
 PATH_ITEM_FIELDS = ("parameters", "$ref")
 PATH_ITEM_FIELDS_3 = (*PATH_ITEM_FIELDS, "summary", "description", "servers")
 
 
 def has_paths(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    if not mapping(document, "paths"):
-        yield Diagnostic(("paths",), "there are no paths", "declare at least one path with an operation")
+    if not isinstance(document.get("paths"), Mapping):
+        yield Diagnostic(("paths",), "must be a mapping of paths", "declare at least one path with an operation")
+        return
+    # Documents that only give a service its DNS name have no paths.
+    found = (item for path, item in document["paths"].items() if not path.startswith("x-"))
+    if not any(mapping(item).keys() - {*PATH_ITEM_FIELDS_3} or not isinstance(item, Mapping) for item in found):
+        message = "there are no operations, so that every request gets 404"
+        yield Diagnostic(("paths",), message, "declare at least one path with an operation", fatal=False)
 
 
 def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    fields, version = (PATH_ITEM_FIELDS_3, "3") if is_openapi_3(document) else (PATH_ITEM_FIELDS, "2.0")
+    fields = PATH_ITEM_FIELDS_3 if is_openapi_3(document) else PATH_ITEM_FIELDS
     for path, item in mapping(document, "paths").items():
         if path.startswith("x-"):
             continue
@@ -43,7 +50,7 @@ def path_items_hold_operations(document: Mapping[str, Any]) -> Iterator[Diagnost
                     )
             elif key not in fields and not key.startswith("x-"):
                 remedy = f"use one of {', '.join(METHODS)}, in lower case"
-                yield Diagnostic(("paths", path, key), f"{key!r} is not a method of OpenAPI {version}", remedy)
+                yield Diagnostic(("paths", path, key), f"{key!r} is not a supported method", remedy)
 
 
 def path_templates_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -53,18 +60,17 @@ def path_templates_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic
         if not path.startswith("/"):
             yield Diagnostic(("paths", path), "does not begin with '/'", f"write /{path}")
             continue
+        whole = whole_path(document, path)
         try:
-            path_template(whole_path(document, path))
+            path_template(whole)
         except PathTemplateError as err:
             yield Diagnostic(("paths", path), str(err), err.remedy)
         else:
-            if len(path) > 1 and path.endswith("/"):
-                yield Diagnostic(
-                    ("paths", path),
-                    "the trailing '/' is ignored: the path matches with and without it",
-                    f"write {path.rstrip('/')}",
-                    fatal=False,
-                )
+            if len(whole) > 1 and whole.endswith("/"):
+                remedy = f"write {path.rstrip('/')}, which requests with the '/' match too"
+                if path == "/":
+                    remedy = f"move the end of the base path {whole[:-1]} into each path"
+                yield Diagnostic(("paths", path), f"{whole!r} ends in '/', which Google rejects", remedy)
 
 
 def path_templates_are_unique(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -122,8 +128,12 @@ def operations_have_responses(document: Mapping[str, Any]) -> Iterator[Diagnosti
         if responses is None and str(document.get("openapi")).startswith("3.1."):
             continue
         if not isinstance(responses, Mapping) or not responses:
-            place = (*operation.place, "responses") if "responses" in operation.fields else operation.place
-            yield Diagnostic(place, "has no responses", 'write at least `responses: {"200": {description: ok}}`')
+            remedy = 'write at least `responses: {"200": {description: ok}}`'
+            if responses is None or responses == {}:
+                place = (*operation.place, "responses") if "responses" in operation.fields else operation.place
+                yield Diagnostic(place, "has no responses", remedy)
+            else:
+                yield Diagnostic((*operation.place, "responses"), "must be a mapping of status codes", remedy)
             continue
         for code, response in responses.items():
             place = (*operation.place, "responses", code)
@@ -212,8 +222,15 @@ def _parameters(document: Mapping[str, Any], place: Place, parameters: Any) -> I
                 yield Diagnostic(here, f"the parameter {name!r} has no schema", remedy, fatal=False)
         elif where == "body" and "schema" not in parameter:
             yield Diagnostic(here, f"the body parameter {name!r} has no schema", "write `schema: {…}`")
-        elif where != "body" and "type" not in parameter:
-            yield Diagnostic(here, f"the parameter {name!r} has no type", "write `type: string`, for example")
+        elif where != "body":
+            yield from _type(here, name, parameter.get("type"), where)
+
+
+def _type(place: Place, name: str, given: Any, where: str) -> Iterator[Diagnostic]:
+    types = (*PARAMETER_TYPES, "file") if where == "formData" else PARAMETER_TYPES
+    if given not in types:
+        message = "has no type" if given is None else f"cannot have the type {given!r}"
+        yield Diagnostic(place, f"the parameter {name!r} {message}", f"write one of {', '.join(types)}")
 
 
 def _merged(document: Mapping[str, Any], operation: OperationObject) -> list[tuple[str, str]]:

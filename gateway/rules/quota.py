@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3, limits, metrics, scheme_kind
-from gateway.fields import items, mapping
-from gateway.operations import OperationObject, operations, security
+from gateway.document.dialect import camel_case, is_openapi_3, limits, metric_costs, metrics, scheme_kind
+from gateway.document.fields import items, mapping
+from gateway.document.operations import OperationObject, operations, security
 
 UNIT = "1/min/{project}"
 METRIC_FIELDS = (
@@ -38,6 +38,9 @@ LIMIT_FIELDS = (
     "maxLimit",
 )
 MANAGEMENT: Place = ("x-google-management",)
+LIMIT_NAME = re.compile("[A-Za-z0-9-]{1,64}")
+# As the value of a limit.
+UNLIMITED = -1
 
 
 def management_has_known_fields(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -63,7 +66,8 @@ def _unknown_fields(place: Place, value: Any, fields: tuple[str, ...]) -> Iterat
     if not isinstance(value, Mapping):
         yield Diagnostic(place, "must be a mapping", f"its fields are {', '.join(fields)}")
     for key in mapping(value):
-        if key not in fields:
+        # Google parses these objects as protocol buffers, whose fields may be in snake case.
+        if camel_case(key) not in fields:
             yield Diagnostic((*place, key), f"{key!r} is not one of its fields", f"use {', '.join(fields)}")
 
 
@@ -92,18 +96,33 @@ def limits_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
             yield Diagnostic(place, f"duplicate limit {name!r}", "keep one of the two")
         else:
             names.add(name)
+            yield from limit_name_is_valid((*place, "name"), name)
         if not isinstance(metric, str) or metric not in known:
             yield Diagnostic(place, f"the metric {metric!r} is not defined", "add it to `metrics`")
         unit = mapping(limit).get("unit")
         if unit != UNIT:
             yield Diagnostic(place, f"the unit {unit!r} is not supported", f'write `unit: "{UNIT}"`')
-        value = mapping(limit, "values").get("STANDARD")
-        if (whole_number(value) or 0) < 1:
-            yield Diagnostic(
-                place,
-                f"the limit {value!r} is invalid",
-                "write `values: {STANDARD: 100}`, for example",
-            )
+        values = mapping(limit, "values")
+        for tier in sorted(values.keys() - {"STANDARD"}):
+            yield Diagnostic((*place, "values", tier), f"{tier!r} is not supported", "write STANDARD only")
+        yield from limit_value_is_valid(place, values.get("STANDARD"), "{STANDARD: 100}")
+
+
+def limit_name_is_valid(place: Place, name: str) -> Iterator[Diagnostic]:
+    if not LIMIT_NAME.fullmatch(name):
+        message = f"the name {name!r} has other characters than letters, digits and '-', or more than 64"
+        yield Diagnostic(place, message, f"write {re.sub('[^A-Za-z0-9]+', '-', name).strip('-')[:64] or 'a-limit'}")
+
+
+def limit_value_is_valid(place: Place, value: Any, example: str) -> Iterator[Diagnostic]:
+    number = whole_number(value)
+    remedy = f"write `values: {example}`, for example, or -1 for no limit"
+    if value is None:
+        yield Diagnostic(place, "the limit has no value", remedy)
+    elif number == 0:
+        yield Diagnostic(place, "a limit of 0, which rejects every request, is not run here", remedy)
+    elif number is None or (number < 0 and number != UNLIMITED):
+        yield Diagnostic(place, f"the limit {value!r} is invalid", remedy)
 
 
 def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -114,18 +133,21 @@ def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
         if "x-google-quota" not in operation.fields:
             continue
         place = (*operation.place, "x-google-quota")
-        costs = mapping(operation.fields["x-google-quota"], "metricCosts")
+        field, costs = metric_costs(operation.fields)
         yield from _unknown_fields(place, operation.fields["x-google-quota"], ("metricCosts",))
         if not costs:
             yield Diagnostic(place, "has no metricCosts", "write `metricCosts: {METRIC: 1}`")
         for metric, cost in costs.items():
-            here = (*place, "metricCosts", metric)
+            here = (*place, field, metric)
             if metric not in known:
                 yield Diagnostic(here, f"the metric {metric!r} is not defined", f"add it to {management}.metrics")
             elif metric not in limited:
                 yield Diagnostic(here, f"the metric {metric!r} has no limit", "add one to quota.limits", fatal=False)
-            if (whole_number(cost) or 0) < 1:
-                yield Diagnostic(here, f"the cost {cost!r} is invalid", "write a whole number of 1 or more")
+            number = whole_number(cost)
+            if number is None or number < 0:
+                yield Diagnostic(here, f"the cost {cost!r} is invalid", "write a whole number such as 1")
+            elif number == 0:
+                yield Diagnostic(here, "a cost of 0 has no effect", "write 1 or more, or remove it", fatal=False)
         if costs and not _needs_key(document, operation):
             yield Diagnostic(
                 place,
@@ -137,7 +159,7 @@ def metric_costs_are_valid(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
 
 def whole_number(value: Any) -> int | None:
     """The number, which may also be a string such as "5", or None if it is not a whole number of 64 bits."""
-    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
+    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,18}", value):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3
-from gateway.fields import is_data, is_endless, mapping, reference_target
+from gateway.document.dialect import is_openapi_3
+from gateway.document.fields import is_data, is_endless, mapping, reference_target
 
 
 def references_resolve(document: Mapping[str, Any]) -> Iterator[Diagnostic]:

@@ -55,4 +55,7 @@ def _place(document: Any, path: list[str | int]) -> Place:
 
 
 def _message(error: ValidationError) -> str:
-    return error.message if len(error.message) <= 200 else "fits none of the forms that OpenAPI 2.0 allows here"
+    is_choice = type(error.kind).__name__.startswith(("AnyOf", "OneOf"))
+    if is_choice or len(error.message) > 200:
+        return "fits none of the forms that OpenAPI 2.0 allows here"
+    return error.message

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.diagnostics import Diagnostic, Place
-from gateway.dialect import is_openapi_3, location_fields, scheme_kind, security_schemes, token_fields
-from gateway.operations import OperationObject, operations, security
+from gateway.document.dialect import is_openapi_3, location_fields, scheme_kind, security_schemes, token_fields
+from gateway.document.fields import mapping
+from gateway.document.operations import OperationObject, operations, security
 from gateway.origin import origin
 
 DEPRECATED = {"x-issuer": "x-google-issuer", "x-jwks_uri": "x-google-jwks_uri"}
@@ -25,6 +26,21 @@ def security_definitions_are_valid(document: Mapping[str, Any]) -> Iterator[Diag
             yield Diagnostic((*place, name), "must be a mapping", example)
         elif name in used:
             yield from _scheme(document, (*place, name), scheme)
+
+
+def issuers_are_different(document: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    place, schemes = security_schemes(document)
+    first: dict[str, str] = {}
+    for name, scheme in schemes.items():
+        within, fields = token_fields(document, mapping(scheme))
+        issuer = fields.get("issuer")
+        if isinstance(issuer, str) and first.setdefault(issuer, name) != name:
+            yield Diagnostic(
+                (*place, name, *within, fields.spelled("issuer")),
+                f"is the issuer of {first[issuer]} too; Google requires a different issuer in each definition",
+                "use one definition with the audiences of both",
+                fatal=False,
+            )
 
 
 def _scheme(document: Mapping[str, Any], place: Place, scheme: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -107,6 +123,8 @@ def _audiences(place: Place, name: str, audiences: Any, *, as_list: bool) -> Ite
     texts = audiences if as_list and isinstance(audiences, list) else [None if as_list else audiences]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         message = "must be a list of strings" if as_list else "must be a string"
+        if isinstance(audiences, list) and not as_list:
+            message, example = "must be a string with commas", ",".join(map(str, audiences)) or example
         yield Diagnostic((*place, name), message, f"write `{name}: {example}`")
 
 
@@ -129,7 +147,7 @@ def security_requirements_are_supported(document: Mapping[str, Any]) -> Iterator
         for index, requirement in enumerate(alternatives):
             for name, scopes in requirement.items():
                 if name not in schemes:
-                    remedy = f"define it under {section}, or use {', '.join(schemes) or 'none'}"
+                    remedy = f"define it under {section}" + (f", or use {', '.join(schemes)}" if schemes else "")
                     yield Diagnostic((*place, index, name), f"{name!r} is not defined", remedy)
                 elif not isinstance(scopes, list):
                     yield Diagnostic((*place, index, name), "must be a list of scopes", f"write `{name}: []`")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
+from werkzeug.exceptions import NotFound
+
+from services.classifier.media_types import MEDIA_TYPES
 from services.classifier.predict import Predictor, predict
+from services.classifier.problems import PathNotFound
 from services.classifier.protocols.routes import protocol_routes
 from services.classifier.served_model import ServedModel, require_healthy
 from services.classifier.settings import Settings
@@ -14,7 +18,6 @@ from services.http.application import Application, View
 from services.http.flask_app import new_flask_app
 from services.http.limits import Limits
 
-FORMATS = [f"image/{name}" for name in ("jpeg", "png", "webp", "gif", "bmp", "heic", "heif", "avif", "tiff")]
 THREADS = 8
 
 
@@ -34,6 +37,12 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
     def ready() -> dict[str, str]:
         require_healthy(model)
         return {"status": "ready", "model": model.receipt.model, "version": model.receipt.version}
+
+    @app.errorhandler(NotFound)
+    def no_such_path(error: NotFound) -> NoReturn:
+        # Clients of other servers have the model's name in their paths.
+        receipt = model.receipt
+        raise PathNotFound(f"No such path. This service has the model `{receipt.model}`, version `{receipt.version}`.")
 
     predictor = Predictor(settings, model)
     fast: dict[tuple[str, str], View] = {
@@ -61,7 +70,7 @@ def model_card(settings: Settings, model: ServedModel) -> dict[str, Any]:
         "name": receipt.model,
         "title": receipt.title,
         "architecture": receipt.architecture,
-        "input": {"width": width, "height": height, "formats": FORMATS, "max_bytes": settings.max_body},
+        "input": {"width": width, "height": height, "formats": MEDIA_TYPES, "max_bytes": settings.max_body},
         "labels": receipt.labels,
         "scores": receipt.scores,
         "precision": receipt.precision,

@@ -30,10 +30,12 @@ def image_part(body: bytes, boundary: str, allowed: Sequence[str] = ("image",)) 
     parts = _parts(body, boundary)
     names = [name for name, _ in parts]
     if len(names) != 1 or names[0] not in allowed:
-        if set(names) <= SOURCES:
-            raise InputAmbiguous(f"The form should have exactly one part, {named}; send a URL as JSON.")
         found = ", ".join(f"`{shown(name or '')}`" for name in names[:3]) or "none"
-        raise MultipartInvalid(f"The form should have exactly one part, {named}; it has {found}.")
+        remedy = (
+            " Send a URL as JSON." if "url" in names else " Send parameters in the query." if "top_k" in names else ""
+        )
+        kind = InputAmbiguous if set(names) <= SOURCES else MultipartInvalid
+        raise kind(f"The form should have exactly one part, {named}; it has {found}.{remedy}")
     if not parts[0][1]:
         raise MultipartInvalid(f"The part `{names[0]}` is empty.")
     return parts[0][1]
@@ -72,11 +74,12 @@ def _require_plain(part: Field | File) -> None:
     """Refuse a part that is encoded, is itself multipart, or has too large a header."""
     if sum(len(name) + len(value) for name, value in part.headers) > MAX_PART_HEADERS:
         raise _too_large_a_header()
+    name = shown(part.name or "")
     encoding = part.headers.get("Content-Transfer-Encoding", "binary").strip().lower()
     if encoding not in ("7bit", "8bit", "binary"):
-        raise MultipartInvalid("The part `image` should contain the image's bytes, without an encoding.")
+        raise MultipartInvalid(f"The part `{name}` should contain the image's bytes, without an encoding.")
     if part.headers.get("Content-Type", "").strip().lower().startswith("multipart/"):
-        raise MultipartInvalid("The part `image` should contain an image, not a multipart body.")
+        raise MultipartInvalid(f"The part `{name}` should contain an image, not a multipart body.")
 
 
 def _too_large_a_header() -> MultipartInvalid:

@@ -38,7 +38,7 @@ def not_an_image(
         if re.match(pattern, data[:1024], re.IGNORECASE):
             return kind(f"{place} is {name}, not an image; {remedy}.")
     if media_type == FORM_URLENCODED:
-        return kind(f"{place} is not an image. {SEND_BINARY}")
+        return kind(f"{problem.detail} {SEND_BINARY}")
     if suits_images:
         return kind(problem.detail)
     declared = re.sub(r"[^\w/+.-]", "?", media_type, flags=re.ASCII)[:40]

@@ -13,6 +13,10 @@ from services.problems import Problem
 # The request cannot be understood.
 
 
+class PathNotFound(Problem):
+    status, code = HTTPStatus.NOT_FOUND, "not_found"
+
+
 class InputAmbiguous(Problem):
     status, code = HTTPStatus.BAD_REQUEST, "input_ambiguous"
 

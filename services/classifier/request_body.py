@@ -31,6 +31,8 @@ CREDENTIALS = {"key", "api_key", "access_token"}
 PARAMETERS = {"top_k", "function_to_apply"}
 # From base64's URL-safe alphabet.
 STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+REMOVED_BY_CURL = re.compile(rb"[\r\n\0]")
+IMAGE_START = re.compile(rb"\xff\xd8|\x89PNG|GIF8|RIFF")
 # A valid request has seven at most; the commas and brackets in its strings are counted too.
 MAX_JSON_VALUES = 10_000
 # In a `data:` URI; parsing a longer one takes seconds, and the cache would keep it.
@@ -64,8 +66,8 @@ def predict_request(content_type: str, body: bytes, query: Query, labels: int, s
         if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise MediaTypeUnsupported("The charset of JSON should be UTF-8.")
         return _from_json(body, parameters, labels)
-    if media_type == FORM_URLENCODED and body and not re.search(rb"[\r\n\0]", body):
-        # No image is without these bytes, and `curl -d` removes them. The rest could be decoded into a wrong image.
+    if body and (media_type == FORM_URLENCODED or IMAGE_START.match(body)) and not REMOVED_BY_CURL.search(body):
+        # No image is without these bytes. The rest could be decoded into a wrong image.
         raise MediaTypeUnsupported(f"The body is not an image's bytes. {SEND_BINARY}")
     return PredictRequest(parameters, body, media_type=media_type)
 
@@ -131,11 +133,15 @@ def _function(value: Any) -> ScoreFunction:
 
 
 def _from_json(body: bytes, parameters: Parameters, labels: int) -> PredictRequest:
+    if IMAGE_START.match(body):
+        raise JsonInvalid("The body is an image, not JSON; send it without `Content-Type: application/json`.")
     document = json_object(body)
     if not document:
         raise JsonInvalid("The JSON should have `url` or `inputs`.")
     if "instances" in document:
         raise JsonInvalid("`instances` is not a field of this route; send one image in base64 as `inputs`.")
+    if outside := sorted(document.keys() & PARAMETERS):
+        raise JsonInvalid(f"`{outside[0]}` should be inside `parameters`, or in the query.")
     if unknown := sorted(document.keys() - {"url", "inputs", "parameters"}):
         raise JsonInvalid(f"`{shown(unknown[0])}` is not a field; the fields are `url`, `inputs` and `parameters`.")
     if ("url" in document) == ("inputs" in document):
@@ -156,24 +162,24 @@ def json_url(value: Any) -> str:
     return url
 
 
-def base64_request(text: str, parameters: Parameters, field: str) -> PredictRequest:
-    """The image in base64 or in a `data:` URI; `field` is its name in error messages."""
+def base64_request(text: str, parameters: Parameters, field: str, *, urls: bool = True) -> PredictRequest:
+    """The image in base64 or in a `data:` URI. For error messages: its name, and whether there may be URLs instead."""
     media_type = ""
     if text[:5].lower() == "data:":
         kind, comma, text = text[5:].partition(",")
         if not comma or len(kind) > MAX_MEDIA_TYPE or not kind.lower().endswith(";base64"):
             raise JsonInvalid(f"A `data:` URI in `{field}` should be in base64: `data:image/png;base64,…`.")
         media_type = parsed_media_type(kind)[0]
-    return PredictRequest(parameters, _decoded_base64(text, field), place=f"`{field}`", media_type=media_type)
+    return PredictRequest(parameters, _decoded_base64(text, field, urls), place=f"`{field}`", media_type=media_type)
 
 
-def _decoded_base64(text: str, field: str) -> bytes:
+def _decoded_base64(text: str, field: str, urls: bool) -> bytes:
     """The bytes of base64. Line breaks are ignored, the alphabet may be URL-safe, and the padding may be missing."""
     try:
         encoded = text.encode("ascii").translate(STANDARD_ALPHABET, b"\r\n")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except ValueError as err:
-        remedy = "send a URL as `url`" if re.match("https?:", text) else "encode the image's bytes"
+        remedy = "send a URL as `url`" if urls and re.match("https?:", text) else "encode the image's bytes"
         raise JsonInvalid(f"`{field}` is not base64; {remedy}.") from err
 
 
@@ -200,7 +206,7 @@ def json_object(body: bytes) -> Mapping[str, Any]:
         raise JsonInvalid("The body is empty; it should be JSON.")
     # Building millions of values would hold up every other request.
     if body.count(b",") > MAX_JSON_VALUES or body.count(b"[") + body.count(b"{") > MAX_JSON_VALUES:
-        raise JsonInvalid("The JSON has too many values.")
+        raise JsonInvalid("The JSON has too many values; send an image as base64, not as numbers.")
     try:
         document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except _DuplicateKey as err:
@@ -208,7 +214,8 @@ def json_object(body: bytes) -> Mapping[str, Any]:
     except RecursionError as err:
         raise JsonInvalid("The JSON is nested too deeply.") from err
     except ValueError as err:
-        raise JsonInvalid("The body is not valid JSON in UTF-8.") from err
+        quotes = " Strings need double quotes." if re.match(rb"\s*\{\s*'", body) else ""
+        raise JsonInvalid(f"The body is not valid JSON in UTF-8.{quotes}") from err
     if not isinstance(document, dict):
         raise JsonInvalid("The JSON should be an object.")
     return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from services.environment import Environment
 
 PROTOCOLS = ("open-inference", "kserve", "sagemaker", "torchserve", "vertex")
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
-# Product, version, and an address at which the owners of a site can complain.
-USER_AGENT = "guichet/0.1.0 (+https://guichet.example/contact)"
+USER_AGENT = "guichet/0.1.0"
+# Kubernetes and `docker run --cpus` limit a container by a quota, in microseconds per period.
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 AIP_ROUTE = r"(/[^\s?#{}<>]*)?"
 
 
@@ -55,6 +57,8 @@ class Settings:
     def read(cls, variables: Mapping[str, str], cpus: int) -> Settings:
         """The settings; raises SettingsError with one line per invalid variable."""
         env = Environment(variables)
+        # Where the owners of a site can complain about downloads.
+        contact = env.text("GUICHET_CONTACT", "", pattern=r"[!-'*-~]*", meaning="an e-mail address or a URL")
         settings = cls(
             model_name=env.text("MODEL_NAME", pattern=MODEL_NAME, meaning="the name of a model in the catalog"),
             model_dir=Path(env.text("MODEL_DIR", ".models", meaning="the folder that holds the artifacts")),
@@ -77,7 +81,7 @@ class Settings:
             url_loopback=env.switch("GUICHET_URL_LOOPBACK", False),
             user_agent=env.text(
                 "GUICHET_USER_AGENT",
-                USER_AGENT,
+                f"{USER_AGENT} (+{contact})" if contact else USER_AGENT,
                 pattern=r"[!-~]+( [!-~]+)*",
                 meaning="a product, a version and a contact address",
             ),
@@ -99,6 +103,12 @@ def _protocols(env: Environment) -> frozenset[str]:
     return frozenset(text.split(",")) & {*PROTOCOLS}
 
 
-def available_cpus() -> int:
-    """The number of CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def available_cpus(quota_file: Path = CPU_QUOTA) -> int:
+    """The number of CPUs that this process may use, by its affinity and by the quota of its container."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, quota_file.read_text().split())
+    except (OSError, ValueError):
+        # There is no such file, or no quota: "max 100000".
+        return cpus
+    return min(cpus, max(1, math.ceil(quota / period)))

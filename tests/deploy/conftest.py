@@ -19,13 +19,20 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tls")
 
 
-@pytest.fixture
-def cloud(tls: Path) -> Iterator[Cloud]:
-    """An empty project; an unknown request fails the test."""
+@pytest.fixture(scope="session")
+def served_cloud(tls: Path) -> Iterator[Cloud]:
+    """A project at one address, so that its state can be restored for another test."""
     cloud = Cloud()
     with serving(cloud, tls):
         yield cloud
-    assert not cloud.unknown
+
+
+@pytest.fixture
+def cloud(served_cloud: Cloud) -> Iterator[Cloud]:
+    """An empty project; an unknown request fails the test."""
+    served_cloud.clear()
+    yield served_cloud
+    assert not served_cloud.unknown
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.errors import DeployError
 from tests.deploy.deployment_fixture import Deployment
-from tests.deploy.fake_gcloud import Killed
+from tests.deploy.fake_gcloud_requests import Killed
 from tests.deploy.fake_google_cloud.state import Cloud, Fault
 
 MOST_RUNS = 80

@@ -31,7 +31,7 @@ def keys(deployment: Deployment) -> set[str]:
 
 
 def test_a_consumers_key_is_created_rotated_with_overlap_and_revoked(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     page = keys(deployment)
     change(deployment, create="shop", moment="20260101-000000")
     change(deployment, rotate="shop", moment="20260102-000000")
@@ -42,7 +42,7 @@ def test_a_consumers_key_is_created_rotated_with_overlap_and_revoked(deployment:
 
 
 def test_the_pages_key_is_rotated_by_a_deployment_and_then_revoked(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     (old,) = keys(deployment)
     with pytest.raises(SettingsError, match="rotate it first"):
         change(deployment, revoke=old)
@@ -63,7 +63,7 @@ def test_the_pages_key_is_rotated_by_a_deployment_and_then_revoked(deployment: D
     ],
 )
 def test_a_mistake_is_explained(deployment: Deployment, create: str, rotate: str, revoke: str, said: str) -> None:
-    deployment.up()
+    deployment.first_up()
     with pytest.raises(SettingsError, match=said):
         change(deployment, create, rotate, revoke)
 

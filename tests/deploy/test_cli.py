@@ -17,6 +17,7 @@ import pytest
 from benchmarks.harness.process import ROOT, wait_for
 from tests.deploy.deployment_fixture import Deployment
 from tests.deploy.gcloud_shim import gcloud_on_path
+from tests.forked import run_module
 
 pytestmark = pytest.mark.integration
 
@@ -24,21 +25,23 @@ NEVER = 10**9
 COMMANDS = ("doctor", "plan", "build", "up", "status", "logs", "rollback", "down", "cost", "local")
 
 
+def variables(environment: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK", "PROJECT_ID"))}
+    return {**kept, "COLUMNS": "120", **environment}
+
+
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`python -m deploy WORDS`, without a terminal."""
-    with start(*words, **environment) as process:
-        output, complaints = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(words, process.returncode, output, complaints)
+    return run_module("deploy", *words, imports="deploy.cli.app", env=variables(environment))
 
 
 @contextmanager
 def start(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m deploy WORDS`, in a process group of its own, which is ended with the block."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDSDK", "PROJECT_ID"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy", *words],
         cwd=ROOT,
-        env={**kept, "COLUMNS": "120", **environment},
+        env=variables(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -142,6 +142,7 @@ def test_gcloud_accepts_every_command_that_is_recommended(folder: Path) -> None:
     assert refused(lines, folder) == ""
 
 
+@pytest.mark.thorough
 def test_every_misspelt_option_and_command_is_found(folder: Path) -> None:
     mutants: list[tuple[str, ...]] = []
     for argv in every_command().values():

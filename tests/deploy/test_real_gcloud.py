@@ -1,4 +1,4 @@
-"""Deployments with the real gcloud: from nothing, without changes, and with another model."""
+"""The real gcloud: a plan for an empty project; deployments from nothing, without changes, and with another model."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def checkout(project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory
     return Checkout.make(tmp_path_factory.mktemp("checkout"), environment, "alpha")
 
 
+def test_an_empty_project_is_read_and_nothing_is_written(project: Cloud, checkout: Checkout) -> None:
+    code, said = checkout.deploy("plan")
+    assert code == 0, said
+    assert "create service guichet-alpha" in said
+    assert not project.writes
+
+
+@pytest.mark.thorough
 def test_a_deployment_a_second_run_and_a_new_model(project: Cloud, checkout: Checkout) -> None:
     code, said = checkout.deploy("up", "--yes")
     assert code == 0, said

@@ -1,4 +1,4 @@
-"""Fixtures that start the whole product as `make run` does."""
+"""Fixtures that start the whole product as `make run` does, or its gateway as the manifests for Kubernetes do."""
 
 from __future__ import annotations
 
@@ -14,33 +14,24 @@ import pytest
 import requests
 
 from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
-from tests.running import ARTIFACTS, DEFAULT_MODELS
+from tests.e2e.rendered_gateway import rendered_gateway
+from tests.running import ARTIFACTS, DEFAULT_MODELS, Service, StartService
 
 KEY = "key&'quoted'"
 READY_SECONDS = 60
+# For tests that use the gateway and nothing else of the product.
+EVERY_GATEWAY = pytest.mark.parametrize(
+    "product", ["started_by_make_run", "rendered_for_kubernetes"], indirect=True, scope="session"
+)
 
 
-@dataclass
-class Product:
-    """A running system: its addresses, its API key and its output."""
+@dataclass(kw_only=True)
+class Api:
+    """A gateway with models behind it."""
 
     gateway: str
-    page: str
-    key: str
-    process: subprocess.Popen[str]
-    output: Path
-    state: Path
+    key: str = KEY
     models: tuple[str, ...] = DEFAULT_MODELS
-
-    @property
-    def printed(self) -> str:
-        return self.output.read_text(encoding="utf-8")
-
-    @property
-    def curl(self) -> list[str]:
-        """The printed curl command, as an argument list."""
-        (line,) = [line for line in self.printed.splitlines() if line.startswith("curl ")]
-        return shlex.split(line)
 
     def predict(
         self, model: str, image: bytes, session: requests.Session | None = None, **options: str
@@ -52,6 +43,26 @@ class Product:
             headers={"x-api-key": self.key},
             timeout=30,
         )
+
+
+@dataclass(kw_only=True)
+class Product(Api):
+    """What `make run` has started, and its output."""
+
+    page: str
+    process: subprocess.Popen[str]
+    output: Path
+    state: Path
+
+    @property
+    def printed(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    @property
+    def curl(self) -> list[str]:
+        """The printed curl command, as an argument list."""
+        (line,) = [line for line in self.printed.splitlines() if line.startswith("curl ")]
+        return shlex.split(line)
 
     def family(self) -> list[psutil.Process]:
         """Every process of the system."""
@@ -76,8 +87,13 @@ def started_product(folder: Path, *options: str, **variables: str) -> Product:
             text=True,
             start_new_session=True,
         )
-    addresses = f"http://127.0.0.1:{gateway}", f"http://127.0.0.1:{page}"
-    return Product(*addresses, KEY, process, output, folder / "state" / str(gateway))
+    return Product(
+        gateway=f"http://127.0.0.1:{gateway}",
+        page=f"http://127.0.0.1:{page}",
+        process=process,
+        output=output,
+        state=folder / "state" / str(gateway),
+    )
 
 
 def wait_until_ready(product: Product) -> None:
@@ -90,14 +106,31 @@ def wait_until_ready(product: Product) -> None:
 
 
 @pytest.fixture(scope="session")
-def product(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The system with its default models. Tests share it and must not change it."""
+def product(request: pytest.FixtureRequest) -> Api:
+    """A system with the default models, by default `make run`'s; see EVERY_GATEWAY. Tests must not change it."""
+    found: Api = request.getfixturevalue(getattr(request, "param", "started_by_make_run"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def started_by_make_run(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     running = started_product(tmp_path_factory.mktemp("product"))
     try:
         wait_until_ready(running)
         yield running
     finally:
         end_process(running.process)
+
+
+@pytest.fixture(scope="session")
+def rendered_for_kubernetes(
+    start_service: StartService, lite0: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """The gateway of the manifests for Kubernetes, in front of services that run on this machine."""
+    first, *others = DEFAULT_MODELS
+    services = {first: lite0} | {name: start_service(MODEL_NAME=name) for name in others}
+    with rendered_gateway(services, start_service, KEY, tmp_path_factory.mktemp("gateway")) as url:
+        yield Api(gateway=url)
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import pytest
 
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import ROOT, environment
-from tests.e2e.conftest import Product
+from tests.e2e.conftest import EVERY_GATEWAY, Api
 
 pytestmark = pytest.mark.integration
 
 
-def test_folders_named_after_labels_give_an_accuracy(product: Product, photos: list[Photo], tmp_path: Path) -> None:
+@EVERY_GATEWAY
+def test_folders_named_after_labels_give_an_accuracy(product: Api, photos: list[Photo], tmp_path: Path) -> None:
     photo, model = photos[0], product.models[0]
     best, second = (one["label"] for one in product.predict(model, photo.data).json()[:2])
     for folder in (best, second):

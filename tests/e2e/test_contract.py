@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from benchmarks.harness.photos import Photo
-from tests.e2e.conftest import Product
+from tests.e2e.conftest import EVERY_GATEWAY, Api
 from tests.strict_schema import schema_errors
 
 pytestmark = pytest.mark.integration
@@ -16,7 +16,13 @@ pytestmark = pytest.mark.integration
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-def test_schemathesis_finds_nothing(product: Product, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "product",
+    ["started_by_make_run", pytest.param("rendered_for_kubernetes", marks=pytest.mark.thorough)],
+    indirect=True,
+    scope="session",
+)
+def test_schemathesis_finds_nothing(product: Api, tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", f"--config-file={CONFIG}", "run"),
         f"{product.gateway}/v1/openapi.json",
@@ -32,7 +38,8 @@ def test_schemathesis_finds_nothing(product: Product, tmp_path: Path) -> None:
     assert f"Selected: {operations}/{operations}" in run.stdout, run.stdout
 
 
-def test_no_response_has_an_undocumented_field(product: Product, photos: list[Photo]) -> None:
+@EVERY_GATEWAY
+def test_no_response_has_an_undocumented_field(product: Api, photos: list[Photo]) -> None:
     document = requests.get(f"{product.gateway}/v1/openapi.json", timeout=10).json()
 
     def get(path: str, key: str = product.key) -> object:

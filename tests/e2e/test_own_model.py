@@ -13,7 +13,8 @@ from benchmarks.harness.process import ROOT, end_process
 from tests.e2e import stripes
 from tests.e2e.conftest import started_product, wait_until_ready
 
-pytestmark = pytest.mark.integration
+# test_own_models serves models from catalogs of the same kind; this one is trained first.
+pytestmark = [pytest.mark.integration, pytest.mark.thorough]
 
 ENTRY = """
 models:

@@ -9,14 +9,14 @@ import requests
 from huggingface_hub import InferenceClient
 
 from benchmarks.harness.photos import Photo
-from tests.e2e.conftest import Product
+from tests.e2e.conftest import EVERY_GATEWAY, Api
 from tests.running import ARTIFACTS, DEFAULT_MODELS
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, EVERY_GATEWAY]
 
 
 @pytest.mark.parametrize("model", DEFAULT_MODELS)
-def test_accuracy_through_the_gateway_is_that_of_the_model(product: Product, photos: list[Photo], model: str) -> None:
+def test_accuracy_through_the_gateway_is_that_of_the_model(product: Api, photos: list[Photo], model: str) -> None:
     labels = (ARTIFACTS / model / "labels.txt").read_text(encoding="utf-8").splitlines()
     with requests.Session() as session:
         best = [product.predict(model, photo.data, session).json()[0]["label"] for photo in photos]
@@ -24,7 +24,7 @@ def test_accuracy_through_the_gateway_is_that_of_the_model(product: Product, pho
     assert right >= 17
 
 
-def test_two_callers_with_two_models_never_get_each_others_predictions(product: Product, photos: list[Photo]) -> None:
+def test_two_callers_with_two_models_never_get_each_others_predictions(product: Api, photos: list[Photo]) -> None:
     models = ("efficientnet-lite0", "efficientnet-lite2")
     alone = {(model, i): product.predict(model, photos[i].data).json() for model in models for i in range(4)}
 
@@ -41,7 +41,7 @@ def test_two_callers_with_two_models_never_get_each_others_predictions(product: 
 
 
 @pytest.mark.parametrize("top_k", [None, 1, 3, 1000])
-def test_the_hugging_face_client_works_unmodified(product: Product, photos: list[Photo], top_k: int | None) -> None:
+def test_the_hugging_face_client_works_unmodified(product: Api, photos: list[Photo], top_k: int | None) -> None:
     client = InferenceClient(headers={"x-api-key": product.key})
     address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
     found = client.image_classification(photos[0].path, model=address, top_k=top_k)
@@ -50,7 +50,7 @@ def test_the_hugging_face_client_works_unmodified(product: Product, photos: list
     assert found[0].score >= found[-1].score
 
 
-def test_the_hugging_face_client_may_name_the_function(product: Product, photos: list[Photo]) -> None:
+def test_the_hugging_face_client_may_name_the_function(product: Api, photos: list[Photo]) -> None:
     client = InferenceClient(headers={"x-api-key": product.key})
     address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
     found = client.image_classification(photos[0].path, model=address, function_to_apply="sigmoid")
@@ -60,7 +60,7 @@ def test_the_hugging_face_client_may_name_the_function(product: Product, photos:
     assert sum(row.score for row in found) > 1
 
 
-def test_the_hugging_face_client_shows_the_detail_of_a_problem(product: Product, tmp_path: Path) -> None:
+def test_the_hugging_face_client_shows_the_detail_of_a_problem(product: Api, tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("not an image")
     client = InferenceClient(headers={"x-api-key": product.key})
@@ -68,7 +68,7 @@ def test_the_hugging_face_client_shows_the_detail_of_a_problem(product: Product,
         client.image_classification(text, model=f"{product.gateway}/v1/models/efficientnet-lite0/predict")
 
 
-def test_all_forms_of_a_request_get_the_same_predictions(product: Product, photos: list[Photo]) -> None:
+def test_all_forms_of_a_request_get_the_same_predictions(product: Api, photos: list[Photo]) -> None:
     address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
     data = photos[0].data
     headers = {"x-api-key": product.key}
@@ -100,7 +100,7 @@ def test_all_forms_of_a_request_get_the_same_predictions(product: Product, photo
     assert {"Server-Timing", "X-Request-Id", "X-Model", "X-Model-Version"} <= forms[0].headers.keys()
 
 
-def test_function_to_apply_turns_logits_into_scores(product: Product, photos: list[Photo]) -> None:
+def test_function_to_apply_turns_logits_into_scores(product: Api, photos: list[Photo]) -> None:
     def scores(function: str) -> list[float]:
         address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
         headers, data = {"x-api-key": product.key}, photos[0].data
@@ -115,7 +115,7 @@ def test_function_to_apply_turns_logits_into_scores(product: Product, photos: li
     assert all(0 <= score <= 1 for score in scores("sigmoid"))
 
 
-def test_the_list_the_cards_and_the_readiness_routes_agree(product: Product) -> None:
+def test_the_list_the_cards_and_the_readiness_routes_agree(product: Api) -> None:
     headers = {"x-api-key": product.key}
     listed = requests.get(f"{product.gateway}/v1/models", headers=headers, timeout=10).json()["models"]
     assert [model["name"] for model in listed] == list(product.models)
@@ -129,7 +129,7 @@ def test_the_list_the_cards_and_the_readiness_routes_agree(product: Product) -> 
         assert ready == {"status": "ready", "model": model["name"], "version": card["version"]}
 
 
-def test_the_document_and_its_page_need_no_key_and_do_not_name_backends(product: Product) -> None:
+def test_the_document_and_its_page_need_no_key_and_do_not_name_backends(product: Api) -> None:
     document = requests.get(f"{product.gateway}/v1/openapi.json", timeout=10)
     assert document.status_code == 200
     assert "/v1/models/efficientnet-lite0/predict" in document.json()["paths"]
@@ -139,7 +139,7 @@ def test_the_document_and_its_page_need_no_key_and_do_not_name_backends(product:
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_a_browser_may_call_from_another_origin(product: Product) -> None:
+def test_a_browser_may_call_from_another_origin(product: Api) -> None:
     address = f"{product.gateway}/v1/models/efficientnet-lite0/predict"
     preflight = requests.options(
         address, headers={"Origin": "https://a.test", "Access-Control-Request-Method": "POST"}, timeout=10
@@ -150,7 +150,7 @@ def test_a_browser_may_call_from_another_origin(product: Product) -> None:
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_errors_of_the_gateway_have_the_shape_of_google(product: Product) -> None:
+def test_the_errors_of_the_gateway_have_the_shape_of_google(product: Api) -> None:
     assert requests.get(f"{product.gateway}/nope", timeout=10).json() == {
         "code": 404,
         "message": "The current request is not defined by this API.",

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.harness.photos import Photo
-from tests.e2e.conftest import Product
+from tests.e2e.conftest import EVERY_GATEWAY, Api
 from tests.services.classifier.protocols.callers import CLIENTS_PYTHON, PLAIN, Call, Client, Outcome
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, EVERY_GATEWAY]
 
 MODEL = "efficientnet-lite1"
 
@@ -29,13 +29,13 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
         pytest.skip("the clients are not installed: run `make clients`, or set CLIENTS_PYTHON")
 
 
-def test_a_batch_gets_what_predict_returns(product: Product, photos: list[Photo], call: Call) -> None:
+def test_a_batch_gets_what_predict_returns(product: Api, photos: list[Photo], call: Call) -> None:
     images = [photo.data for photo in photos[:3]]
     predicted = [[best["label"] for best in product.predict(MODEL, image, top_k="2").json()] for image in images]
     assert call(product.gateway, MODEL, images, {"x-api-key": product.key}) == Outcome(predicted)
 
 
-def test_a_client_sees_the_error_of_the_service(product: Product, call: Call) -> None:
+def test_a_client_sees_the_error_of_the_service(product: Api, call: Call) -> None:
     found = call(product.gateway, MODEL, [b"not an image"], {"x-api-key": product.key})
     assert found.status == 415
     assert "supported format" in found.error
@@ -45,7 +45,7 @@ def test_a_client_sees_the_error_of_the_service(product: Product, call: Call) ->
     ("model", "headers", "status"), [(MODEL, {}, 401), (MODEL, {"x-api-key": "wrong"}, 400), ("other", None, 404)]
 )
 def test_a_client_sees_the_status_of_the_gateways_errors(
-    product: Product, photos: list[Photo], call: Call, model: str, headers: dict[str, str] | None, status: int
+    product: Api, photos: list[Photo], call: Call, model: str, headers: dict[str, str] | None, status: int
 ) -> None:
     headers = {"x-api-key": product.key} if headers is None else headers
     assert call(product.gateway, model, [photos[0].data], headers).status == status

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from benchmarks.harness.process import end_process
-from gateway.document import read_document
+from gateway.document.parse import read_document
 from gateway.product.document import SOURCE
 from services.export.record import record
 from tests.e2e.conftest import started_product, wait_until_ready

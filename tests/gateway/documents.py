@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.operations import METHODS
+from gateway.document.operations import METHODS
 
 URL = "https://x.test"
 # The place of the operation in `valid_document`.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
+from tests.forked import run_module
 from tests.gateway.echo_backend import Echo
 from tests.gateway.http_client import Headers, Response, send
 from tests.gateway.jwt_issuer import JwtIssuer
@@ -158,5 +159,4 @@ def accepts(port: int) -> bool:
 
 def cli(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run `python -m gateway` to its end."""
-    command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    return run_module("gateway", *arguments, imports="gateway.cli", stdin=stdin)

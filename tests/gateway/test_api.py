@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.api import Backend, JwtLocation, PathTranslation, read_api
+from gateway.api import Backend, JwtLocation, Limit, PathTranslation, read_api
 from gateway.origin import Origin, origin
-from tests.gateway.documents import API_KEY, backend, document, operation, with_issuer
+from tests.gateway.documents import API_KEY, backend, document, operation, with_issuer, with_quota
 
 
 def test_an_operation_has_the_nearest_backend_without_merging() -> None:
@@ -54,6 +54,13 @@ def test_an_issuer_has_its_audiences_and_token_locations() -> None:
     [issuer] = read_api(with_issuer("https://x.test", **scheme)).issuers
     assert issuer.audiences == ("a", "b")
     assert issuer.locations == (JwtLocation("x-token", "T "), JwtLocation("t", in_query=True))
+
+
+def test_no_limit_and_no_cost_limit_nothing() -> None:
+    api = read_api(with_quota({"m": 1}, values={"STANDARD": -1}))
+    assert (api.limits, api.operations[0].costs) == ((), (("m", 1),))
+    api = read_api(with_quota({"m": "0"}, values={"STANDARD": "5"}))
+    assert (api.limits, api.operations[0].costs) == ((Limit("m", 5),), ())
 
 
 @pytest.mark.parametrize(

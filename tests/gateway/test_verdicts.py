@@ -1,8 +1,13 @@
 """Whole documents and what `check` says about them.
 
-Each file in `verdicts` is named after the source of its verdict: `api_compiler` (the public source of Google's importer
-and its test data), `esp_v2` (examples beside the configuration that Google made of them), `limitations` and `openapi_3`
-(pages of Google's documentation). Its first lines list what is reported: severity, line and rule.
+Each file in `verdicts` is named after the source of its verdict:
+- `api_compiler`: the public source of Google's importer and its test data
+- `esp_v2`: examples beside the configuration that Google made of them
+- `extensions`, `limitations`, `openapi_3`: pages of Google's documentation
+- `reports`: error messages of Google that users have published
+- `samples`: what Google's samples and tutorials deploy
+- `specification`: OpenAPI 2.0, whose JSON schema Google validates documents against
+Its first lines list what is reported: severity, line and rule.
 """
 
 from __future__ import annotations
@@ -17,9 +22,9 @@ import pytest
 
 from gateway.api import build_api
 from gateway.api_keys import no_keys
-from gateway.check import check_document
+from gateway.commands.check import check_document
 from gateway.diagnostics import Diagnostic, Place, UnsupportedDocument
-from gateway.document import read_document
+from gateway.document.parse import RULE, read_document
 from gateway.envoy.bootstrap import resources
 from gateway.rules import DEPLOYMENT_RULES, diagnostics
 from gateway.rules.schema import schema_errors
@@ -70,7 +75,7 @@ def expected(path: Path) -> list[str]:
 
 def test_no_mutation_of_a_document_raises_anything_but_unsupported_document() -> None:
     chance = random.Random(2)
-    documents = [read_document(path).data for path in VERDICTS if "aliases" not in path.name]
+    documents = [read_document(path).data for path in VERDICTS if RULE not in path.read_text()]
     for _ in range(MUTATIONS):
         mutated = deepcopy(chance.choice(documents))
         mutate(mutated, chance)

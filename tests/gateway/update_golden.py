@@ -13,7 +13,7 @@ import yaml
 
 from gateway.api import read_api
 from gateway.api_keys import Key
-from gateway.document import read_document
+from gateway.document.parse import read_document
 from gateway.envoy.bootstrap import bootstrap, resources
 from gateway.origin import origin
 from gateway.product.document import as_yaml

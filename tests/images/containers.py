@@ -30,7 +30,7 @@ ASK = """
 import base64, json, sys, time, urllib.error, urllib.request
 asked = json.load(sys.stdin)
 body = None if asked["body"] is None else base64.b64decode(asked["body"])
-request = urllib.request.Request(asked["url"], body, {"Content-Type": "image/jpeg"})
+request = urllib.request.Request(asked["url"], body, {"Content-Type": asked["content_type"]})
 until = time.time() + asked["patience"]
 while True:
     try:
@@ -72,12 +72,20 @@ class Running:
     process: subprocess.Popen[str]
     stop: Callable[[signal.Signals], object]
 
-    def ask(self, path: str, body: bytes | None = None, port: int = 8000, patience: float = 30) -> ContainerResponse:
+    def ask(
+        self,
+        path: str,
+        body: bytes | None = None,
+        port: int = 8000,
+        patience: float = 30,
+        content_type: str = "image/jpeg",
+    ) -> ContainerResponse:
         """The answer to a GET, or to a POST of `body`, as soon as there is one."""
         question = {
             "url": f"http://127.0.0.1:{port}{path}",
             "body": None if body is None else base64.b64encode(body).decode(),
             "patience": patience,
+            "content_type": content_type,
         }
         run = subprocess.run(
             [*self.inside, "-c", ASK], input=json.dumps(question), capture_output=True, text=True, check=False

@@ -76,7 +76,7 @@ export class Delivery {
       const batch = `${this.id}-${round}-${sent}-${taken.length}`;
       const items = await Promise.all(taken.map((item) => this.encoded(item)));
       while (round === this.round && this.acknowledged !== batch) {
-        if (this.connected) this.post({ batch, first: sent === 0, items });
+        if (this.connected) this.post({ visit: this.visit, batch, first: sent === 0, items });
         await this.news(batch, round);
       }
       if (round === this.round) this.sent = sent + taken.length;

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 BACKGROUND: Final = (255, 255, 255)
+PREMULTIPLIED: Final = {"La": "LA", "RGBa": "RGBA"}
 
 
 def rgb(image: Image.Image) -> Image.Image:
@@ -15,6 +16,8 @@ def rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         image = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode in PREMULTIPLIED:
+        image = image.convert(PREMULTIPLIED[image.mode])
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         ground = Image.new("RGB", layer.size, BACKGROUND)

@@ -23,9 +23,13 @@ HEIF_BRANDS: Final = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"he
 OTHERS: Final = {
     "AVI": rb"RIFF....AVI ",
     "HTML": rb"\s*<(?i:!doctype html|html|head|body)",
+    "BMP without a file header": rb"\x28\x00\x00\x00.{8}\x01\x00[\x01\x04\x08\x10\x18\x20]\x00",
+    "JNG": rb"\x8bJNG",
     "JPEG 2000": rb"\x00\x00\x00\x0cjP  \r\n|\xff\x4f\xff\x51",
     "JPEG XL": rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n",
     "JPEG XR": rb"II\xbc[\x00\x01]",
+    "MNG": rb"\x8aMNG",
+    "OS/2 bitmap": rb"BA.{12}(?:BM|CI|CP|IC|PT)",
     "PDF": rb"%PDF-",
     "PostScript": rb"%!PS|\xc5\xd0\xd3\xc6",
     "Photoshop": rb"8BPS",

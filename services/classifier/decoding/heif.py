@@ -13,8 +13,9 @@ from typing import Any, Final, NoReturn
 
 import _pillow_heif
 import numpy as np
-from PIL import _avif
+from PIL import Image, _avif
 
+from services.classifier.decoding.colour import PREMULTIPLIED
 from services.classifier.decoding.orientation import orientation
 from services.classifier.decoding.resize import Pixels
 from services.classifier.decoding.source import Source
@@ -52,7 +53,7 @@ def _heic_cost(image: Any, mode: str) -> float:
     return 4 + depth * (2 * PLANES.get(image.chroma, 3.0) + (4 if mode in ("RGBA", "LA") else 0))
 
 
-def _heic_pixels(image: Any) -> Pixels:
+def _heic_pixels(image: Any) -> Pixels | Image.Image:
     try:
         rows = image.data
     except (ValueError, RuntimeError) as err:
@@ -60,8 +61,13 @@ def _heic_pixels(image: Any) -> Pixels:
             raise ImageUnsupported(NOT_HEVC) from err
         raise
     (width, height), mode = image.size_mode
-    pixels = np.frombuffer(rows, np.uint8).reshape(height, image.stride)
-    return pixels[:, : width * len(mode)].reshape(height, width, len(mode))
+    if mode.startswith("I"):
+        # Gray with more than 8 bits, which the binding does not reduce.
+        wide = np.frombuffer(rows, np.uint16).reshape(height, image.stride // 2)[:, :width, np.newaxis]
+        return (wide >> np.uint16(image.bit_depth - 8)).astype(np.uint8)
+    lines = np.frombuffer(rows, np.uint8).reshape(height, image.stride)
+    pixels = lines[:, : width * len(mode)].reshape(height, width, len(mode))
+    return Image.fromarray(pixels, mode) if mode in PREMULTIPLIED else pixels
 
 
 def avif_source(data: bytes) -> Source:

@@ -22,6 +22,8 @@ MAX_SEGMENTS: Final = 10_000
 MARKER: Final = re.compile(rb"\xff+([\x01\xc0-\xfe])")
 START_OF_SCAN: Final = 0xDA
 END: Final = 0xD9
+# Redefines the number of rows after the first scan.
+NUMBER_OF_LINES: Final = b"\xff\xdc\x00\x04"
 END_MARKER: Final = b"\xff\xd9"
 APP1: Final = 0xE1
 COMMENT: Final = 0xFE
@@ -102,7 +104,10 @@ def jpeg_header(data: bytes) -> Header:
         if marker in NEEDED:
             found.needed.append(slice(start - 2, end))
         if marker == START_OF_SCAN and len(found.frame) >= 6 and segment:
-            return found.header(start - 2, segment[0])
+            header = found.header(start - 2, segment[0])
+            if not header.height and NUMBER_OF_LINES in data[end:]:
+                raise _unsupported("JPEG with its height after the pixels (DNL)")
+            return header
         if marker in FRAMES or marker == JPEG_LS:
             found.frame, found.kind = segment, marker
         elif marker == APP1 and segment.startswith(EXIF):
@@ -133,7 +138,11 @@ def _require_supported(kind: int, frame: bytes) -> None:
         variant = f"JPEG with {frame[5]} channels"
     else:
         return
-    raise ImageUnsupported(f"{variant} is not supported; save it as a baseline JPEG.")
+    raise _unsupported(variant)
+
+
+def _unsupported(variant: str) -> ImageUnsupported:
+    return ImageUnsupported(f"{variant} is not supported; save it as a baseline JPEG.")
 
 
 def require_few_scans(data: bytes, header: Header) -> None:

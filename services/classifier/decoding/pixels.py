@@ -26,12 +26,17 @@ from services.preprocess import Preprocess
 
 MAX_SIDE: Final = 10_000
 MAX_PIXELS: Final = 25_000_000
-# Bytes per pixel while decoding: the coefficients of a JPEG with several scans.
-COST_OF_SCANS: Final = 8
+# Bytes per pixel and channel: a JPEG with several scans is decoded from the coefficients of all.
+COEFFICIENT_BYTES: Final = 2
 MAX_BYTES: Final = 300 * 2**20
+# Copies of the file: the service's, the memory that both processes map, the worker's, the decoder's.
+COPIES: Final = 5
 # Images that take more memory are decoded one at a time.
 LARGE_BYTES: Final = 64 * 2**20
 NO_LOCK: Final = nullcontext()
+# The start of an application extension.
+GIF_XMP: Final = b"\x21\xff\x0bXMP DataXMP"
+MAX_XMP: Final = 1 << 20
 
 # What Pillow and its plug-ins raise for corrupt files.
 CORRUPT: Final = (
@@ -60,7 +65,7 @@ def decoded_pixels(data: bytes, preprocess: Preprocess, lock: Lock = NO_LOCK) ->
         return _jpeg(data, preprocess, lock)
     try:
         source = SOURCES[kind] if kind in SOURCES else rare_sources()[kind]
-        return _from_source(source(data), preprocess, lock)
+        return _from_source(source(data), data, preprocess, lock)
     except CORRUPT as err:
         raise _corrupt(kind, err) from err
 
@@ -72,8 +77,10 @@ def _corrupt(kind: str, error: Exception) -> ImageCorrupt:
 
 def _gif_source(data: bytes) -> Source:
     image = opened("GIF", data)
-    xmp = image.info.get("xmp", b"")
-    return Source(image.width, image.height, orientation([], [xmp]), PILLOW_BYTES, partial(loaded, image))
+    # Pillow skips it.
+    at = data.find(GIF_XMP)
+    upright = orientation([], [data[at : at + MAX_XMP]] if at >= 0 else [])
+    return Source(image.width, image.height, upright, PILLOW_BYTES, partial(loaded, image))
 
 
 # Read the header; raises a Problem, or one of CORRUPT.
@@ -94,12 +101,9 @@ def rare_sources() -> dict[str, ReadHeader]:
     return {"HEIC": heic_source, "AVIF": avif_source, "TIFF": tiff_source}
 
 
-def _from_source(source: Source, preprocess: Preprocess, lock: Lock) -> Pixels:
+def _from_source(source: Source, data: bytes, preprocess: Preprocess, lock: Lock) -> Pixels:
     _check_size(source.width, source.height)
-    size = source.width * source.height * source.bytes_per_pixel
-    if size > MAX_BYTES:
-        raise ImageTooComplex("Decoding the image needs too much memory; send it with fewer pixels or bits.")
-    with _lock_for(size, lock):
+    with _lock_for(source.width * source.height * source.bytes_per_pixel, data, lock):
         decoded = source.decoded()
         stored = decoded.size if isinstance(decoded, Image.Image) else (decoded.shape[1], decoded.shape[0])
         return _by_rows(_rows(decoded), stored, source.orientation, preprocess)
@@ -109,15 +113,16 @@ def _jpeg(data: bytes, preprocess: Preprocess, lock: Lock) -> Pixels:
     header = jpeg_header(data)
     _check_size(header.width, header.height)
     require_few_scans(data, header)
-    cost = (0 if header.single_scan else COST_OF_SCANS) + (0 if preprocess.decode == "fast" else PILLOW_BYTES)
-    with _lock_for(header.width * header.height * cost, lock):
+    coefficients = 0 if header.single_scan else COEFFICIENT_BYTES * header.components
+    size = header.width * header.height * (coefficients + (0 if preprocess.decode == "fast" else header.components))
+    with _lock_for(size, data, lock):
         if (pixels := _without_pillow(data, header, preprocess)) is not None:
             return pixels
     try:
         image = opened("JPEG", only_needed(data, header))
-        cost = PILLOW_BYTES + COST_OF_SCANS
+        cost = PILLOW_BYTES + COEFFICIENT_BYTES * header.components
         source = Source(image.width, image.height, header.orientation, cost, partial(loaded, image))
-        return _from_source(source, preprocess, lock)
+        return _from_source(source, data, preprocess, lock)
     except CORRUPT as err:
         raise _corrupt("JPEG", err) from err
 
@@ -173,8 +178,10 @@ def with_channels(pixels: Pixels, preprocess: Preprocess) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
 
 
-def _lock_for(size: float, lock: Lock) -> Lock:
-    """What to hold while decoding takes `size` bytes."""
+def _lock_for(size: float, data: bytes, lock: Lock) -> Lock:
+    """What to hold while decoding `data` takes `size` bytes; raises ImageTooComplex if that is too much."""
+    if size + COPIES * len(data) > MAX_BYTES:
+        raise ImageTooComplex("Decoding the image needs too much memory; send it with fewer pixels, channels or bits.")
     return lock if size > LARGE_BYTES else NO_LOCK
 
 

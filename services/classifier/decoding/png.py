@@ -14,7 +14,7 @@ from services.classifier.problems import ImageUnsupported
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 CRITICAL: Final = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt"}
-# Apple's variant of PNG.
+# Apple's variant of PNG begins with this chunk.
 CGBI: Final = b"CgBI"
 # Where IHDR has the colour type.
 COLOUR_TYPE: Final = 25
@@ -73,7 +73,7 @@ def png_source(data: bytes) -> Source:
     while b"IEND" not in chunks.names and position + 8 <= len(data):
         end = position + 12 + int.from_bytes(data[position : position + 4])
         name = data[position + 4 : position + 8]
-        if name == CGBI:
+        if name == CGBI and not chunks.kept:
             raise ImageUnsupported("Apple's variant of PNG (CgBI) is not supported; save it as a standard PNG.")
         if end <= len(data):
             chunks.add(name, view[position:end])

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, TiffImagePlugin  # noqa: F401  # registers the plug-in; a worker cannot import it later
 
-from services.classifier.decoding.orientation import ORIENTATION, orientation
+from services.classifier.decoding.orientation import orientation
 from services.classifier.decoding.source import PILLOW_BYTES, Source, opened
 from services.classifier.decoding.tiff_directory import Directory, Entry
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported
@@ -62,9 +62,7 @@ def tiff_source(data: bytes) -> Source:
         raise ImageUnsupported(f"{_variant(values)} is not supported; save it as PNG.") from err
     if image.mode == "LAB":
         raise ImageUnsupported(f"{_variant(values)} (L*a*b*) is not supported; save it as PNG.")
-    upright = values.get(ORIENTATION, 0)
-    if not 1 <= upright <= 8:
-        upright = orientation([], [directory.value(entries[XMP])] if XMP in entries else [])
+    upright = orientation([data], [directory.value(entries[XMP])] if XMP in entries else [])
     cost = PILLOW_BYTES + -(-values.get(BITS, 1) * values.get(SAMPLES, 1) // 8)
     decoded = partial(_loaded, image, values.get(PHOTOMETRIC) == WHITE_IS_ZERO)
     return Source(image.width, image.height, upright, cost, decoded)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import string
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +13,9 @@ from urllib.parse import quote, urljoin
 
 import httpcore
 
-from services.classifier.app import FORMATS
 from services.classifier.fetch.transport import UNREACHABLE, BoundedStream, PublicNetwork, too_large
 from services.classifier.fetch.url import Url, parsed_url
+from services.classifier.media_types import MEDIA_TYPES
 from services.classifier.problems import (
     FetchEncoding,
     FetchFailed,
@@ -28,10 +29,13 @@ from services.classifier.settings import USER_AGENT
 
 MAX_REDIRECTS: Final = 3
 REDIRECTS: Final = {301, 302, 303, 307, 308}
-ACCEPT: Final = ",".join([*FORMATS, "image/*;q=0.1"])
+ACCEPT: Final = ",".join([*MEDIA_TYPES, "image/*;q=0.1"])
 # As in browsers, other values of Content-Encoding have no effect: many servers send a charset or a media type there.
 COMPRESSED: Final = re.compile(r"(x-)?gzip|(x-)?compress|deflate|br|zstd|dcb|dcz", re.IGNORECASE)
-HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
+HTML: Final = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta", b"<title")
+# No image is without these bytes, but for the formats that are text.
+BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+CERTIFICATE: Final = "The TLS certificate of the host in the URL is not valid."
 CONNECTION_ERRORS: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError)
 
 
@@ -55,7 +59,8 @@ async def fetch_image(
     except CONNECTION_ERRORS as err:
         if timeout.expired():
             raise FetchTimeout("The URL took too long to respond.") from err
-        raise FetchFailed(UNREACHABLE) from err
+        # Such a host is public, so this tells nothing about the service's own network.
+        raise FetchFailed(CERTIFICATE if _is_about_certificate(err) else UNREACHABLE) from err
 
 
 @asynccontextmanager
@@ -107,10 +112,25 @@ async def _image(response: httpcore.Response, max_bytes: int) -> bytes:
     body = await _body(response, max_bytes)
     if not body:
         raise FetchType("The URL returned an empty body.")
-    start = body[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith(HTML) or (start.startswith(b"<") and b"html" in _header(response, b"content-type").lower()):
-        raise FetchType("The URL returned an HTML page, not an image.")
+    if text := _text(body[:512], _header(response, b"content-type").lower()):
+        raise FetchType(f"The URL returned {text}, not an image.")
     return body
+
+
+def _text(start: bytes, content_type: bytes) -> str:
+    """What kind of text a body is that begins so; empty if it may be an image."""
+    start = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith(HTML) or (start.startswith(b"<") and b"html" in start + content_type):
+        return "an HTML page"
+    if BINARY.search(start):
+        return ""
+    return "JSON" if b"json" in content_type else "text" if content_type.startswith(b"text/plain") else ""
+
+
+def _is_about_certificate(error: BaseException | None) -> bool:
+    while error and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 async def _body(response: httpcore.Response, max_bytes: int) -> bytes:

@@ -18,7 +18,7 @@ from services.classifier.request_body import (
 )
 
 # The fields that clients put an image in.
-FIELDS: Final = ("image", "image_bytes", "input", "data")
+FIELDS: Final = ("image", "image_bytes", "input", "data", "content")
 
 
 def default_parameters(receipt: Receipt) -> Parameters:

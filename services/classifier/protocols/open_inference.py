@@ -85,6 +85,10 @@ def infer_request(headers: Mapping[bytes, bytes], body: bytes, receipt: Receipt)
         raise JsonInvalid(
             "`Inference-Header-Content-Length` should be the length of the JSON at the start of the body."
         )
+    if body and not int(length):
+        # Triton's raw binary request: the body is the only element of the tensor.
+        image = PredictRequest(default_parameters(receipt), body)
+        return InferRequest([image], None, _outputs(None, binary=False))
     document, binary = json_object(body[: int(length)]), body[int(length) :]
     given = document.get("parameters") or {}
     if not isinstance(given, dict):
@@ -133,7 +137,8 @@ def _images(inputs: Any, binary: bytes, parameters: Parameters) -> list[PredictR
             raise JsonInvalid("`binary_data_size` should be the number of bytes after the JSON.")
         images = [PredictRequest(parameters, image) for image in _few(_unpacked(binary))]
     else:
-        images = [base64_request(text, parameters, "data") for text in _few(_flat(tensor.get("data")))]
+        texts = _few(_flat(tensor.get("data")))
+        images = [base64_request(text, parameters, "data", urls=False) for text in texts]
     shape = tensor.get("shape")
     # The product of thousands of long numbers would take minutes.
     if not isinstance(shape, list) or not all(type(size) is int and 1 <= size <= MAX_IMAGES for size in shape):
@@ -170,7 +175,7 @@ def _unpacked(binary: bytes) -> Iterator[bytes]:
         start = position + 4
         position = start + int.from_bytes(binary[position:start], "little")
         if position > len(binary) or start > len(binary):
-            raise JsonInvalid("The binary data is not a list of elements with their lengths.")
+            raise JsonInvalid("In binary data, each element should follow its length: four bytes, little-endian.")
         yield binary[start:position]
 
 
@@ -181,7 +186,7 @@ def _packed(value: str | float) -> bytes:
 
 
 def _outputs(wanted: Any, binary: bool) -> dict[str, bool]:
-    if wanted is None:
+    if not wanted:
         return dict.fromkeys(OUTPUTS, binary)
     if not isinstance(wanted, list) or not all(isinstance(output, dict) for output in wanted):
         raise JsonInvalid("`outputs` should be a list of objects with a `name`.")

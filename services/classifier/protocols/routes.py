@@ -38,6 +38,8 @@ ROUTES: Final = {
     "torchserve": (
         ("GET", "/ping", "health", "ready"),
         ("POST", "/predictions/{model}", "torchserve", "predict"),
+        # Its documentation sends images by `curl -T`.
+        ("PUT", "/predictions/{model}", "torchserve", "predict"),
     ),
     # Last: its paths are chosen by the platform, and replace those of others.
     "vertex": (

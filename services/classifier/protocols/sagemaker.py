@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from services.classifier.predict import Predictor, predict
+from services.classifier.request_body import PARAMETERS
 from services.http.application import Response
 from services.http.request import Request
 
@@ -16,9 +17,9 @@ ATTRIBUTES: Final = b"x-amzn-sagemaker-custom-attributes"
 async def invocations(predictor: Predictor, request: Request) -> Response:
     """`POST /invocations`: as `/predict`, whose query parameters may also come as custom attributes.
 
-    The header has the form `top_k=3,function_to_apply=none`; attributes without `=` are ignored. Raises a Problem.
+    The header has the form `top_k=3,function_to_apply=none`; other attributes are ignored. Raises a Problem.
     """
     pairs = request.headers.get(ATTRIBUTES, b"").decode("latin-1").split(",")
     attributes = [pair.strip().partition("=") for pair in pairs]
-    query = "&".join(f"{quote(name)}={quote(value)}" for name, equals, value in attributes if equals)
+    query = urlencode([(name, value) for name, _, value in attributes if name in PARAMETERS])
     return await predict(predictor, dataclasses.replace(request, query=request.query or query.encode()))

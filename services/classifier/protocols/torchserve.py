@@ -22,7 +22,7 @@ PARTS: Final = ("data", "body", "image")
 
 
 async def predict(predictor: Predictor, request: Request) -> Response:
-    """`POST /predictions/NAME`: the image as the body, or as a form's part; the response maps labels to scores.
+    """`POST` or `PUT /predictions/NAME`: the image as the body or a form's part; the response maps labels to scores.
 
     Of labels with the same name, the best counts. Raises a Problem.
     """

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from services.artifact import ArtifactError
 from services.classifier.workers.memory import release_file_pages
 from services.classifier.workers.seccomp import end_with_parent
-from services.process import log_fatal, place_of
+from services.location import location_of
+from services.process import log_fatal
 
 if TYPE_CHECKING:
     from services.classifier.pipeline import Pipeline
@@ -68,7 +69,9 @@ class ForkServer:
                 # The service was killed.
                 os._exit(0)
             except Exception as err:
-                log_fatal(f"the process that loads the network: {type(err).__name__} at {place_of(err.__traceback__)}")
+                log_fatal(
+                    f"the process that loads the network: {type(err).__name__} at {location_of(err.__traceback__)}"
+                )
             finally:
                 os._exit(1)
         theirs.close()

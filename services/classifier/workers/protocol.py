@@ -35,7 +35,7 @@ MAX_REPLY: Final = 1024
 CPU_SECONDS: Final = 2.0
 # No step of a prediction takes longer, in seconds.
 MAX_STEP: Final = 3600.0
-# An exception's type, and its location as `services.logs.place_of` gives it.
+# An exception's type, and its location as `services.location` gives it.
 BUG_TEXT: Final = re.compile(r"(\w{1,100}) ([\w.]{1,200}:[0-9]{1,9})", re.ASCII)
 
 # Possessive, so that the time grows with the length only.

@@ -34,8 +34,8 @@ from services.classifier.workers.protocol import (
     PROBLEMS,
     REQUEST,
 )
+from services.location import location_of
 from services.problems import Problem
-from services.process import place_of
 
 # Limit on memory for one image, in addition to what the process has when it starts.
 MEMORY_BYTES: Final = 400 * 2**20
@@ -94,7 +94,7 @@ def _reply(request: bytes, memory: mmap.mmap, predict: Predict) -> bytes:
     except ImportError:
         return bytes([MISSING])
     except Exception as err:
-        return bytes([BUG]) + f"{type(err).__name__} {place_of(err.__traceback__)}".encode()
+        return bytes([BUG]) + f"{type(err).__name__} {location_of(err.__traceback__)}".encode()
     memory[: len(prediction.body)] = prediction.body
     return bytes([DONE]) + PREDICTION.pack(len(prediction.body), prediction.decode, prediction.infer)
 

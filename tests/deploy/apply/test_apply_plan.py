@@ -20,7 +20,7 @@ PLACE = f"projects/{PROJECT}/locations"
 
 
 def test_everything_is_created_and_recorded(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     recorded, resources = deployment.recorded, deployment.cloud.resources
     services = [resources[f"{PLACE}/us-central1/services/{name}"] for name in recorded.services]
     assert set(recorded.services) == {"guichet-alpha", "guichet-beta", "guichet-directory", "guichet-page"}
@@ -42,7 +42,7 @@ def test_everything_is_created_and_recorded(deployment: Deployment) -> None:
 
 
 def test_the_key_is_restricted_and_stored_in_its_secret_only(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     key = deployment.cloud.resources[f"{PLACE}/global/keys/{deployment.recorded.gateway.key}"]
     managed = deployment.cloud.resources[f"{PLACE}/global/apis/guichet"]["managedService"]
     assert key["restrictions"] == {"apiTargets": [{"service": managed}]}
@@ -54,7 +54,7 @@ def test_the_key_is_restricted_and_stored_in_its_secret_only(deployment: Deploym
 
 
 def test_only_the_page_is_public(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     public = {
         name.rsplit("/", 1)[-1]
         for name, resource in deployment.cloud.resources.items()
@@ -65,7 +65,7 @@ def test_only_the_page_is_public(deployment: Deployment) -> None:
 
 
 def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     record = deployment.record
     deployment.cloud.log.clear()
     assert not deployment.up()
@@ -74,7 +74,7 @@ def test_a_second_run_changes_nothing(deployment: Deployment) -> None:
 
 
 def test_a_new_model_leaves_page_and_directory_untouched(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", "gamma")
     deployment.cloud.log.clear()
     deployment.up()
@@ -87,7 +87,7 @@ def test_a_new_model_leaves_page_and_directory_untouched(deployment: Deployment)
 
 
 def test_a_model_less_goes_with_its_service_and_its_entries(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha")
     deployment.up()
     assert f"{PLACE}/us-central1/services/guichet-beta" not in deployment.cloud.resources
@@ -108,7 +108,7 @@ def test_a_build_is_recorded_before_it_has_ended(deployment: Deployment) -> None
 
 
 def test_a_running_build_is_awaited_and_not_submitted_again(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", "gamma")
     session = deployment.session()
     recorded = session.recorded_state()
@@ -151,7 +151,7 @@ def test_a_failed_revision_is_retried_with_another_template(deployment: Deployme
 
 
 def test_a_failed_smoke_test_resets_the_gateway(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     former = deployment.recorded.gateway.config
     deployment.write_catalog("alpha", "beta", "gamma")
     deployment.cloud.faults = [Fault("GET", "/v1/models/gamma/ready$", status=503, count=-1, message="not today")]
@@ -173,7 +173,7 @@ def test_a_failed_smoke_test_resets_the_gateway(deployment: Deployment) -> None:
 
 
 def test_other_scores_than_the_references_reset_the_gateway(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     former = deployment.recorded.gateway.config
     folder = (deployment.folder / deployment.catalog).parent
     (folder / "one.png").write_bytes(b"an image")
@@ -204,7 +204,7 @@ def test_the_smoke_test_retries(deployment: Deployment) -> None:
 
 
 def test_a_change_in_progress_is_awaited(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     gateway = deployment.cloud.resources[f"{PLACE}/us-central1/gateways/guichet"]
     deployment.cloud.slow = 25
     with deployment.cloud.lock:

@@ -36,7 +36,7 @@ def routes(deployment: Deployment) -> set[str]:
     ],
 )
 def test_one_model_that_fails_holds_up_neither_the_others_nor_the_gateway(deployment: Deployment, fault: Fault) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", "gamma", "delta")
     fault.skip = 0
     deployment.cloud.faults = [fault]
@@ -51,7 +51,7 @@ def test_one_model_that_fails_holds_up_neither_the_others_nor_the_gateway(deploy
 
 
 def test_a_model_whose_new_revision_fails_keeps_the_former_one_behind_the_gateway(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     assert deployment.recorded.latest
     before = deployment.recorded.latest.services["guichet-beta"]
     deployment.write_catalog("alpha", "beta", "gamma", beta="    memory: 2Gi\n")
@@ -146,7 +146,7 @@ def test_only_what_this_run_has_made_is_waited_for(made: tuple[str, ...], says: 
 
 
 def test_a_lost_caller_and_a_lost_reader_are_granted_again(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.policies[f"{PLACE}/services/guichet-alpha"]["bindings"] = []
     deployment.cloud.policies[f"projects/{PROJECT}/secrets/guichet-key"]["bindings"] = []
     plan = deployment.plan()
@@ -159,7 +159,7 @@ def test_a_lost_caller_and_a_lost_reader_are_granted_again(deployment: Deploymen
 
 
 def test_a_model_that_anybody_may_call_is_closed_and_other_callers_are_reported(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     members = deployment.cloud.policies[f"{PLACE}/services/guichet-alpha"]["bindings"][0]["members"]
     members += ["allUsers", "user:tester@example.com"]
     plan = deployment.plan()
@@ -171,7 +171,7 @@ def test_a_model_that_anybody_may_call_is_closed_and_other_callers_are_reported(
 
 
 def test_resources_of_others_hold_nothing_up(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     resources = deployment.cloud.resources
     other = dict(resources[f"{PLACE}/services/guichet-alpha"])
     other["metadata"] = {**other["metadata"], "name": "somebody-elses"}
@@ -200,7 +200,7 @@ def test_a_model_with_the_name_of_one_of_our_images_is_refused(deployment: Deplo
 
 @pytest.mark.parametrize("access", ["private", "iap"])
 def test_who_may_open_the_page_can_change(deployment: Deployment, access: str, tmp_path: Path) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.page_access = access
     deployment.up()
     assert not deployment.plan()

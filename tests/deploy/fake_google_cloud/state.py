@@ -117,6 +117,11 @@ class Cloud:
         for name in ENABLED:
             self.enable(f"{name}.googleapis.com")
 
+    def clear(self) -> None:
+        """Makes this an empty project again, at the same address."""
+        with self.lock:
+            vars(self).update(vars(Cloud(address=self.address, lock=self.lock)))
+
     def enable(self, service: str) -> None:
         """Enables an API."""
         self.resources[f"projects/{PROJECT}/services/{service}"] = {"state": "ENABLED"}

@@ -7,6 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -14,6 +15,7 @@ from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
 from deploy.errors import SettingsError
+from deploy.kubernetes.gateway import gateway_document
 from deploy.kubernetes.objects import Object
 from deploy.kubernetes.options import Options, Target
 from deploy.kubernetes.render import as_yaml, manifests
@@ -112,6 +114,7 @@ def test_every_pod_is_restricted(target: Target) -> None:
     for spec in specs:
         (container,) = spec["containers"]
         assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False
         assert container["securityContext"]["readOnlyRootFilesystem"]
         assert container["securityContext"]["runAsNonRoot"]
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
@@ -119,6 +122,45 @@ def test_every_pod_is_restricted(target: Target) -> None:
         assert container["resources"]["requests"] == container["resources"]["limits"]
         assert container["readinessProbe"]
         assert container["livenessProbe"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_pod_serves_on_while_others_learn_that_it_ends(target: Target) -> None:
+    for spec in pod_specs(target):
+        (container,) = spec["containers"]
+        if target == "knative" and "containerConcurrency" in spec:
+            # Knative's own proxy in the pod does so, and its webhook refuses hooks.
+            assert "lifecycle" not in container
+            continue
+        seconds = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert spec["terminationGracePeriodSeconds"] >= seconds + 10
+        # Envoy does not finish its requests.
+        if "envoy" in container["image"]:
+            assert seconds > max(model.deadline for model in CATALOG)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_gateways_backends_are_services_whose_pods_listen(target: Target) -> None:
+    document = gateway_document(list(CATALOG), Options(target, "r.example.com/guichet", KEYS))
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    backends = {urlsplit(operation["x-google-backend"]["address"]).netloc for operation in operations}
+    services = {f"{one['metadata']['name']}.guichet.svc.cluster.local": one for one in objects(target, "Service")}
+    assert len(backends) == len(CATALOG) + 1
+    for backend in backends:
+        spec = services[backend]["spec"]
+        if services[backend]["apiVersion"] == "v1":
+            (port,) = spec["ports"]
+            pods = [pod for labels, pod in labelled_pods(target) if spec["selector"].items() <= labels.items()]
+            assert [pod["containers"][0]["ports"][0]["containerPort"] for pod in pods] == [port["targetPort"]]
+
+
+def labelled_pods(target: Target) -> list[tuple[dict[str, str], Object]]:
+    templates = [one["spec"]["template"] for one in objects(target, "Deployment")]
+    predictors = [one["spec"]["predictor"] for one in objects(target, "InferenceService")]
+    return [
+        *((one["metadata"]["labels"], one["spec"]) for one in templates),
+        *((one["labels"], one) for one in predictors),
+    ]
 
 
 def test_knatives_webhook_accepts_the_services() -> None:
@@ -159,6 +201,14 @@ def test_without_host_names_nothing_is_exposed() -> None:
     assert not kinds & {"HTTPRoute", "Ingress"}
 
 
+def test_the_gateway_of_the_routes_may_be_in_another_namespace() -> None:
+    options = Options("kubernetes", "r.example.com/guichet", KEYS, entrance="entrances/public", **HOSTS)
+    routes = manifests(CATALOG, CATALOG.select(["resnet18"]), options)["gateway.yaml"]
+    (route,) = [one for one in routes if one["kind"] == "HTTPRoute"]
+    assert route["spec"]["parentRefs"] == [{"name": "public", "namespace": "entrances"}]
+    assert mistakes(route) == []
+
+
 def test_the_page_uses_the_first_enabled_key() -> None:
     assert [
         one["stringData"] for one in objects("kubernetes", "Secret") if one["metadata"]["name"] == "guichet-key"
@@ -167,7 +217,16 @@ def test_the_page_uses_the_first_enabled_key() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"target": "nomad"}, {"exposure": "lb"}, {"namespace": "A"}, {"host": "x_y"}, {"keys": KEYS[:1]}],
+    [
+        {"target": "nomad"},
+        {"exposure": "lb"},
+        {"namespace": "A"},
+        {"namespace": ""},
+        {"host": "x_y"},
+        {"keys": KEYS[:1]},
+        {"entrance": "a/b/c"},
+        {"entrance": "a/b", "exposure": "ingress"},
+    ],
     ids=str,
 )
 def test_an_invalid_option_is_named(change: dict[str, Any]) -> None:

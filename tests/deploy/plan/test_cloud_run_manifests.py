@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,15 @@ def test_labels_are_valid_on_cloud_run(model: Model) -> None:
         for key, value in labels.items():
             assert re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key)
             assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
+
+
+def test_a_model_gets_the_contact_that_was_set(model: Model) -> None:
+    for contact, expected in (
+        ("", []),
+        ("bot@shop.example", [{"name": "GUICHET_CONTACT", "value": "bot@shop.example"}]),
+    ):
+        manifest = cloud_run_manifests.model_manifest(model, IMAGE, replace(SETTINGS, contact=contact))
+        assert [item for item in pod(manifest)[0]["env"] if item["name"] == "GUICHET_CONTACT"] == expected
 
 
 def test_the_page_reads_the_key_from_a_mounted_file() -> None:

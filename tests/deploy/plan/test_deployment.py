@@ -87,14 +87,14 @@ def test_a_plan_prints_its_commands(deployment: Deployment) -> None:
 
 
 def test_an_unchanged_system_plans_nothing(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.log.clear()
     assert not deployment.plan()
     assert not deployment.cloud.writes
 
 
 def test_a_new_model_needs_a_build_a_service_a_config_and_an_update_of_the_gateway(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", "gamma")
     config = deployment.recorded.gateway.config
     assert steps_of(deployment.plan()) == [
@@ -108,7 +108,7 @@ def test_a_new_model_needs_a_build_a_service_a_config_and_an_update_of_the_gatew
 
 
 def test_a_removed_model_leaves_the_gateway_before_its_service_is_deleted(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha")
     plan = deployment.plan()
     assert steps_of(plan)[-2:] == [
@@ -129,7 +129,7 @@ def test_a_removed_model_leaves_the_gateway_before_its_service_is_deleted(deploy
 def test_how_a_model_runs_changes_its_service_or_its_route(
     deployment: Deployment, running: str, planned: list[str]
 ) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", beta=running)
     changed = [line for line in steps_of(deployment.plan()) if line.startswith(("change service", "create"))]
     assert changed == planned
@@ -159,7 +159,7 @@ def test_an_unknown_model_is_named(deployment: Deployment) -> None:
 
 
 def test_changes_from_outside_are_reverted(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     service = deployment.cloud.resources[f"{PLACE}/services/guichet-alpha"]
     service["metadata"]["generation"] += 1
     assert steps_of(deployment.plan())[0] == "change service guichet-alpha (changed outside of this tool)"
@@ -168,7 +168,7 @@ def test_changes_from_outside_are_reverted(deployment: Deployment) -> None:
 
 
 def test_a_deleted_service_is_created_again_and_the_gateway_keeps_its_config(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.remove(f"{PLACE}/services/guichet-alpha")
     deployment.up()
     assert not deployment.plan()
@@ -176,7 +176,7 @@ def test_a_deleted_service_is_created_again_and_the_gateway_keeps_its_config(dep
 
 
 def test_an_image_that_is_known_by_its_build_or_its_service_alone_is_not_built_again(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     (deployment.folder / "deliverables.yaml").unlink()
     plan = deployment.plan()
     assert not [step for step in plan.steps if step.id.startswith("build")]
@@ -186,7 +186,7 @@ def test_an_image_that_is_known_by_its_build_or_its_service_alone_is_not_built_a
 
 
 def test_without_its_repository_every_image_is_built_again(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.remove(f"{PLACE}/repositories/hw5-images")
     assert [step.id for step in deployment.plan().steps if step.id.startswith("build")] == [
         *(f"build {base}" for base in BASES),
@@ -198,7 +198,7 @@ def test_without_its_repository_every_image_is_built_again(deployment: Deploymen
 
 
 def test_an_existing_image_can_be_rebuilt(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     plan = deployment.plan(frozenset(["alpha"]))
     assert [step.id for step in plan.steps] == ["build alpha", "service guichet-alpha", "smoke test"]
 
@@ -212,7 +212,7 @@ def test_an_unrestricted_key_is_not_used(deployment: Deployment) -> None:
 
 
 def test_a_deleted_key_is_replaced(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.resources[f"projects/{PROJECT}/locations/global/keys/{KEY}"]["deleteTime"] = "2026-01-01"
     deployment.now += timedelta(days=1)
     assert steps_of(deployment.plan()) == [
@@ -255,7 +255,7 @@ def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Depl
 
 
 def test_every_service_has_an_account_of_its_kind_and_none_the_projects_default(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     accounts = {
         name.rsplit("/", 1)[-1]: resource["spec"]["template"]["spec"]["serviceAccountName"].partition("@")[0]
         for name, resource in deployment.cloud.resources.items()
@@ -270,7 +270,7 @@ def test_every_service_has_an_account_of_its_kind_and_none_the_projects_default(
 
 
 def test_planning_needs_a_fixed_number_of_requests(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     assert isinstance(deployment.run, FakeGcloud)
     deployment.run.commands.clear()
     deployment.plan()

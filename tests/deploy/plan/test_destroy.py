@@ -10,7 +10,8 @@ from deploy.errors import DeployError
 from deploy.plan.destroy import destroy_plan
 from deploy.plan.steps import Plan
 from tests.deploy.deployment_fixture import Deployment
-from tests.deploy.fake_gcloud import FakeGcloud, Killed
+from tests.deploy.fake_gcloud import FakeGcloud
+from tests.deploy.fake_gcloud_requests import Killed
 from tests.deploy.fake_google_cloud.state import PROJECT, Fault
 
 pytestmark = pytest.mark.integration
@@ -77,7 +78,7 @@ def test_resources_that_existed_before_stay_even_with_our_names(deployment: Depl
 
 
 def test_resources_are_removed_after_their_users(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     session = deployment.session()
     recorded = session.recorded_state()
     plan = destroy_plan(session.current_state(recorded), recorded, session.settings)
@@ -116,7 +117,7 @@ def test_an_interrupted_removal_continues(deployment: Deployment) -> None:
 
 
 def test_an_api_that_something_else_needs_stays_enabled(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     message = "FAILED_PRECONDITION: The service run.googleapis.com is in use, as others depend on it."
     deployment.cloud.faults = [Fault("POST", "/run.googleapis.com:disable$", status=400, message=message, count=-1)]
     down(deployment)
@@ -141,7 +142,7 @@ def test_apis_that_were_used_lately_stay_on_the_record_until_forced(deployment: 
 
 
 def test_deleted_resources_are_only_taken_off_the_record(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.remove(f"projects/{PROJECT}/secrets/guichet-key")
     plan = down(deployment)
     assert "secret guichet-key" not in [step.what for step in plan.steps]
@@ -149,7 +150,7 @@ def test_deleted_resources_are_only_taken_off_the_record(deployment: Deployment)
 
 
 def test_everything_can_be_deployed_again_after_a_removal(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     down(deployment)
     deployment.now += timedelta(hours=1)
     deployment.up()

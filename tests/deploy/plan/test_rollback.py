@@ -38,7 +38,7 @@ def go_back(deployment: Deployment, number: int | None = None) -> Plan:
 @pytest.fixture
 def changed(deployment: Deployment) -> Deployment:
     """Two releases: the second has new code in alpha and beta, and a third model."""
-    deployment.up()
+    deployment.first_up()
     (deployment.folder / "services/classifier/app.py").write_text("newer\n", encoding="utf-8")
     deployment.write_catalog("alpha", "beta", "gamma")
     deployment.up()

@@ -73,7 +73,7 @@ def tags(deployment: Deployment) -> list[str]:
 @pytest.fixture
 def released(deployment: Deployment) -> Deployment:
     """A release, and sources that have changed since."""
-    deployment.up()
+    deployment.first_up()
     (deployment.folder / "services/classifier/app.py").write_text("code 2\n", encoding="utf-8")
     return deployment
 

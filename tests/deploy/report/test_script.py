@@ -66,7 +66,7 @@ def test_the_script_leads_to_the_same_state_as_up(
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_script_for_a_change_contains_the_known_values(deployment: Deployment, path: str) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.write_catalog("alpha", "beta", "gamma")
     text = script(deployment.plan(), deployment.settings)
     assert f"ADDRESS_GUICHET_ALPHA={deployment.recorded.services['guichet-alpha'].url}" in text
@@ -144,8 +144,8 @@ def test_no_text_of_a_plan_runs_as_a_command(deployment: Deployment, path: str, 
     assert (deployment.folder / "file.txt").read_bytes().decode().strip() == marker.replace("${", "$ {")
 
 
-@pytest.mark.parametrize("title", ["${HOME}", "${ADDRESS_GUICHET_ALPHA}", "$(touch stolen)", "{service} `x` $ \\"])
-def test_a_title_stays_literal_in_the_document_and_in_the_script(deployment: Deployment, path: str, title: str) -> None:
+def test_a_title_stays_literal_in_the_document_and_in_the_script(deployment: Deployment, path: str) -> None:
+    title = "${HOME} ${ADDRESS_GUICHET_ALPHA} $(touch stolen) {service} `x` $ \\"
     catalog = deployment.folder / deployment.catalog
     text = catalog.read_text(encoding="utf-8").replace("Model alpha", json.dumps(title))
     catalog.write_text(text, encoding="utf-8")

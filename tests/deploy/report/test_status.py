@@ -26,7 +26,7 @@ def read(status: DeploymentStatus) -> str:
 
 
 def test_each_model_has_a_row(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     status, recorded = deployment.session().status(), deployment.recorded
     assert status.healthy
     assert [model.name for model in status.models] == ["alpha", "beta"]
@@ -49,7 +49,7 @@ def test_each_model_has_a_row(deployment: Deployment) -> None:
 
 
 def test_json_has_the_same_fields(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     told = json.loads(json.dumps(deployment.session().status().as_json()))
     assert told["healthy"] is True
     assert told["release"] == 1
@@ -57,7 +57,7 @@ def test_json_has_the_same_fields(deployment: Deployment) -> None:
 
 
 def test_a_model_that_does_not_respond_is_shown(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.faults = [Fault("GET", "/v1/models/beta/ready$", status=504, count=-1)]
     status = deployment.session().status()
     assert not status.healthy
@@ -66,7 +66,7 @@ def test_a_model_that_does_not_respond_is_shown(deployment: Deployment) -> None:
 
 
 def test_a_missing_or_unready_service_is_shown(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     deployment.cloud.remove(f"{PLACE}/services/guichet-alpha")
     conditions = deployment.cloud.resources[f"{PLACE}/services/guichet-beta"]["status"]["conditions"]
     conditions[0] |= {"status": "False", "message": "It ran out of memory"}
@@ -76,7 +76,7 @@ def test_a_missing_or_unready_service_is_shown(deployment: Deployment) -> None:
 
 
 def test_pinned_traffic_is_shown_with_the_image_that_serves(deployment: Deployment) -> None:
-    deployment.up()
+    deployment.first_up()
     first = deployment.session().status().models[0]
     (deployment.folder / "services/classifier/app.py").write_text("newer\n", encoding="utf-8")
     deployment.up()

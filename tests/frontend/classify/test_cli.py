@@ -18,6 +18,7 @@ import pytest
 
 from benchmarks.harness.process import ROOT, environment, wait_for
 from benchmarks.harness.stub_gateway import StubGateway, problem, response, stub_gateway
+from tests.forked import run_module
 
 pytestmark = pytest.mark.integration
 
@@ -40,12 +41,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
+def variables_of(gateway: StubGateway, **variables: str) -> dict[str, str]:
+    return environment(**{"GATEWAY_URL": gateway.address, "API_KEY": gateway.key, "COLUMNS": "120"} | variables)
+
+
 def start(gateway: StubGateway, *arguments: object, **variables: str) -> subprocess.Popen[str]:
-    variables = {"GATEWAY_URL": gateway.address, "API_KEY": gateway.key, "COLUMNS": "120"} | variables
     return subprocess.Popen(
         [sys.executable, "-m", "frontend.classify", *map(str, arguments)],
         cwd=ROOT,
-        env=environment(**variables),
+        env=variables_of(gateway, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -54,9 +58,13 @@ def start(gateway: StubGateway, *arguments: object, **variables: str) -> subproc
 
 def run(gateway: StubGateway, *arguments: object, **variables: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
-    with start(gateway, *arguments, **variables) as process:
-        output, errors = process.communicate(timeout=60)
-        return process.returncode, output, errors
+    done = run_module(
+        "frontend.classify",
+        *map(str, arguments),
+        imports="frontend.classify.cli",
+        env=variables_of(gateway, **variables),
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -107,6 +115,16 @@ def test_retry_after_is_respected(gateway: StubGateway, folder: Path, tmp_path: 
     assert time.monotonic() - began > 1
     assert len(rows(tmp_path / "out.csv")) == 10
     assert sum(gateway.predicts.values()) == 13
+
+
+def test_failures_with_different_reasons_are_reported_apart(gateway: StubGateway, folder: Path, tmp_path: Path) -> None:
+    reasons = ("It is a PDF.", "It is empty.")
+    gateway.models[LITE0].first = [response(415, problem(415, "image_unsupported", reason)) for reason in reasons]
+    code, output, _ = run(gateway, folder, "-m", LITE0, "-o", tmp_path / "out.csv", "--parallel", "1")
+    assert code == 1
+    for number, reason in enumerate(reasons):
+        assert f"image_unsupported: lynx/{number}.jpg. {reason}" in output
+        assert rows(tmp_path / "out.csv")[number]["detail"] == reason
 
 
 def test_an_image_that_is_refused_is_reported_and_not_sent_again(

@@ -77,9 +77,11 @@ def test_csv_has_a_line_per_image_and_model() -> None:
         "milliseconds": "12.3",
         "version": "v1",
         "error": "",
+        "detail": "",
         "request_id": "r1",
     }
     assert (rows[1]["image"], rows[1]["label"], rows[1]["error"]) == ("'=c.jpg", "", "image_corrupt")
+    assert rows[1]["detail"] == "It is corrupt."
 
 
 def test_json_has_an_object_per_image_and_model() -> None:

@@ -36,6 +36,11 @@ def test_a_list_has_one_url_or_file_per_line(tmp_path: Path) -> None:
     assert (file, file.folder) == (Source("cats/a.png", tmp_path / "cats/a.png"), "cats")
 
 
+def test_a_url_of_another_scheme_is_left_to_the_service_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("ftp://a.example/x.jpg\n")
+    assert [source.read() for source in find_sources(tmp_path / "list.txt")] == ["ftp://a.example/x.jpg"]
+
+
 def test_a_single_image_is_accepted(tmp_path: Path) -> None:
     assert find_sources(files(tmp_path, "a.jpg") / "a.jpg") == [Source("a.jpg", tmp_path / "a.jpg")]
 
@@ -49,10 +54,11 @@ def test_the_stamp_changes_with_the_file(tmp_path: Path) -> None:
     assert source.stamp == "missing"
 
 
-@pytest.mark.parametrize("name", ["missing", "missing.jpg", "empty", "empty.txt", "binary.txt"])
+@pytest.mark.parametrize("name", ["missing", "missing.jpg", "empty", "empty.txt", "binary.txt", "zeros.txt"])
 def test_no_images_is_an_error_that_names_the_place(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty.txt").write_text("# nothing\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "zeros.txt").write_bytes(b"PK\x03\x04\x00")
     with pytest.raises(NoImages, match=name):
         find_sources(tmp_path / name)

@@ -10,13 +10,14 @@ const image = (name, size = 1) => ({ name, blob: { size } });
 
 // A delivery whose page keeps what it is sent, until `page.lost`.
 function connect({ lossy = false, retryMs = 60_000 } = {}) {
-  const page = { visit: "v1", batch: "", names: [], batches: [], lossy };
+  const page = { visit: "v1", batch: "", names: [], batches: [], taken: 0, lossy };
   const delivery = new Delivery({ retryMs, encode: async () => "data" });
   const tell = () => delivery.heard({ visit: page.visit, batch: page.batch, uploads: page.names.length > 0 });
-  delivery.post = ({ batch, first, items }) => {
+  delivery.post = ({ visit, batch, first, items }) => {
     page.batches.push(batch);
     if (page.lossy) return;
-    if (batch !== page.batch) {
+    if (batch !== page.batch && visit === page.visit) {
+      page.taken += items.length;
       page.batch = batch;
       page.names = [...(first ? [] : page.names), ...items.map(({ name }) => name)];
     }
@@ -115,6 +116,22 @@ test("a visit that is lost in the middle of a batch gets all images once", async
   delivery.tell();
   await untilDelivered(delivery);
   assert.deepEqual(delivery.page.names, Array.from({ length: 20 }, (_, index) => String(index)));
+});
+
+test("a visit that is lost with the connection while a batch is sent gets each image once", async () => {
+  const delivery = connect();
+  const names = Array.from({ length: 20 }, (_, index) => String(index));
+  delivery.restart();
+  give(delivery, ...names);
+  while (delivery.page.names.length < 9) await settled();
+  delivery.page.lossy = true;
+  while (delivery.page.batches.length < 3) await settled();
+  delivery.connection(false);
+  Object.assign(delivery.page, { visit: "v2", batch: "", names: [], taken: 0, lossy: false });
+  delivery.connection(true);
+  await untilDelivered(delivery);
+  assert.deepEqual(delivery.page.names, names);
+  assert.equal(delivery.page.taken, 20);
 });
 
 test("images that others replaced are not sent again", async () => {

@@ -74,11 +74,8 @@ def classify(page: Page, url: str, served: Served, photo: Photo) -> None:
     expect(page.get_by_role("heading", name="Model status")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/guichet/"])
-def test_the_page_works_at_the_root_and_below_a_path(
-    served: Served, page: Page, photos: list[Photo], tmp_path: Path, path: str
-) -> None:
-    port = free_port()
+def test_the_page_works_below_a_path(served: Served, page: Page, photos: list[Photo], tmp_path: Path) -> None:
+    port, path = free_port(), "/guichet/"
     server = f"listen 127.0.0.1:{port}; location {path} {{ proxy_pass {served.url}/; {UPGRADE} {HOST} }}"
     with nginx(tmp_path, port, server):
         classify(page, f"http://127.0.0.1:{port}{path}", served, photos[0])

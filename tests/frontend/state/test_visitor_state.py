@@ -39,6 +39,13 @@ def test_batches_add_up_and_the_first_replaces_the_images_before(visitor: Visito
     assert [refused.name for refused in visitor.refused] == ["bad"]
 
 
+def test_a_batch_for_a_lost_visit_is_ignored(visitor: VisitorState) -> None:
+    visitor.add_uploads({"visit": "lost", "batch": "1", "first": False, "items": [item(b"one")]})
+    assert (visitor.images, visitor.batch) == ([], "")
+    visitor.add_uploads({"visit": visitor.visit, "batch": "2", "first": True, "items": [item(b"one")]})
+    assert len(visitor.images) == 1
+
+
 def test_a_url_replaces_the_images_and_an_empty_one_removes_it(visitor: VisitorState) -> None:
     visitor.use_sample("chelsea")
     visitor.use_url("https://example.org/cat.jpg")

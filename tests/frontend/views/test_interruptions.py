@@ -99,9 +99,7 @@ def test_a_restart_in_the_middle_of_twenty_images_sends_them_again(
     respond.set()
     expect(page.get_by_text("60 of 60 predictions")).to_be_visible(timeout=RECONNECTS_MS)
     expect(page.locator("[data-at=body] tr")).to_have_count(20)
-    assert len(gateway.predicts) == 60
-    # On a busy machine, a thread of the gateway may read and count a request of the ended process only now.
-    assert set(gateway.predicts.values()) <= {1, 2}
+    assert (len(gateway.predicts), set(gateway.predicts.values())) == (60, {1})
 
 
 def test_a_restart_keeps_the_sample(page: Page, served_here: Served, gateway: StubGateway) -> None:
@@ -113,7 +111,7 @@ def test_a_restart_keeps_the_sample(page: Page, served_here: Served, gateway: St
     expect(page.locator("[data-at=caption]")).to_have_text("coffee.jpg")
 
 
-@pytest.mark.parametrize("seconds", [1, 20])
+@pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=pytest.mark.thorough)])
 def test_images_given_without_a_connection_are_kept_and_sent(
     page: Page, network: CuttableProxy, gateway: StubGateway, photos: list[Photo], seconds: float
 ) -> None:

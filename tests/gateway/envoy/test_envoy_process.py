@@ -13,7 +13,7 @@ import yaml
 from benchmarks.harness.process import free_port
 from gateway.api import Api, build_api, read_api
 from gateway.api_keys import Key, no_keys
-from gateway.check import check_document
+from gateway.commands.check import check_document
 from gateway.envoy.envoy_process import Envoy, envoy_binary
 from gateway.envoy.messages import Message
 from gateway.origin import origin

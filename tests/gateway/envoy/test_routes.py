@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.api import Backend, Operation, PathTranslation
+from gateway.document.path_template import parse_path_template
 from gateway.envoy.routes import by_prefix, matches
 from gateway.origin import Origin
-from gateway.path_template import parse_path_template
 
 
 def operation(text: str, method: str = "GET") -> Operation:

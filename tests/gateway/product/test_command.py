@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.check import check_document
+from gateway.commands.check import check_document
 from tests.gateway.running_gateway import cli
 
 pytestmark = pytest.mark.integration

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.plan.desired_state import listing
-from gateway.document import read_document
+from gateway.document.parse import read_document
 from gateway.product.document import SOURCE
 from services.catalog import load_catalog
 from tests.strict_schema import schema_errors

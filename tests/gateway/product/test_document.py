@@ -8,7 +8,7 @@ from openapi_spec_validator import OpenAPIV2SpecValidator
 
 from gateway.api import Operation, PathTranslation, read_api
 from gateway.api_keys import no_keys
-from gateway.document import parse_document
+from gateway.document.parse import parse_document
 from gateway.envoy.bootstrap import bootstrap, resources
 from gateway.product.document import AddressError, as_yaml, openapi_document, public_document
 from gateway.rules import diagnostics
@@ -66,8 +66,11 @@ def test_every_model_has_its_own_literal_paths(whole: dict[str, Any]) -> None:
             assert backend.deadline_ms == model.deadline * 1000
             # Cloud Run accepts only tokens for the service's root URL.
             assert backend.audience == service
-        predict = operations["POST", f"{model.route}/predict"]
-        assert predict.costs == ((f"predict-{model.name}", 1),)
+        for path in (f"{model.route}/predict", f"{model.route}:predict", f"/v2/models/{model.name}/infer"):
+            predict = operations["POST", path]
+            assert predict.needs_key
+            assert predict.costs == ((f"predict-{model.name}", 1),)
+            assert predict.backend.deadline_ms == model.deadline * 1000
     assert {limit.metric: limit.per_minute for limit in read_api(whole).limits} == {
         f"predict-{model.name}": model.quota for model in CATALOG
     }

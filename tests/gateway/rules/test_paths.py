@@ -32,7 +32,7 @@ ERRORS: dict[str, Row] = {
         (*GET, "responses", "200"),
     ),
     "no-paths": (has_paths, without("paths"), ("paths",)),
-    "empty-paths": (has_paths, valid_document() | {"paths": {}}, ("paths",)),
+    "paths-is-a-list": (has_paths, valid_document() | {"paths": []}, ("paths",)),
     "relative-path": (path_templates_are_valid, with_path("y"), ("paths", "y")),
     "partial-segment": (path_templates_are_valid, with_path("/prefix_{id}"), ("paths", "/prefix_{id}")),
     "partial-segment-with-suffix": (path_templates_are_valid, with_path("/{id}.json"), ("paths", "/{id}.json")),
@@ -48,6 +48,8 @@ ERRORS: dict[str, Row] = {
     "unreachable-umlaut": (path_templates_are_valid, with_path("/für"), ("paths", "/für")),
     "unreachable-query": (path_templates_are_valid, with_path("/a?b=c"), ("paths", "/a?b=c")),
     "unreachable-fragment": (path_templates_are_valid, with_path("/a#b"), ("paths", "/a#b")),
+    "path-that-ends-in-a-slash": (path_templates_are_valid, with_path("/y/"), ("paths", "/y/")),
+    "equals-sign": (path_templates_are_valid, with_path("/y=z"), ("paths", "/y=z")),
     "unreachable-twin": (
         path_templates_are_unique,
         document({"/{a}": {"get": operation(URL)}, "/{b}": {"get": operation(URL)}}),
@@ -120,6 +122,16 @@ ERRORS: dict[str, Row] = {
         with_operation(parameters=[parameter("a", "query"), parameter("a", "query")]),
         (*GET, "parameters", 1),
     ),
+    "parameter-of-type-object": (
+        parameters_are_valid,
+        with_operation(parameters=[{"name": "a", "in": "query", "type": "object"}]),
+        (*GET, "parameters", 0),
+    ),
+    "file-outside-a-form": (
+        parameters_are_valid,
+        with_operation(parameters=[{"name": "a", "in": "query", "type": "file"}]),
+        (*GET, "parameters", 0),
+    ),
     "parameter-without-type": (
         parameters_are_valid,
         with_operation(parameters=[{"name": "a", "in": "query"}]),
@@ -152,7 +164,6 @@ WARNINGS: dict[str, Row] = {
         with_path("/y/{id}", parameters=[parameter("id", required=False)]),
         ("paths", "/y/{id}", "parameters", 0),
     ),
-    "path-that-ends-in-a-slash": (path_templates_are_valid, with_path("/y/"), ("paths", "/y/")),
 }
 
 

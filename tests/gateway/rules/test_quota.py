@@ -8,7 +8,7 @@ from tests.gateway.rules.verdicts import Row, assert_error, assert_warning
 
 ERRORS: dict[str, Row] = {
     "metric-not-defined": (metric_costs_are_valid, with_quota({"n": 1}), (*GET, "x-google-quota", "metricCosts", "n")),
-    "cost-of-zero": (metric_costs_are_valid, with_quota({"m": 0}), (*GET, "x-google-quota", "metricCosts", "m")),
+    "cost-below-zero": (metric_costs_are_valid, with_quota({"m": -1}), (*GET, "x-google-quota", "metricCosts", "m")),
     "no-costs": (metric_costs_are_valid, with_quota({}), (*GET, "x-google-quota")),
     "metric-twice": (
         metrics_have_unique_names,
@@ -38,6 +38,7 @@ ERRORS: dict[str, Row] = {
     ),
 }
 WARNINGS: dict[str, Row] = {
+    "cost-of-zero": (metric_costs_are_valid, with_quota({"m": 0}), (*GET, "x-google-quota", "metricCosts", "m")),
     "quota-without-a-key": (metric_costs_are_valid, with_quota(security=[]), (*GET, "x-google-quota")),
     "metric-without-limit": (
         metric_costs_are_valid,

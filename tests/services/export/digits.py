@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.datasets import load_digits
 from torch import nn
 
 from services.artifact import Receipt
@@ -67,10 +67,17 @@ def tensor(image: Image.Image) -> torch.Tensor:
 
 
 @cache
+def all_digits() -> Any:
+    from sklearn.datasets import load_digits  # slow to import
+
+    return load_digits()
+
+
+@cache
 def trained() -> dict[str, torch.Tensor]:
     """The weights of a network that recognises most digits."""
     torch.manual_seed(0)
-    digits = load_digits()
+    digits = all_digits()
     inputs = torch.stack([tensor(cropped(image_of(digits.images[number], number))) for number in range(TRAINED)])
     truth = torch.from_numpy(digits.target[:TRAINED])
     network = DigitNetwork()
@@ -101,7 +108,7 @@ def predictor(prepare: Prepare = cropped, times: int = 1) -> Callable[[str], NDA
 
 def image_files(folder: Path, count: int) -> list[tuple[Path, str]]:
     """PNG files of digits that were not trained with, in one subfolder per label."""
-    digits = load_digits()
+    digits = all_digits()
     files = []
     for number in range(TRAINED, TRAINED + count):
         label = LABELS[digits.target[number]]

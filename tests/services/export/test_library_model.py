@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-import timm
 import torch
-import transformers
 from PIL import Image
 
 from benchmarks.harness.photos import Photo
-from benchmarks.harness.saved_models import LABELS, TIMM, save_timm, save_transformers, transformers_models
+from benchmarks.harness.saved_models import (
+    LABELS,
+    TIMM,
+    TRANSFORMERS,
+    save_timm,
+    save_transformers,
+    transformers_models,
+)
 from services.catalog import CatalogError, load_catalog
 from services.classifier.decoding.pixels import decoded_pixels
 from services.export.errors import NetworkError
@@ -56,6 +61,8 @@ def require_same(
 def test_a_model_of_timm_is_loaded_with_its_labels_and_preprocessing(
     tmp_path: Path, photos: list[Photo], name: str
 ) -> None:
+    import timm
+
     module = save_timm(name, tmp_path / "model")
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(module), is_training=False)
     tensors = [transform(image(photo)) for photo in photos[:3]]
@@ -66,10 +73,12 @@ def test_a_model_of_timm_is_loaded_with_its_labels_and_preprocessing(
     require_same(network, tensors, logits, photos[:3])
 
 
-@pytest.mark.parametrize("name", sorted(transformers_models()))
+@pytest.mark.parametrize("name", TRANSFORMERS)
 def test_a_model_of_transformers_is_loaded_with_its_labels_and_preprocessing(
     tmp_path: Path, photos: list[Photo], name: str
 ) -> None:
+    import transformers
+
     module = save_transformers(name, tmp_path / "model")
     processor: Any = transformers.AutoImageProcessor.from_pretrained(tmp_path / "model")
     tensors = [processor(image(photo), return_tensors="pt")["pixel_values"][0] for photo in photos[:3]]
@@ -94,6 +103,8 @@ def test_what_the_entry_says_wins(tmp_path: Path) -> None:
 
 
 def test_labels_of_timm_may_be_numbered_or_described_or_imagenets(tmp_path: Path) -> None:
+    import timm
+
     names, words = {str(number): f"n{number}" for number in range(4)}, {"n0": "aardvark"}
     save_timm("resnet10t", tmp_path / "model", label_names=names, label_descriptions=words)
     assert network_of(tmp_path).labels == ("aardvark", "n1", "n2", "n3")
@@ -113,6 +124,9 @@ def test_preprocessing_that_the_service_does_not_do_is_refused_by_name(tmp_path:
 
 
 def test_a_network_without_a_trained_classifier_is_refused(tmp_path: Path) -> None:
+    import transformers
+
+    assert tuple(transformers_models()) == TRANSFORMERS
     _, config, processor = transformers_models()["resnet"]
     transformers.ResNetModel(config).save_pretrained(tmp_path / "model")
     processor.save_pretrained(tmp_path / "model")

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-from benchmarks.harness.process import ROOT, environment
+from benchmarks.harness.process import environment
 from services.artifact import read_receipt, verified_receipt
 from services.catalog import load_catalog
 from services.export.verification import MIN_AGREEMENT
+from tests.forked import run_module
 from tests.services.export.own_model import catalog_file, local_file, sha256
 
 pytestmark = pytest.mark.integration
 
 
-def run_export(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.export", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=110, check=False
-    )
+def run_export(*arguments: str, **variables: str) -> CompletedProcess[str]:
+    # Not timm and transformers: huggingface_hub reads the environment when it is imported.
+    return run_module("services.export", *arguments, imports="services.export.exporter", env=environment(**variables))
 
 
 def test_weights_from_a_url_become_an_artifact_once(tmp_path: Path, weights: Path, weights_url: str) -> None:

@@ -1,6 +1,6 @@
 """The service over HTTP: paths, methods, bodies and their limits, and the form of its errors.
 
-Cases 37 to 39, 42 to 46 and 68 of the hostile inputs; test_request_body has more of cases 43 to 46.
+Cases 37 to 39, 42 to 46 and 68 of the hostile inputs; test_request_body, test_form and test_parameters have more.
 """
 
 from __future__ import annotations

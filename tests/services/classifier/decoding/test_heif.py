@@ -16,7 +16,7 @@ from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageToo
 from services.problems import Problem
 from tests.services.classifier.decoding.comparison import RECIPE, difference
 
-RGB = gradient(640, 480)
+RGB = gradient(320, 240)
 RGBA = RGB.convert("RGBA")
 RGBA.putalpha(Image.linear_gradient("L").resize(RGB.size))
 WIDE: NDArray[np.uint16] = np.asarray(RGB).astype(np.uint16) * 257
@@ -30,6 +30,17 @@ def ten_bits(**options: Any) -> bytes:
     return stream.getvalue()
 
 
+def of_mode(mode: str, pixels: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    from_bytes(mode, RGB.size, pixels.tobytes()).save(stream, quality=90)
+    return stream.getvalue()
+
+
+def premultiplied() -> bytes:
+    """The colours are stored multiplied by alpha."""
+    return of_mode("RGBa", np.asarray(RGBA.convert("RGBa")))
+
+
 def second_is_primary() -> bytes:
     red = Image.new("RGB", RGB.size, "red")
     return encoded(red, "HEIF", quality=90, save_all=True, append_images=[RGB], primary_index=1)
@@ -41,14 +52,16 @@ def second_is_primary() -> bytes:
         pytest.param(HEIC, RGB, id="heic"),
         pytest.param(encoded(RGB, "HEIF", quality=90, chroma=444), RGB, id="heic-444"),
         pytest.param(encoded(RGB.convert("L"), "HEIF", quality=90), RGB.convert("L"), id="heic-gray"),
+        pytest.param(of_mode("L;16", np.ascontiguousarray(WIDE[..., 0])), RGB.getchannel("R"), id="heic-gray-10-bit"),
         pytest.param(encoded(RGBA, "HEIF", quality=90), RGBA, id="heic-alpha"),
+        pytest.param(premultiplied(), RGBA, id="heic-premultiplied-alpha"),
         pytest.param(ten_bits(), RGB, id="heic-10-bit"),
         pytest.param(ten_bits(chroma=444), RGB, id="heic-10-bit-444"),
         pytest.param(encoded(RGB, "HEIF", quality=90, thumbnails=[64, 128]), RGB, id="heic-thumbnails"),
         pytest.param(encoded(RGB, "HEIF", quality=90, tile_size=256), RGB, id="heic-grid"),
         pytest.param(second_is_primary(), RGB, id="heic-second-of-two"),
         pytest.param(
-            encoded(RGB.crop((0, 0, 639, 479)), "HEIF", quality=90), RGB.crop((0, 0, 639, 479)), id="odd-size"
+            encoded(RGB.crop((0, 0, 319, 239)), "HEIF", quality=90), RGB.crop((0, 0, 319, 239)), id="odd-size"
         ),
         pytest.param(AVIF, RGB, id="avif"),
         pytest.param(encoded(RGB, "AVIF", quality=90, subsampling="4:4:4"), RGB, id="avif-444"),

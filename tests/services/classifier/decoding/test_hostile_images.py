@@ -44,7 +44,9 @@ BOMB_SECONDS = 1.0
 
 @pytest.fixture(scope="module")
 def service(lite0: Service) -> Iterator[Service]:
-    """The real service; its log is checked at the end."""
+    """The real service, which has imported all decoders; its log is checked at the end."""
+    for kind in ("HEIF", "AVIF", "TIFF"):
+        assert post(lite0, encoded(gradient(), kind)).status_code == 200
     yield lite0
     require_log_lines(lite0)
 

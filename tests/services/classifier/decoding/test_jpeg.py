@@ -102,6 +102,14 @@ def with_frame(marker: int, precision: int = 8, components: int | None = None) -
     return bytes(data)
 
 
+def with_late_height() -> bytes:
+    """Without a height in the frame; a DNL segment after the pixels has it."""
+    data = bytearray(FILES["baseline"])
+    at = data.index(b"\xff\xc0") + 5
+    height, data[at : at + 2] = data[at : at + 2], bytes(2)
+    return bytes(data[:-2] + b"\xff\xdc\x00\x04" + height + data[-2:])
+
+
 @pytest.mark.parametrize(
     ("data", "named"),
     [
@@ -111,6 +119,7 @@ def with_frame(marker: int, precision: int = 8, components: int | None = None) -
         pytest.param(with_frame(0xCB), "arithmetic", id="lossless-arithmetic"),
         pytest.param(with_frame(0xF7), "JPEG-LS", id="jpeg-ls"),
         pytest.param(with_frame(0xC0, components=2), "2 channels", id="two-channels"),
+        pytest.param(with_late_height(), "DNL", id="height-after-the-pixels"),
     ],
 )
 def test_an_unsupported_kind_is_named(data: bytes, named: str) -> None:

@@ -11,7 +11,7 @@ from benchmarks.harness.image_files import STORED, chunk, encoded, gradient, wit
 from services.classifier.decoding.orientation import orientation
 from tests.services.classifier.decoding.comparison import require_same_image
 
-UPRIGHT = gradient(320, 272)
+UPRIGHT = gradient(160, 144)
 
 
 def exif(value: int) -> bytes:
@@ -64,9 +64,17 @@ FILES: dict[str, Callable[[Image.Image, int], bytes]] = {
     "avif-xmp": lambda image, value: encoded(image, "AVIF", quality=95, xmp=xmp(value)),
     "tiff-tag": lambda image, value: encoded(image, "TIFF", tiffinfo={0x0112: value}),
     "tiff-xmp": lambda image, value: encoded(image, "TIFF", tiffinfo={700: xmp(value)}, compression="tiff_lzw"),
+    "gif-gray-xmp": lambda image, value: gif(image.convert("L"), xmp(value)),
     "webp-exif": lambda image, value: encoded(image, "WEBP", lossless=True, exif=exif(value)),
     "webp-xmp": lambda image, value: encoded(image, "WEBP", lossless=True, xmp=xmp(value)),
 }
+
+
+def gif(image: Image.Image, packet: bytes) -> bytes:
+    """With the packet in an application extension, before the trailer that XMP demands for GIF."""
+    data = encoded(image, "GIF")
+    at = data.index(b",", 13 + 768)
+    return data[:at] + b"\x21\xff\x0bXMP DataXMP" + packet + b"\x01" + bytes(range(255, -1, -1)) + b"\x00" + data[at:]
 
 
 def png_end(image: Image.Image, extra: bytes) -> bytes:
@@ -112,6 +120,8 @@ def test_exif_is_preferred_to_xmp(file: bytes) -> None:
         pytest.param([with_orientation("<", 5)], [], 5, id="little-endian"),
         pytest.param([with_orientation(">", 5)], [], 5, id="big-endian"),
         pytest.param([with_orientation(">", 5, kind=4)], [], 5, id="long"),
+        pytest.param([with_orientation(">", 5, kind=8)], [], 5, id="signed"),
+        pytest.param([with_orientation(">", 5, count=0)], [xmp(2)], 2, id="without-values"),
         pytest.param([with_orientation(">", 5, kind=5)], [xmp(2)], 2, id="rational"),
         pytest.param([], [b"<tiff:Orientation>7</tiff:Orientation>"], 7, id="xmp-element"),
         pytest.param([], [b"tiff:Orientation='4'"], 4, id="single-quotes"),

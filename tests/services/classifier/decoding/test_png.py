@@ -99,6 +99,10 @@ def test_damaged_critical_chunks_are_still_corrupt(name: bytes) -> None:
         decoded_pixels(bytes(data), RECIPE)
 
 
+def test_apple_s_chunk_in_a_standard_png_is_ignored() -> None:
+    assert difference(decoded_pixels(with_chunk(PLAIN, chunk(b"CgBI", bytes(4))), RECIPE), EXPECTED) == 0
+
+
 def test_apple_s_variant_is_named() -> None:
     data = PLAIN[:8] + chunk(b"CgBI", b"\x50\x00\x20\x02") + PLAIN[8:]
     with pytest.raises(ImageUnsupported, match="CgBI"):

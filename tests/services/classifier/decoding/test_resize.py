@@ -37,6 +37,11 @@ def images(photos: list[Photo]) -> list[Image.Image]:
     return list(shaped(photos[:4]))
 
 
+@pytest.fixture(scope="module")
+def pngs(images: list[Image.Image]) -> list[bytes]:
+    return [encoded(image, "PNG") for image in images]
+
+
 def shaped(photos: list[Photo]) -> Iterator[Image.Image]:
     for photo, (part, factor) in zip(photos, SHAPES, strict=True):
         with Image.open(photo.path) as opened:
@@ -67,11 +72,10 @@ def require_equal(one: Pixels, other: Pixels, preprocess: Preprocess) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_pixels_of_a_lossless_image_are_those_of_the_native_transforms(
-    kind: Kind, images: list[Image.Image]
+    kind: Kind, images: list[Image.Image], pngs: list[bytes]
 ) -> None:
-    for image in images:
-        pixels = decoded_pixels(encoded(image, "PNG"), kind.preprocess)
-        require_equal(pixels, kind.native(image), kind.preprocess)
+    for image, data in zip(images, pngs, strict=True):
+        require_equal(decoded_pixels(data, kind.preprocess), kind.native(image), kind.preprocess)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -148,12 +152,14 @@ def of_timm(config: dict[str, Any]) -> Preprocess:
 
 
 @pytest.mark.parametrize("config", TIMM, ids=lambda config: "-".join(str(value) for value in config.values()))
-def test_the_pixels_are_those_of_timms_transforms(config: dict[str, Any], images: list[Image.Image]) -> None:
+def test_the_pixels_are_those_of_timms_transforms(
+    config: dict[str, Any], images: list[Image.Image], pngs: list[bytes]
+) -> None:
     transforms: Any = pytest.importorskip("timm.data")
     native = transforms.create_transform(**config, mean=(0.5,) * 3, std=(0.5,) * 3, normalize=False)
-    for image in images:
+    for image, data in zip(images, pngs, strict=True):
         expected = np.asarray(native(image)).transpose(1, 2, 0)
-        require_equal(decoded_pixels(encoded(image, "PNG"), of_timm(config)), expected, of_timm(config))
+        require_equal(decoded_pixels(data, of_timm(config)), expected, of_timm(config))
 
 
 BICUBIC, BILINEAR = 3, 2
@@ -178,10 +184,10 @@ TRANSFORMERS: list[tuple[str, dict[str, Any], Preprocess]] = [
 
 @pytest.mark.parametrize(("name", "config", "preprocess"), TRANSFORMERS, ids=lambda value: str(value)[:30])
 def test_the_pixels_are_those_of_transformers_processors(
-    name: str, config: dict[str, Any], preprocess: Preprocess, images: list[Image.Image]
+    name: str, config: dict[str, Any], preprocess: Preprocess, images: list[Image.Image], pngs: list[bytes]
 ) -> None:
     transformers: Any = pytest.importorskip("transformers")
     processor: Callable[..., Any] = getattr(transformers, name)(**config, do_rescale=False, do_normalize=False)
-    for image in images:
+    for image, data in zip(images, pngs, strict=True):
         expected = np.asarray(processor(image)["pixel_values"][0]).transpose(1, 2, 0)
-        require_equal(decoded_pixels(encoded(image, "PNG"), preprocess), expected, preprocess)
+        require_equal(decoded_pixels(data, preprocess), expected, preprocess)

@@ -150,3 +150,14 @@ def test_a_phone_s_file_gets_the_scores_of_its_pixels_as_png(service: Service, p
         photo = opened.convert("RGB")
     plain = over_white(seen_through(photo)) if "alpha" in kind else photo
     require_same(predictions(service, PHONES[kind](photo)), predictions(service, encoded(plain)), within=0.03)
+
+
+OTHERS = ("WEBP RGB", "GIF P", "MPO RGB", "HEIF L", "AVIF L", "TIFF I;16", "TIFF 1")
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_kinds_of_images_are_read_in_the_sandbox(service: Service, photos: list[Photo], kind: str) -> None:
+    kind, mode = kind.split()
+    with Image.open(photos[0].path) as photo:
+        data = encoded(photo.convert("L").convert(mode) if mode == "I;16" else photo.convert(mode), kind)
+    assert len(predictions(service, data)) == 1000

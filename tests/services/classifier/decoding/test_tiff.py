@@ -45,6 +45,13 @@ def written(pixels: NDArray[Any], **options: Any) -> bytes:
         pytest.param(encoded(RGB.convert("CMYK"), "TIFF"), RGB, id="cmyk"),
         pytest.param(encoded(RGB.quantize(99), "TIFF"), RGB.quantize(99).convert("RGB"), id="palette"),
         pytest.param(encoded(RGBA, "TIFF", compression="tiff_lzw"), RGBA, id="alpha"),
+        pytest.param(
+            written(
+                np.asarray(RGBA.convert("LA").convert("La")), photometric="minisblack", extrasamples=["assocalpha"]
+            ),
+            RGBA.convert("LA"),
+            id="gray-with-premultiplied-alpha",
+        ),
         pytest.param(written(PIXELS), RGB, id="tifffile"),
         pytest.param(written(PIXELS, bigtiff=True), RGB, id="big"),
         pytest.param(written(PIXELS, byteorder=">"), RGB, id="big-endian"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.classifier.app import FORMATS
 from services.classifier.fetch.fetch import fetch_image
+from services.classifier.media_types import MEDIA_TYPES
 from services.classifier.problems import (
     FetchEncoding,
     FetchFailed,
@@ -45,7 +45,7 @@ def test_the_request_has_exactly_these_headers() -> None:
         "GET /a.jpg?b=c HTTP/1.1",
         f"Host: {NAME}",
         "User-Agent: classifier/1.0",
-        f"Accept: {','.join(FORMATS)},image/*;q=0.1",
+        f"Accept: {','.join(MEDIA_TYPES)},image/*;q=0.1",
         "Accept-Encoding: identity",
         "Connection: close",
         "",

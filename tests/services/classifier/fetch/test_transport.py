@@ -241,7 +241,7 @@ def test_the_certificate_must_be_for_the_host_name(tmp_path: Path) -> None:
 def test_a_certificate_for_anything_but_the_host_name_is_refused(tmp_path: Path, host: str) -> None:
     authority = Authority.new(tmp_path)
     with public_site(says(response(IMAGE)), tls=authority.context(host)) as (served, recorder):
-        with pytest.raises(FetchFailed):
+        with pytest.raises(FetchFailed, match="certificate"):
             fetched(f"https://{NAME}/", recorder, authorities=authority.file)
         assert b"".join(served.requests) == b""
 
@@ -249,7 +249,7 @@ def test_a_certificate_for_anything_but_the_host_name_is_refused(tmp_path: Path,
 def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path: Path) -> None:
     authority = Authority.new(tmp_path)
     with public_site(says(response(IMAGE)), tls=authority.context(NAME)) as (served, recorder):
-        with pytest.raises(FetchFailed):
+        with pytest.raises(FetchFailed, match="certificate"):
             fetched(f"https://{NAME}/", recorder)
         assert b"".join(served.requests) == b""
 

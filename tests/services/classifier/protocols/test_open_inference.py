@@ -40,6 +40,13 @@ def test_images_may_be_in_the_json_or_after_it() -> None:
     assert [image.image for image in parsed({"inputs": [nested]}).images] == [b"image", b"image"]
 
 
+def test_a_body_without_json_is_one_image() -> None:
+    """Triton's raw binary request."""
+    wanted = infer_request({HEADER_LENGTH: b"0"}, b"image", RECEIPT)
+    assert [image.image for image in wanted.images] == [b"image"]
+    assert wanted.outputs == {"labels": False, "scores": False}
+
+
 def test_base64_has_the_forms_of_the_other_protocols() -> None:
     (image,) = parsed({"inputs": [{**TENSOR, "data": [f"data:image/png;base64,{BASE64.rstrip('=')}"]}]}).images
     assert image.image == b"image"
@@ -92,6 +99,19 @@ def test_an_invalid_request_is_refused(
     assert raised.value.status == 400
 
 
+def test_a_url_is_not_said_to_belong_elsewhere_in_the_tensor() -> None:
+    """Unlike the other protocols, this one has no `url`."""
+    with pytest.raises(Problem) as raised:
+        parsed({"inputs": [{**TENSOR, "data": ["https://example.com/cat.jpg"]}]})
+    assert "url" not in raised.value.detail
+
+
+def test_the_error_for_an_image_as_numbers_contains_its_remedy() -> None:
+    with pytest.raises(Problem) as raised:
+        parsed({"inputs": [{**TENSOR, "datatype": "FP32", "shape": [150_528], "data": [0.1] * 150_528}]})
+    assert "base64" in raised.value.detail
+
+
 def test_outputs_are_labels_and_scores_of_each_image() -> None:
     body, length = infer_response(parsed({"id": "7", "inputs": [TENSOR]}), FOUND, RECEIPT)
     assert length is None
@@ -104,6 +124,10 @@ def test_outputs_are_labels_and_scores_of_each_image() -> None:
             {"name": "scores", "datatype": "FP32", "shape": [1, 2], "data": [0.75, 0.25]},
         ],
     }
+
+
+def test_an_empty_list_of_outputs_means_all() -> None:
+    assert parsed({"inputs": [TENSOR], "outputs": []}).outputs == {"labels": False, "scores": False}
 
 
 def test_an_output_may_be_binary() -> None:

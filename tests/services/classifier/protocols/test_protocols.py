@@ -100,12 +100,12 @@ def test_the_client_of_vertex_ai_reads_the_error_of_an_instance(
     assert labels[1][0].startswith("error 3: ")
 
 
-def refused_behind_another(fake: FakeService, caller: GetCaller, name: str) -> str:
+def refused_behind_another(fake: FakeService, call: Call, name: str) -> str:
     """The error of a request sent while another is predicted; it must be a 429 and never reach the model."""
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(requests.post, f"{fake.service.url}/predict", data=b"first hold", timeout=20)
         fake.wait_until_predicting("first")
-        received = send(caller, name, fake.service.url, "fake", b"second")
+        received = call(fake.service.url, model_of(name, "fake"), [b"second"], {})
         fake.release("first")
         assert held.result().status_code == 200
     assert received.status == 429
@@ -115,20 +115,23 @@ def refused_behind_another(fake: FakeService, caller: GetCaller, name: str) -> s
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_overloaded_service_refuses_at_once(start_fake: StartFake, caller: GetCaller, name: str) -> None:
+    call = caller(name)  # skips the test before anything has started
     fake = start_fake(GUICHET_CONCURRENCY="1", **VERTEX)
-    assert "overloaded" in refused_behind_another(fake, caller, name)
+    assert "overloaded" in refused_behind_another(fake, call, name)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_request_still_queued_at_the_deadline_is_refused(start_fake: StartFake, caller: GetCaller, name: str) -> None:
+    call = caller(name)  # skips the test before anything has started
     fake = start_fake(GUICHET_DEADLINE="0.3", GUICHET_PROCESSES="1", **VERTEX)
-    assert "deadline" in refused_behind_another(fake, caller, name)
+    assert "deadline" in refused_behind_another(fake, call, name)
 
 
 @pytest.mark.parametrize("name", BATCH)
 def test_a_batch_ends_at_the_deadline(start_fake: StartFake, caller: GetCaller, name: str) -> None:
+    call = caller(name)
     fake = start_fake(GUICHET_DEADLINE="0.3", GUICHET_PROCESSES="1", **VERTEX)
-    received = send(caller, name, fake.service.url, "fake", b"one sleep 0.4", b"two")
+    received = call(fake.service.url, model_of(name, "fake"), [b"one sleep 0.4", b"two"], {})
     assert received.status == 429
     assert "1 of 2" in received.error
     assert fake.predicted() == ["one"]
@@ -136,4 +139,12 @@ def test_a_batch_ends_at_the_deadline(start_fake: StartFake, caller: GetCaller, 
 
 @pytest.mark.parametrize("name", NAMES_MODEL)
 def test_an_unknown_model_gets_404(served: Service, caller: GetCaller, photos: list[Photo], name: str) -> None:
-    assert send(caller, name, served.url, "other", photos[0].data).status == 404
+    received = send(caller, name, served.url, "other", photos[0].data)
+    assert received.status == 404
+    assert "`efficientnet-lite0`" in received.error
+
+
+def test_sagemakers_attributes_for_others_are_ignored(served: Service, photos: list[Photo]) -> None:
+    headers = {"X-Amzn-SageMaker-Custom-Attributes": "trace-id=7, top_k=1"}
+    response = requests.post(f"{served.url}/invocations", data=photos[0].data, headers=headers, timeout=20)
+    assert len(response.json()) == 1

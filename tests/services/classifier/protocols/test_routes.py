@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
 import requests
 
-from benchmarks.harness.process import wait_for
+from benchmarks.harness.photos import Photo
+from benchmarks.harness.process import ROOT, wait_for
 from services.classifier.protocols.routes import ROUTES
 from services.classifier.settings import PROTOCOLS, Settings
 from services.environment import SettingsError
@@ -23,6 +26,17 @@ def settings(**variables: str) -> Settings:
 @pytest.mark.parametrize(("module", "name"), sorted({route[2:] for routes in ROUTES.values() for route in routes}))
 def test_the_view_of_each_route_exists(module: str, name: str) -> None:
     assert callable(getattr(import_module(f"services.classifier.protocols.{module}"), name))
+
+
+@pytest.mark.integration
+def test_a_service_starts_without_the_modules_of_its_protocols() -> None:
+    modules = "services.classifier.__main__, services.classifier.app, services.classifier.workers.pool"
+    script = f"import sys, {modules}; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    protocols = [name for name in run.stdout.split() if name.startswith("services.classifier.protocols.")]
+    assert protocols == ["services.classifier.protocols.routes"]
 
 
 def test_each_protocol_has_a_name_in_the_settings() -> None:
@@ -100,6 +114,27 @@ def test_other_methods_are_refused_and_browsers_may_ask(lite0: Service) -> None:
     preflight = requests.options(address, timeout=10)
     assert (preflight.status_code, preflight.content) == (204, b"")
     assert preflight.headers["Access-Control-Allow-Methods"] == "OPTIONS, POST"
+
+
+@pytest.mark.integration
+def test_torchserves_route_takes_a_file_by_put(lite0: Service, photos: list[Photo]) -> None:
+    address = f"{lite0.url}/predictions/efficientnet-lite0"
+    responses = [send(address, data=photos[0].data, timeout=10) for send in (requests.put, requests.post)]
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[0].json() == responses[1].json()
+
+
+@pytest.mark.integration
+def test_errors_name_the_part_of_torchserves_form(lite0: Service) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="data"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    response = requests.post(
+        f"{lite0.url}/predictions/efficientnet-lite0",
+        data=head + b"AAAA\r\n--b--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+        timeout=10,
+    )
+    assert response.json()["code"] == "multipart_invalid"
+    assert "`data`" in response.json()["detail"]
 
 
 @pytest.mark.integration

@@ -1,0 +1,1 @@
+"""Reads a document: its text, and what Google reads in it."""

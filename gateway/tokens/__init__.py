@@ -1,0 +1,1 @@
+"""Keys and JWTs: for backends, and for tests."""

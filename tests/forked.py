@@ -1,0 +1,96 @@
+"""`python -m MODULE` in a fork of a process that has imported the module's libraries, which takes seconds with torch.
+
+`python -m tests.forked` is that process: one for each module that callers of `run_module` name as `imports`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import os
+import pickle
+import runpy
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from subprocess import CompletedProcess
+from tempfile import TemporaryFile
+
+from benchmarks.harness.process import ROOT, environment
+
+SECONDS = 110
+
+
+def run_module(
+    module: str, *arguments: str, imports: str, stdin: str = "", env: Mapping[str, str] | None = None
+) -> CompletedProcess[str]:
+    """Run `python -m module` to its end in the repository's root; `env` is by default that of `environment`."""
+    request = pickle.dumps((module, arguments, env or environment()))
+    with contextlib.ExitStack() as opened:
+        streams = [opened.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
+        streams[0].write(stdin)
+        streams[0].seek(0)
+        channel = _forking_process(imports)
+        try:
+            socket.send_fds(channel, [len(request).to_bytes(8)], [stream.fileno() for stream in streams])
+            channel.sendall(request)
+            code = int.from_bytes(channel.recv(4), signed=True)
+        except BaseException:  # the next command should not get this one's exit code
+            _forking_process.cache_clear()
+            raise
+        for stream in streams[1:]:
+            stream.seek(0)
+        return CompletedProcess([module, *arguments], code, *(stream.read() for stream in streams[1:]))
+
+
+@cache
+def _forking_process(imports: str) -> socket.socket:
+    """The connection to a new process, which ends with this one."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "tests.forked", imports, str(theirs.fileno())]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+    )
+    theirs.close()
+    ours.settimeout(SECONDS)
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _next_command(channel: socket.socket) -> tuple[str, list[str]] | None:
+    """In a fork: the module to run and its arguments. In this process: None, once the connection is closed."""
+    while True:
+        size, streams, _, _ = socket.recv_fds(channel, 8, 3)
+        if not size:
+            return None
+        with channel.makefile("rb", buffering=0) as file:
+            request = b""
+            while len(request) < int.from_bytes(size):
+                request += file.read(int.from_bytes(size) - len(request)) or b""
+        if (child := os.fork()) == 0:
+            channel.close()
+            module, arguments, variables = pickle.loads(request)  # noqa: S301  # of our own process
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+            os.environ.clear()
+            os.environ.update(variables)
+            return module, [module, *arguments]
+        for stream in streams:
+            os.close(stream)
+        _, status = os.waitpid(child, 0)
+        channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
+
+
+if __name__ == "__main__":
+    importlib.import_module(sys.argv[1])
+    if command := _next_command(socket.socket(fileno=int(sys.argv[2]))):
+        module, sys.argv = command
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
