@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -67,6 +68,16 @@ def custom_schema(name: str) -> Draft7Validator:
     # The definition only says that it is an object.
     schema["properties"]["metadata"] = {"type": "object"}
     return Draft7Validator(schema)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_that_are_read_once() -> Iterator[None]:
+    """The library reads megabytes for every object."""
+    from kubernetes_validate import utils
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", cache(utils.schema_contents))
+        yield
 
 
 def mistakes(one: Object) -> list[str]:
