@@ -9,6 +9,8 @@ from services.export.errors import NetworkError
 from services.export.labels import labels, numbered
 from tests.services.export.own_model import LABELS, catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 def test_labels_come_from_the_entrys_file_or_are_imagenets(tmp_path: Path, weights: Path) -> None:
     own, shipped = load_catalog(catalog_file(tmp_path, local_file(weights))), load_catalog()

@@ -15,6 +15,8 @@ from services.export.errors import NetworkError
 from services.export.state_dict import load_state_dict
 from tests.services.export.own_model import LABELS, catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 class Malicious:
     """Runs a command when it is unpickled."""
