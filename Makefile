@@ -32,7 +32,7 @@ define install_into
   echo "$(PYTHON) is not Python 3.11 or newer. Name one that is: make install PYTHON=python3.12"; exit 1; }
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo "Installing $(1) into $(@D) (the first time takes a few minutes) …"
-$(if $(UV),,@$(INSTALL) --quiet pip==26.3)
+$(if $(UV),,@$(INSTALL) --quiet --require-hashes -r <(sed -n '/^pip==/,/[^\]$$/p' requirements-dev.lock))
 @{ test -n "$(TORCH_INDEX)" && $(INSTALL) $(if $(UV),,--retries 0) $(WHEELS) --index-url "$(TORCH_INDEX)" \
   -r services/torch.txt && $(CPU_BUILD); } 2>/dev/null || { echo "No CPU build of torch at $(TORCH_INDEX). Installing PyPI's."; \
   $(INSTALL) --force-reinstall $(WHEELS) --require-hashes -r services/torch.lock; }

@@ -12,10 +12,12 @@ TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 
 def test_every_test_that_it_names_exists() -> None:
-    named = re.findall(r"`((?:services|e2e|frontend|gateway|deploy|images)/[\w./]*)(?:::(\w+))?`", TEXT)
+    named = re.findall(r"`((?:services|e2e|frontend|gateway|deploy|images)/[\w./]*|…)(?:::(\w+))?`", TEXT)
     assert len(named) > 20
+    file = ROOT
     for path, name in named:
-        file = ROOT / "tests" / path
+        # … is the file named before.
+        file = file if path == "…" else ROOT / "tests" / path
         assert file.exists(), path
         assert not name or f"def {name}(" in file.read_text(encoding="utf-8"), name
 

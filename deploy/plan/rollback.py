@@ -98,6 +98,9 @@ def _recreated(name: str, service: ReleasedService, there: bool, commands: Comma
     """Creates a removed service or revision again, from its image and with the settings it had."""
     if name in (settings.directory, settings.page):
         raise DeployError(f"{service.revision} of {name} no longer exists: run `make deploy` instead.")
+    # Whoever changes the record alone must not choose what runs.
+    if not service.image.startswith((f"{settings.image(short_name(name))}:", f"{settings.image(short_name(name))}@")):
+        raise DeployError(f"The record's image for {name} is not in {settings.registry}: run `make deploy` instead.")
     # The model may have left the catalog; the record has what its manifest needs.
     model = Model.model_construct(name=short_name(name), **service.model_dump(include=set(RUN_FIELDS)))
     manifest = cloud_run_manifests.stamped(

@@ -91,9 +91,13 @@ def origin_allowed(headers: Headers, allowed: Collection[str] = ()) -> bool:
     Behind a proxy that changes Host, the browser still says that the request comes from the page itself.
     """
     origin = headers.get("origin")
-    if origin is None or urlsplit(origin).netloc == headers.get("host") or origin.lower() in allowed:
+    if origin is None:
         return True
-    return headers.get("sec-fetch-site") == "same-origin"
+    try:
+        own = urlsplit(origin).netloc == headers.get("host")
+    except ValueError:
+        return False
+    return own or origin.lower() in allowed or headers.get("sec-fetch-site") == "same-origin"
 
 
 def host_allowed(headers: Headers, settings: Settings) -> bool:
@@ -101,7 +105,10 @@ def host_allowed(headers: Headers, settings: Settings) -> bool:
     if not is_loopback(settings.host):
         return True
     host = headers.get("host", "")
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
     return is_loopback(name) or host.lower() in {urlsplit(origin).netloc for origin in settings.allowed_origins}
 
 

@@ -148,6 +148,15 @@ def test_nothing_is_installed_that_is_not_locked() -> None:
     assert [words for words in installs if "--require-hashes" not in words and "${TORCH_INDEX}" not in words] == []
 
 
+def test_make_installs_nothing_that_is_not_locked() -> None:
+    """With the same exception, and two groups that only tests and benchmarks need."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    installs = re.findall(r"\$\(INSTALL\) (?!\$\(2\)).*?(?=;|&&|$)|^\t\$\(call install_into,.*", text, re.MULTILINE)
+    assert len(installs) >= 4
+    known = ("--require-hashes", "TORCH_INDEX", "--group clients", "--group benchmark")
+    assert [words for words in installs if not any(name in words for name in known)] == []
+
+
 def test_serving_needs_no_torch() -> None:
     for group in ("classifier", "directory", "frontend"):
         assert not {"torch", "torchvision", "nncf"} & locked(LOCKS[group]).keys()

@@ -115,6 +115,19 @@ def test_a_model_that_was_removed_since_comes_back_as_it_was(deployment: Deploym
     assert "service guichet-beta" in deployment.recorded.created
 
 
+def test_an_image_from_elsewhere_is_not_deployed_because_the_record_names_it(deployment: Deployment) -> None:
+    deployment.write_catalog("alpha", "beta")
+    deployment.up()
+    deployment.write_catalog("alpha")
+    deployment.up()
+    record = deployment.session().deliverables.path
+    image = deployment.recorded.releases[0].services["guichet-beta"].image
+    text = record.read_text(encoding="utf-8")
+    record.write_text(text.replace(image, image.replace("-docker.pkg.dev/", "-docker.pkg.dev/x")), encoding="utf-8")
+    with pytest.raises(DeployError, match="image for guichet-beta is not in"):
+        rollback_of(deployment)
+
+
 def test_a_failed_smoke_test_resets_the_gateway(changed: Deployment) -> None:
     config = changed.recorded.gateway.config
     changed.cloud.faults = [Fault("GET", "/v1/models/alpha/ready$", status=500, count=-1)]

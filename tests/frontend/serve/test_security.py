@@ -60,6 +60,7 @@ def test_another_site_s_page_cannot_open_a_session(served: Served) -> None:
         ({"host": "page.example", "origin": "https://page.example"}, True),
         ({"host": "page.example", "origin": "https://page.example.evil.example"}, False),
         ({"host": "page.example", "origin": "null"}, False),
+        ({"host": "page.example", "origin": "http://[", "sec-fetch-site": "same-origin"}, False),
         ({"host": "page.example:8501", "origin": "https://page.example"}, False),
         ({"host": "backend:8501", "origin": "https://page.example", "sec-fetch-site": "same-origin"}, True),
         ({"host": "backend:8501", "origin": "https://page.example", "sec-fetch-site": "cross-site"}, False),
@@ -81,6 +82,7 @@ def test_an_origin_must_be_the_page_s_own(headers: dict[str, str], same: bool) -
         ("127.0.0.1", "", False),
         ("127.0.0.1", "allowed.example", True),
         ("0.0.0.0", "page.example", True),
+        ("127.0.0.1", "[::1", False),
     ],
 )
 def test_on_loopback_only_this_machine_s_names_are_served(listens_on: str, host: str, allowed: bool) -> None:
