@@ -213,7 +213,7 @@ def test_without_host_names_nothing_is_exposed() -> None:
 
 
 def test_the_gateway_of_the_routes_may_be_in_another_namespace() -> None:
-    options = Options("kubernetes", "r.example.com/guichet", KEYS, entrance="entrances/public", **HOSTS)
+    options = Options("kubernetes", "r.example.com/guichet", KEYS, entrance="entrances/public", host="api.example.com")
     routes = manifests(CATALOG, CATALOG.select(["resnet18"]), options)["gateway.yaml"]
     (route,) = [one for one in routes if one["kind"] == "HTTPRoute"]
     assert route["spec"]["parentRefs"] == [{"name": "public", "namespace": "entrances"}]
