@@ -101,10 +101,10 @@ class ImageInput {
 
   // Keeps the page's visit: after an interruption the images are sent again; after a reload the page is asked for the
   // visit that this tab had.
-  follow({ visit, batch, given }) {
+  follow({ visit, batch, given, marks }) {
     const reloaded = !delivery.visit && sessionStorage.getItem(VISIT);
     const before = this.sample;
-    if (delivery.heard({ visit, batch, uploads: given === "upload" })) {
+    if (delivery.heard({ visit, batch, uploads: given === "upload", marks })) {
       if (delivery.waiting || before) this.say(this.data.texts.interrupted);
       if (!delivery.waiting && before) this.send("sample", before);
       return;

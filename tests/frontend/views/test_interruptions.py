@@ -84,6 +84,12 @@ def test_a_restart_in_the_middle_of_an_image_sends_it_again(
     expect(page.locator(".g-bars").first.locator("li")).to_have_count(4)
     expect(page.locator("[data-at=image]")).to_be_visible()
     assert set(gateway.predicts.values()) == {2}  # once by each process
+    page.get_by_role("radio", name="Thumbs up").click()
+    expect(page.get_by_role("button", name=TEXTS("download_labels"))).to_be_visible()
+    served_here.restart()
+    wait_for(lambda: set(gateway.predicts.values()) == {3}, 60, "the image was sent once more")
+    expect(page.get_by_role("radio", name="Thumbs up")).to_be_checked()
+    expect(page.get_by_role("button", name=TEXTS("download_labels"))).to_be_visible()
 
 
 def test_a_restart_in_the_middle_of_twenty_images_sends_them_again(
