@@ -91,7 +91,7 @@ class Image:
 
 
 # The reasons for which the browser refuses a file without sending it.
-BROWSER_REFUSALS = frozenset({"refused_empty", "refused_type", "refused_size", "refused_count"})
+BROWSER_REFUSALS = frozenset({"refused_empty", "refused_type", "refused_size", "refused_count", "refused_unreadable"})
 
 
 class ImageRefused(Exception):
