@@ -152,7 +152,6 @@ def test_a_cut_that_outlasts_the_visit_sends_the_images_again(
     connected(page, False)
     respond.set()
     page.wait_for_timeout(LONG_CUT_SECONDS * 1000)
-    expect(page.locator("[data-at=body] tr")).not_to_have_count(0)  # the results so far
     gateway.predicts.clear()
     network.mend()
     said(page, "interrupted")
