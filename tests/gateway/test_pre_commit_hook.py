@@ -8,11 +8,11 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from gateway.cli import app
 from ruamel.yaml import YAML
 
 from benchmarks.harness.gateway_installation import SOURCE, install, repack
 from benchmarks.harness.process import ROOT, environment
+from gateway.commands.cli import app
 
 VALID = """\
 swagger: "2.0"
