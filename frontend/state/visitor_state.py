@@ -37,9 +37,9 @@ class VisitorState:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def add_uploads(self, payload: Any) -> None:
-        """Add a batch of the image input, {"visit", "batch", "first", "items"}; the first one replaces the images before.
+        """Add a batch of the image input, {"visit", "batch", "first", "items"}.
 
-        A batch for a visit that is lost is ignored: the browser is about to send all images again.
+        The first one replaces the images before. One for a lost visit is ignored: the browser sends all images again.
         """
         if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
             return
