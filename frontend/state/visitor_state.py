@@ -40,10 +40,10 @@ class VisitorState:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def add_uploads(self, payload: Any) -> None:
-        """Add a batch of the image input, {"visit", "batch", "first", "items", "marks"}; the first one replaces the
-        images before. `marks` are those of a visit that was lost.
+        """Add a batch of the image input: {"visit", "batch", "first", "items", "marks"}.
 
-        A batch for a visit that is lost is ignored: the browser is about to send all images again.
+        The first one replaces the images before; `marks` are those of a visit that was lost. A batch for a lost visit is
+        ignored: the browser sends all images again.
         """
         if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
             return

@@ -68,7 +68,7 @@ def test_an_issuer_that_answers_nonsense_has_no_keys(
 ) -> None:
     with tls_server(tmp_path, response) as url:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-        monkeypatch.setattr("gateway.jwks_discovery.TIMEOUT_SECONDS", 10 if response else 0.2)
+        monkeypatch.setattr("gateway.tokens.jwks_discovery.TIMEOUT_SECONDS", 10 if response else 0.2)
         _, errors = with_jwks_uris(api_with(url), ())
     assert said in str(errors[url])
 
