@@ -58,7 +58,7 @@ classify: install ## classify a folder, or a list of URLs: IMAGES=folder MODELS=
 models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
 
-test: models ## run the tests, except the sets below that take long: under 8 minutes on 2 cores
+test: models ## run the tests, except the sets below that take long (minutes)
 	@# One more worker than processors, because tests also wait; a file per worker, so that its fixtures start once.
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
@@ -76,7 +76,7 @@ test-fast: install ## run the tests that start no process, browser or server: un
 test-images: models ## build, push and start the images (minutes; needs Docker or buildah)
 	@$(BIN)/python -m pytest -m images tests/images
 
-test-thorough: models ## run the tests that take too long for `make test`, test-faults among them (40 minutes)
+test-thorough: models ## run the tests that take too long for `make test`, test-faults among them (over half an hour)
 	@$(BIN)/python -m pytest -m thorough
 
 test-faults: install ## run deployments in which every write fails in every way, with the real gcloud (half an hour)

@@ -11,10 +11,11 @@ import importlib
 import os
 import pickle
 import runpy
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from subprocess import CompletedProcess
 from tempfile import TemporaryFile
@@ -33,36 +34,47 @@ def run_module(
         streams = [opened.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
         streams[0].write(stdin)
         streams[0].seek(0)
-        channel = _forking_process(imports)
+        channel, end = _forking_process(imports)
         try:
             socket.send_fds(channel, [len(request).to_bytes(8)], [stream.fileno() for stream in streams])
             channel.sendall(request)
-            code = int.from_bytes(channel.recv(4), signed=True)
+            if not (code := channel.recv(4)):
+                raise EOFError("the process that forks has ended")
         except BaseException:  # the next command should not get this one's exit code
             _forking_process.cache_clear()
+            end()
             raise
         for stream in streams[1:]:
             stream.seek(0)
-        return CompletedProcess([module, *arguments], code, *(stream.read() for stream in streams[1:]))
+        return CompletedProcess(
+            [module, *arguments], int.from_bytes(code, signed=True), *(stream.read() for stream in streams[1:])
+        )
 
 
 @cache
-def _forking_process(imports: str) -> socket.socket:
-    """The connection to a new process, which ends with this one."""
+def _forking_process(imports: str) -> tuple[socket.socket, Callable[[], None]]:
+    """The connection to a new process, which ends with this one, and a function that ends it and its forks."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "tests.forked", imports, str(theirs.fileno())]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+        command,
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        pass_fds=[theirs.fileno()],
+        start_new_session=True,
     )
     theirs.close()
     ours.settimeout(SECONDS)
 
     def end() -> None:
         ours.close()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     atexit.register(end)
-    return ours
+    return ours, end
 
 
 def _next_command(channel: socket.socket) -> tuple[str, list[str]] | None:

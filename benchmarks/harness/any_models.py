@@ -70,7 +70,7 @@ def transformers_source(name: str, folder: Path, hub: StubHub, images: Sequence[
 
 
 def checkpoint_source(kind: str, name: str, folder: Path, hub: StubHub, images: Sequence[Path]) -> Source:
-    """A file: the state_dict of a torchvision model, a trainer's checkpoint of a timm model, or ONNX."""
+    """A file: the state_dict of a torchvision model, a trainer's checkpoint (of timm, by its key), or ONNX."""
     module, transform = _module(kind, name), torchvision_transform(SIDE)
     _prepare(module, transform, images)
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
@@ -79,26 +79,31 @@ def checkpoint_source(kind: str, name: str, folder: Path, hub: StubHub, images: 
         _export_onnx(module, path)
         return Source([str(path)], onnx_pipeline(path, transform))
     state = module.state_dict()
-    if kind == "checkpoint":
+    if kind in WRAPPERS:
         wrapped = {f"module.{key}": tensor for key, tensor in state.items()}
-        torch.save({"epoch": 9, "state_dict": wrapped}, path)
+        # The averaged weights are those to serve; the others of such a checkpoint differ.
+        others = {"model": {key: torch.zeros_like(tensor) for key, tensor in wrapped.items()}} if kind == "ema" else {}
+        torch.save({"epoch": 9, WRAPPERS[kind]: wrapped, **others}, path)
         return Source([str(path), f"--architecture=timm:{name}"], torch_pipeline(module, transform))
     torch.save(state, path)
     return Source([str(path), f"--architecture={name}"], torch_pipeline(module, transform))
 
 
+# Kinds of checkpoints, and the key of the weights in each.
+WRAPPERS: Final = {"checkpoint": "state_dict", "ema": "ema", "model": "model"}
 Make = Callable[[str, Path, StubHub, Sequence[Path]], Source]
 KINDS: Final[dict[str, Make]] = {
     "timm": timm_source,
     "transformers": transformers_source,
-    **{kind: partial(checkpoint_source, kind) for kind in ("onnx", "torchvision", "checkpoint")},
+    **{kind: partial(checkpoint_source, kind) for kind in ("onnx", "torchvision", *WRAPPERS)},
 }
 MODELS: Final = (
-    *(("timm", name) for name in saved_models.TIMM),
-    *(("transformers", name) for name in saved_models.TRANSFORMERS),
+    *(("timm", name) for name in sorted((*saved_models.TIMM, *saved_models.MORE_OF_TIMM))),
+    *(("transformers", name) for name in sorted(saved_models.transformers_models())),
     *(("onnx", name) for name in ("convnext_atto", "mobilenetv3_small_050", "resnet10t", "vit_tiny_patch16_224")),
     *(("torchvision", name) for name in ("resnet18", "mobilenet_v3_small")),
     *(("checkpoint", name) for name in ("resnet10t", "edgenext_xx_small")),
+    *(("ema", "resnet10t"), ("model", "mobilenetv3_small_050")),
 )
 
 

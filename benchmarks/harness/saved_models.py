@@ -33,10 +33,19 @@ TIMM = (
     "resnet10t",
     "vit_tiny_patch16_224",
 )
-# The names of transformers_models.
 TRANSFORMERS = (
     *("bit", "convnext", "dinov2", "efficientnet", "levit", "mobilenet_v1", "mobilenet_v2", "mobilevit"),
     *("regnet", "resnet", "vit"),
+)
+# Compared by the benchmark alone, not by the tests.
+MORE_OF_TRANSFORMERS = ("deit", "pvt_v2", "swin")
+MORE_OF_TIMM = (
+    "caformer_s18",
+    "efficientformerv2_s0",
+    "hardcorenas_a",
+    "pit_ti_224",
+    "rexnet_100",
+    "tiny_vit_5m_224",
 )
 
 
@@ -84,7 +93,13 @@ def transformers_models(labels: Sequence[str] = LABELS) -> dict[str, tuple[type,
             t.ConvNextConfig(**small),
             t.ConvNextImageProcessor(size={"shortest_edge": 224}),
         ),
+        "deit": (t.DeiTForImageClassification, t.DeiTConfig(**vit), t.DeiTImageProcessor()),
         "dinov2": (t.Dinov2ForImageClassification, t.Dinov2Config(**vit, image_size=224), t.BitImageProcessor(**half)),
+        "pvt_v2": (
+            t.PvtV2ForImageClassification,
+            t.PvtV2Config(hidden_sizes=[16, 32, 40, 64], depths=[1, 1, 1, 1], id2label=names),
+            t.PvtImageProcessor(),
+        ),
         "efficientnet": (
             t.EfficientNetForImageClassification,
             t.EfficientNetConfig(
@@ -121,6 +136,11 @@ def transformers_models(labels: Sequence[str] = LABELS) -> dict[str, tuple[type,
             t.ResNetForImageClassification,
             t.ResNetConfig(**small, embedding_size=8, layer_type="basic"),
             t.ConvNextImageProcessor(size={"shortest_edge": 224}, crop_pct=0.875),
+        ),
+        "swin": (
+            t.SwinForImageClassification,
+            t.SwinConfig(embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8], id2label=names),
+            t.ViTImageProcessor(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225]),
         ),
         "vit": (t.ViTForImageClassification, t.ViTConfig(**vit), t.ViTImageProcessor()),
     }

@@ -14,6 +14,8 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -67,21 +69,39 @@ class Visitor:
     async def stay(self, seconds: float, every: float) -> None:
         """Connect after a random delay, and send an image `every` so many seconds."""
         await asyncio.sleep(random.random() * 2 * every)
+        async with self._connected():
+            await asyncio.sleep(1)
+            until, count = time.monotonic() + seconds, 0
+            while time.monotonic() < until:
+                count += 1
+                await self._classify(f"{self.number}-{count}", every)
+
+    async def send_files(self, start: bytes, size: int, count: int) -> None:
+        """Send files of random bytes after `start`, each in a batch of its own, without the checks of a browser."""
+        async with self._connected():
+            for number in range(count):
+                data = base64.b64encode(start + random.randbytes(size)).decode()
+                item = {"name": f"{number}.jpg", "data": data, "handle": ""}
+                batch = {"batch": f"{self.number}-{number}", "first": number == 0, "items": [item]}
+                self._loaded.clear()
+                await self._rerun(json.dumps([{"event": "images", "value": batch}]))
+                await asyncio.wait_for(self._loaded.wait(), TIMEOUT_SECONDS)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[None]:
         origin = websockets.Origin(self.url.replace("ws://", "http://"))
         protocols = [websockets.Subprotocol("streamlit")]
         async with websockets.connect(
             f"{self.url}/_stcore/stream", origin=origin, subprotocols=protocols, max_size=None
         ) as self._socket:
             listener = asyncio.create_task(self._listen())
-            await self._rerun()
-            await asyncio.wait_for(self._loaded.wait(), TIMEOUT_SECONDS)
-            await asyncio.sleep(1)
-            until, count = time.monotonic() + seconds, 0
-            while time.monotonic() < until:
-                count += 1
-                await self._classify(f"{self.number}-{count}", every)
-            self._cancel_timers()
-            listener.cancel()
+            try:
+                await self._rerun()
+                await asyncio.wait_for(self._loaded.wait(), TIMEOUT_SECONDS)
+                yield
+            finally:
+                self._cancel_timers()
+                listener.cancel()
 
     async def _classify(self, name: str, every: float) -> None:
         """Send an image, wait for three predictions, and then until the next image is due."""
@@ -162,13 +182,20 @@ class Visitor:
 
 def measure(visitors: int, seconds: float, every: float) -> Figures:
     """Run the stub gateway, the page and the visitors, each in its own process."""
+    with page_and_gateway() as (url, processes):
+        return asyncio.run(_visit(url, visitors, seconds, every, processes))
+
+
+@contextmanager
+def page_and_gateway() -> Iterator[tuple[str, dict[str, psutil.Process]]]:
+    """The URL of the page's WebSockets, and the processes "page" and "gateway"."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.harness.stub_gateway", str(port)]
     gateway = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
     try:
         with page_process(f"http://{HOST}:{port}", "test-key") as (url, page):
             processes = {"page": psutil.Process(page.pid), "gateway": psutil.Process(gateway.pid)}
-            return asyncio.run(_visit(url.replace("http://", "ws://"), visitors, seconds, every, processes))
+            yield url.replace("http://", "ws://"), processes
     finally:
         end_process(gateway)
 

@@ -48,7 +48,8 @@ SIGNATURES = {
     rb"II\*\0|MM\0\*": "image/tiff",
 }
 UNKNOWN_TYPE = "application/octet-stream"
-MAX_URL_LENGTH = 2000
+# The services refuse longer ones.
+MAX_URL_LENGTH = 8192
 MAX_NAME_LENGTH = 120
 
 
@@ -90,7 +91,7 @@ class Image:
 
 
 # The reasons for which the browser refuses a file without sending it.
-BROWSER_REFUSALS = frozenset({"refused_empty", "refused_type", "refused_size", "refused_count"})
+BROWSER_REFUSALS = frozenset({"refused_empty", "refused_type", "refused_size", "refused_count", "refused_unreadable"})
 
 
 class ImageRefused(Exception):
@@ -140,8 +141,10 @@ def from_url(url: str) -> Image:
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
         valid = False
-    if not valid or len(url) > MAX_URL_LENGTH or any(ord(letter) <= 32 for letter in url):
+    if not valid or any(ord(letter) <= 32 for letter in url):
         raise ImageRefused("refused_url")
+    if len(url) > MAX_URL_LENGTH:
+        raise ImageRefused("refused_url_length")
     file = PurePath(parts.path).name
     name = short_name(file) if file else parts.hostname or url
     return Image(id=hashlib.sha256(b"url " + url.encode()).hexdigest(), name=name, url=url, preview=url)

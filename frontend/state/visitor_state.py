@@ -12,6 +12,9 @@ from frontend.api.jobs import JobStore
 from frontend.images.image import MAX_IMAGES, Budget, Image, ImageRefused, from_upload, from_url, limited, sample
 from frontend.results.marks import Mark
 
+# Characters of a mark that a browser sends.
+MAX_MARK_LENGTH = 2000
+
 
 def new_token() -> str:
     return secrets.token_urlsafe(16)
@@ -37,9 +40,10 @@ class VisitorState:
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def add_uploads(self, payload: Any) -> None:
-        """Add a batch of the image input: {"visit", "batch", "first", "items"}; the first replaces the images before.
+        """Add a batch of the image input: {"visit", "batch", "first", "items", "marks"}.
 
-        A batch for a visit that is lost is ignored: the browser is about to send all images again.
+        The first one replaces the images before; `marks` are those of a visit that was lost. A batch for a lost visit is
+        ignored: the browser sends all images again.
         """
         if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
             return
@@ -58,6 +62,7 @@ class VisitorState:
         self.batch = batch
         self.refused = refused if first else self.refused + refused
         self._set_images(accepted if first else [*self.images, *accepted])
+        self._restore_marks(payload.get("marks"))
 
     @property
     def used(self) -> Budget:
@@ -123,6 +128,14 @@ class VisitorState:
         """Drop everything. A browser that comes back sees another token, and sends its images again."""
         self.clear()
         self.visit = new_token()
+
+    def _restore_marks(self, marks: Any) -> None:
+        """Take over marks, [[image, asked, label]], the newest first, of the images that are not marked."""
+        images = {image.id for image in self.images}
+        for mark in marks if isinstance(marks, list) else ():
+            match mark:
+                case [str(image), str(asked), str(label)] if image in images and len(asked + label) <= MAX_MARK_LENGTH:
+                    self.marks.setdefault(image, Mark(asked, label))
 
     def _set_images(self, images: Iterable[Image]) -> None:
         images, refused = limited(images, self.budget(self))

@@ -192,6 +192,7 @@ def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
         "visit": visitor.visit,
         "batch": visitor.batch,
         "given": visitor.given,
+        "marks": [[image, mark.asked, mark.label] for image, mark in visitor.marks.items()],
         "preview": _preview(visitor, texts),
         "samples": [_sample(name, visitor.images, texts) for name in samples],
     }

@@ -24,6 +24,7 @@ SAVED_MODEL = (
     "a TensorFlow SavedModel: export it: pip install tf2onnx;"
     " python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
 )
+CORE_ML = "a Core ML model: use the weights that it was converted from"
 PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 
 
@@ -114,4 +115,6 @@ def folder_files(folder: Path) -> list[Path]:
     """The files to read out of a local folder; raises FolderError."""
     if not folder.is_dir():
         raise FolderError("it does not exist" if not folder.exists() else "it is a file: name it as `file`")
+    if folder.suffix == ".mlpackage":
+        raise FolderError(f"it is {CORE_ML}")
     return [folder / name for name in needed_files({path.name for path in folder.iterdir()})]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
 from services.export.catalog_editor import Draft, add_entry, entry_text
-from services.export.draft import HUB, AddOptions, completed, copy_files, draft, labels_beside, model_name
+from services.export.draft import HUB, AddOptions, DraftError, completed, copy_files, draft, labels_beside, model_name
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
 from services.export.weights import fetched_weights
@@ -88,6 +88,9 @@ def _looked_at(source: str, name: str, catalog_path: Path, options: AddOptions, 
 
         network = built_network(catalog, model, weights)
         return completed(fields, network, measured_half_precision(network, name))
+    except CatalogError as err:
+        # The person has not seen the file of the trial.
+        raise DraftError(str(err).removeprefix(f"{trial}: ")) from err
     finally:
         trial.unlink(missing_ok=True)
 

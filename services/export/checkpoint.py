@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,8 +21,6 @@ from services.export.weights_format import SAVE_STATE_DICT, WeightsFormat, weigh
 State = Mapping[str, torch.Tensor]
 # Where trainers put the state_dict in a checkpoint. Averaged weights come first: they are the ones that were evaluated.
 WRAPPERS = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model")
-# The first pickle in files from before torch 1.6.
-MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 # The number of steps that torch.optim.swa_utils.AveragedModel counts in its state_dict.
 AVERAGED = "n_averaged"
 
@@ -42,6 +40,11 @@ def candidates(model: Model, path: Path) -> list[Candidate]:
         raise NetworkError(
             f"{model.name}: the weights are a {type(content).__name__}, not a state_dict; {SAVE_STATE_DICT}"
         )
+    if any(_is_quantised(content.get(key)) for key in WRAPPERS) or _is_quantised(content):
+        raise NetworkError(
+            f"{model.name}: the weights are those of a network that torch has quantised; save the network before it is"
+            " quantised, and write `precision: int8` in the entry"
+        )
     found = [Candidate(key, _tensors(content[key])) for key in WRAPPERS if _tensors(content.get(key))]
     if _tensors(content) or not content:
         found.insert(0, Candidate("", _tensors(content)))
@@ -56,6 +59,14 @@ def candidates(model: Model, path: Path) -> list[Candidate]:
             f" {SAVE_STATE_DICT}"
         )
     return found
+
+
+def _is_quantised(value: Any) -> bool:
+    """Whether a state_dict has quantised tensors, or the packed ones of a quantised layer."""
+    return isinstance(value, Mapping) and any(
+        "_packed_params" in str(key) or (isinstance(tensor, torch.Tensor) and tensor.is_quantized)
+        for key, tensor in value.items()
+    )
 
 
 def _tensors(value: Any) -> dict[str, torch.Tensor]:
@@ -76,10 +87,11 @@ def _content(model: Model, path: Path) -> Any:
             raise NetworkError(
                 f"{model.name}: the weights are a damaged or truncated safetensors file; copy or download it again"
             ) from err
-    if not _by_torch(path):
-        raise NetworkError(f"{model.name}: the weights are a pickle that torch did not write; {SAVE_STATE_DICT}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # torch.load goes by the name of a path.
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of quantised tensors, which are refused later
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as err:  # torch raises many kinds of errors for a damaged file
         raise NetworkError(f"{model.name}: {_why_not(path)}") from err
 
@@ -103,18 +115,6 @@ def _why_not(path: Path) -> str:
         "the weights contain Python objects beside the tensors, which would run code when loaded; save the tensors"
         f' where they were trained: {again}; torch.save(load["{key}"], "weights.pth")'
     )
-
-
-def _by_torch(path: Path) -> bool:
-    """Whether the file is torch's zip archive, or begins with the magic number of its older files."""
-    if zipfile.is_zipfile(path):
-        return True
-    with path.open("rb") as file:
-        start = io.BytesIO(file.read(64))
-    try:
-        return any(argument == MAGIC_NUMBER for _, argument, _ in pickletools.genops(start))
-    except ValueError:  # the pickle is longer than its start
-        return False
 
 
 def _operations(path: Path) -> list[tuple[str, object]]:

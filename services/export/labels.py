@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -24,12 +25,26 @@ def labels(catalog: Catalog, model: Model) -> tuple[str, ...]:
     if path is None:
         return distinct(model, model.labels)
     try:
-        found = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as err:
-        raise NetworkError(f"{model.name}: the labels file {path} cannot be read as UTF-8 text") from err
+        raise NetworkError(
+            f"{model.name}: the labels file {path} cannot be read as UTF-8 text; save it as UTF-8"
+        ) from err
+    if not text.strip() or _is_json(text):
+        kind = "JSON" if text.strip() else "empty"
+        raise NetworkError(f"{model.name}: the labels file {path} is {kind}; write one label per line")
+    found = text.splitlines()
     if empty := [number for number, label in enumerate(found, 1) if not label.strip()]:
         raise NetworkError(f"{model.name}: {path}: line {empty[0]} is empty")
     return distinct(model, found)
+
+
+def _is_json(text: str) -> bool:
+    """Whether it is a JSON object or array, and so not a list of labels one per line."""
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except ValueError:
+        return False
 
 
 def distinct(model: Model, found: Sequence[str]) -> tuple[str, ...]:

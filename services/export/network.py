@@ -105,7 +105,7 @@ def _loaded(catalog: Catalog, model: Model, weights: Path, outputs: int) -> tupl
     if model.architecture is None:
         raise NetworkError(
             f"{model.name}: the weights are {file_format.value}, which contains tensors alone; add `architecture` to"
-            " the entry"
+            " the entry (`add … --architecture=NAME`)"
         )
     module = architecture(model, outputs, catalog.folder)
     note = load_state_dict(model, module, file)

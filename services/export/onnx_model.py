@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,14 @@ import torch
 from services.catalog import Model
 from services.export.errors import NetworkError, first_line
 from services.export.outputs import LOGITS
+from services.export.preprocessing import preprocessing
 
 # The file that torch.onnx.export writes beside a large network.
 DATA_SUFFIX = ".data"
+# What onnxruntime writes before its sentence, and how it names an operator that it does not have.
+LOCATION = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed: ?)?(\S+:\d+ .*\) (?=ONNX))?")
+OWN_OPERATOR = re.compile("opset import for domain|not a registered")
+MAX_REASON = 200
 
 
 class OnnxModule(torch.nn.Module):
@@ -49,9 +55,11 @@ def onnx_module(model: Model, path: Path) -> OnnxModule:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as err:  # onnxruntime raises many kinds of errors
-        text = first_line(err)
-        advice = "export it again"
-        if "opset" in text.lower() or "ir version" in text.lower():
+        text = _reason(err)
+        advice = "copy it again, or export it again"
+        if OWN_OPERATOR.search(text):
+            advice = "it has operators that are not ONNX's own: export it without them"
+        elif "opset" in text.lower() or "ir version" in text.lower():
             advice = "export it for an older opset, for example with opset_version=18"
         elif DATA_SUFFIX in text or "external" in text.lower():
             advice = f"put the file {path.name}{DATA_SUFFIX} beside it, which was exported with it"
@@ -66,7 +74,27 @@ def onnx_module(model: Model, path: Path) -> OnnxModule:
             f"{model.name}: the network takes {batch} images at a time; export it with a dynamic batch or a batch of 1"
         )
     channels_last = sides[2] in (1, 3) and sides[0] not in (1, 3)
+    _require_size(model, sides[-1:] + sides[:-1] if channels_last else sides)
     return OnnxModule(session, path, _output(model, session), channels_last=channels_last)
+
+
+def _reason(err: Exception) -> str:
+    """onnxruntime's sentence, without its codes, the file's path and the place in its source."""
+    return LOCATION.sub("", first_line(err))[:MAX_REASON]
+
+
+def _require_size(model: Model, sides: Sequence[int | str]) -> None:
+    """Raise NetworkError if the preprocessing gives another size than the network takes; `sides` may be names."""
+    wanted = preprocessing(model).input_shape[1:]
+    if all(not isinstance(side, int) or side == want for side, want in zip(sides, wanted, strict=True)):
+        return
+    channels, *size = (side if isinstance(side, int) else want for side, want in zip(sides, wanted, strict=True))
+    remedies = [f"`crop: {size[0] if size[0] == size[1] else size}`"] if size != list(wanted[1:]) else []
+    remedies += [f"`channels: {'gray' if channels == 1 else 'rgb'}`"] if channels != wanted[0] else []
+    raise NetworkError(
+        f"{model.name}: the network takes inputs of {list(sides)}, but `preprocess` gives {list(wanted)}; write"
+        f" {' and '.join(remedies)} there (`add … --size=SIDE`)"
+    )
 
 
 def _output(model: Model, session: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,15 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Variant:
-    """A state_dict under a key of the checkpoint, without a prefix of its names; either may be empty."""
+    """A state_dict under a key of the checkpoint, without a prefix of its names; either may be empty.
+
+    `others` are the names of tensors without that prefix, such as those of a loss.
+    """
 
     key: str
     prefix: str
     state: State
+    others: tuple[str, ...] = ()
 
 
 def load_state_dict(model: Model, module: torch.nn.Module, weights: Path) -> str:
@@ -52,18 +56,24 @@ def load_state_dict(model: Model, module: torch.nn.Module, weights: Path) -> str
 
 
 def _variants(key: str, state: State) -> Iterator[Variant]:
-    """The state_dict as it is, then with each prefix that all names share removed."""
+    """The state_dict as it is; with each prefix that all names share removed; and the part that has a prefix."""
     removed = ""
     yield Variant(key, removed, state)
     while prefix := next((p for p in PREFIXES if state and all(name.startswith(p) for name in state)), ""):
         removed += prefix
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
         yield Variant(key, removed, state)
+    for prefix in PREFIXES:
+        others = tuple(name for name in state if not name.startswith(prefix))
+        if len(others) < len(state):
+            part = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+            yield Variant(key, removed + prefix, part, others)
 
 
 def _note(variant: Variant) -> str:
     parts = [f"the state_dict under {variant.key!r}"] if variant.key else []
     parts += [f"names without the prefix {variant.prefix!r}"] if variant.prefix else []
+    parts += [f"without the tensors of other parts ({_some(variant.others)})"] if variant.others else []
     return f"weights: {', '.join(parts)}" if parts else ""
 
 
@@ -86,6 +96,11 @@ def _difference(module: torch.nn.Module, state: State) -> str:
                 f"they have {theirs} outputs ({name}), the architecture has {ours}; give {theirs} labels, or the"
                 " weights that belong to these labels"
             )
+    if unexpected and not missing and not shapes:
+        return (
+            f"{_listed(unexpected, 'not in the architecture')}; delete them from the state_dict if they were needed for"
+            " training alone, or name the architecture that has them"
+        )
     parts = [_listed(missing, "missing from the file"), _listed(unexpected, "not in the architecture")]
     parts += [
         f"{name} is {actual} in the file, {expected} in the architecture" for name, actual, expected in shapes[:1]
@@ -96,5 +111,9 @@ def _difference(module: torch.nn.Module, state: State) -> str:
 def _listed(names: list[str], what: str) -> str:
     if not names:
         return ""
+    return f"{_some(names)} {'is' if len(names) == 1 else 'are'} {what}"
+
+
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more} {'is' if len(names) == 1 else 'are'} {what}"
+    return f"{', '.join(names[:SHOWN])}{more}"

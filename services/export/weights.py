@@ -14,10 +14,9 @@ from services.artifact import stored_file
 from services.catalog import Catalog, Model
 from services.catalog.entry import HubFolder, LocalFile, LocalFolder, PackageFile, RemoteFile
 from services.catalog.hub import HubError, hub_folder
-from services.catalog.model_folder import SAVED_MODEL, FolderError, folder_files
+from services.catalog.model_folder import CORE_ML, SAVED_MODEL, FolderError, folder_files
 from services.export.download import DownloadError, Progress, download
 from services.export.errors import WeightsUnavailable
-from services.export.weights_format import CORE_ML
 
 
 def fetched_weights(catalog: Catalog, model: Model, cache: Path, progress: Progress) -> Path:

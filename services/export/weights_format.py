@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from services.catalog import Model
+from services.catalog.model_folder import CORE_ML
 from services.export.errors import NetworkError
 
 
@@ -33,7 +34,8 @@ KERAS = (
     "a Keras model: export it where it was trained: model = keras.models.load_model(FILE);"
     ' model.export("model.onnx", format="onnx")'
 )
-CORE_ML = "a Core ML model: use the weights that it was converted from"
+# Begins files that torch before 1.6 has saved.
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 # An ONNX file begins with its version, of one byte, and then has one of these fields.
 ONNX_VERSIONS, ONNX_FIELDS = range(3, 32), b"\x12\x1a\x22\x28\x32\x3a\x42"
 # What the file begins with, what it is, and what to do.
@@ -86,7 +88,11 @@ def _recognised(path: Path) -> WeightsFormat | Foreign:
     if head.startswith(b"PK"):
         return _archive(path)
     if head.startswith(b"\x80"):
-        return WeightsFormat.TORCH
+        return (
+            WeightsFormat.TORCH
+            if MAGIC_NUMBER in head
+            else Foreign(f"a pickle that torch did not write: {SAVE_STATE_DICT}")
+        )
     if not head:
         return Foreign("an empty file: copy or download it again")
     return Foreign(f"in a format that the export does not read: {SAVE_STATE_DICT}")

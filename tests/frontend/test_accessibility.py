@@ -50,7 +50,13 @@ SMALL_TARGETS = """
 
 
 @pytest.mark.parametrize(
-    ("theme", "viewport"), [pytest.param("light", PHONE, id="light phone"), pytest.param("dark", DESK, id="dark desk")]
+    ("theme", "viewport"),
+    [
+        pytest.param("light", PHONE, id="light phone"),
+        pytest.param("dark", DESK, id="dark desk"),
+        pytest.param("dark", PHONE, id="dark phone", marks=pytest.mark.thorough),
+        pytest.param("light", DESK, id="light desk", marks=pytest.mark.thorough),
+    ],
 )
 def test_every_view_is_accessible_and_fits(
     visitor: Visitor, gateway: StubGateway, photos: list[Photo], theme: str, viewport: dict[str, int]

@@ -159,4 +159,4 @@ def accepts(port: int) -> bool:
 
 def cli(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run `python -m gateway` to its end."""
-    return run_module("gateway", *arguments, imports="gateway.cli", stdin=stdin)
+    return run_module("gateway", *arguments, imports="gateway.commands.cli", stdin=stdin)

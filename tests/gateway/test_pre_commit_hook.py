@@ -3,15 +3,16 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from benchmarks.harness.gateway_installation import SOURCE, install, repack
 from benchmarks.harness.process import ROOT, environment
-
-pytestmark = pytest.mark.integration
+from gateway.commands.cli import app
 
 VALID = """\
 swagger: "2.0"
@@ -37,6 +38,15 @@ def repository(folder: Path) -> Path:
     return folder
 
 
+def test_the_hook_runs_a_command_of_the_distribution() -> None:
+    (hook,) = YAML(typ="safe", pure=True).load(ROOT / ".pre-commit-hooks.yaml")
+    program, command = hook["entry"].split()
+    assert tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["scripts"][program] == "gateway.commands.cli:app"
+    assert command in {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
+
+
+@pytest.mark.integration
+@pytest.mark.thorough
 def test_pre_commit_installs_the_hook_and_it_rejects_an_invalid_document(tmp_path: Path) -> None:
     installed = install(tmp_path)
     repack(distribution("setuptools"), installed.wheels)

@@ -1,7 +1,7 @@
 // Sends the visitor's images to the page, and keeps them until others replace them.
 //
 // The page acknowledges each batch before the next one is sent. While there is no connection, images wait. If the page
-// has lost the visit, which its token tells, all images are sent again.
+// has lost the visit, which its token tells, all images are sent again, with what the visitor said is right for them.
 
 const BATCH_IMAGES = 8;
 const BATCH_BYTES = 4_500_000;
@@ -18,6 +18,8 @@ export class Delivery {
     this.round = 0;
     this.connected = true;
     this.visit = "";
+    this.marks = []; // of the visit
+    this.lostMarks = []; // of visits that were lost, until all their images are sent again
     this.acknowledged = "";
     this.wake = () => {};
     this.id = Math.random().toString(36).slice(2);
@@ -31,6 +33,7 @@ export class Delivery {
   // The next images replace those before.
   restart() {
     this.items = [];
+    this.lostMarks = [];
     this.sendAgain();
   }
 
@@ -39,11 +42,13 @@ export class Delivery {
     this.pump();
   }
 
-  // What the page says: the token of its visit, the last batch it has, and whether it shows uploads. Returns whether the
-  // visit was lost.
-  heard({ visit, batch, uploads }) {
+  // What the page says: the token of its visit, the last batch it has, whether it shows uploads, and the visitor's marks.
+  // Returns whether the visit was lost.
+  heard({ visit, batch, uploads, marks }) {
     const lost = Boolean(this.visit) && visit !== this.visit;
+    if (lost) this.lostMarks = [...this.marks, ...this.lostMarks];
     this.visit = visit;
+    this.marks = marks;
     if (lost && this.items.length) {
       this.sendAgain();
       return true;
@@ -76,11 +81,12 @@ export class Delivery {
       const batch = `${this.id}-${round}-${sent}-${taken.length}`;
       const items = await Promise.all(taken.map((item) => this.encoded(item)));
       while (round === this.round && this.acknowledged !== batch) {
-        if (this.connected) this.post({ visit: this.visit, batch, first: sent === 0, items });
+        if (this.connected) this.post({ visit: this.visit, batch, first: sent === 0, items, marks: this.lostMarks });
         await this.news(batch, round);
       }
       if (round === this.round) this.sent = sent + taken.length;
     }
+    this.lostMarks = [];
     this.pumping = false;
   }
 

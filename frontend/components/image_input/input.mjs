@@ -101,10 +101,10 @@ class ImageInput {
 
   // Keeps the page's visit: after an interruption the images are sent again; after a reload the page is asked for the
   // visit that this tab had.
-  follow({ visit, batch, given }) {
+  follow({ visit, batch, given, marks }) {
     const reloaded = !delivery.visit && sessionStorage.getItem(VISIT);
     const before = this.sample;
-    if (delivery.heard({ visit, batch, uploads: given === "upload" })) {
+    if (delivery.heard({ visit, batch, uploads: given === "upload", marks })) {
       if (delivery.waiting || before) this.say(this.data.texts.interrupted);
       if (!delivery.waiting && before) this.send("sample", before);
       return;
@@ -189,7 +189,9 @@ class ImageInput {
     }
     const typing = event.composedPath()[0]?.closest?.("input, textarea, [contenteditable]");
     const url = urlIn(event.clipboardData?.getData("text/plain") ?? "");
-    if (!typing && url) this.replace("url", url);
+    if (typing) return;
+    if (url) this.replace("url", url);
+    else this.say(this.data.texts.no_image_in_clipboard);
   }
 
   async pasteFromClipboard() {
@@ -230,7 +232,10 @@ class ImageInput {
     event.preventDefault();
     this.at("drop").classList.remove("over");
     const url = urlIn(event.dataTransfer.getData("text/uri-list"));
-    if (!event.dataTransfer.files.length && url) this.replace("url", url);
+    if (!event.dataTransfer.files.length && url) {
+      this.replace("url", url);
+      return;
+    }
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     this.take(entries.length ? await filesOf(entries) : [...event.dataTransfer.files]);
   }
@@ -275,8 +280,9 @@ class ImageInput {
   async sendAll(files) {
     const { most, texts, side } = this.data;
     const { images, others } = sorted(files);
+    const refused = (file, reason) => ({ name: nameOf(file), refused: reason });
     if (!images.length) {
-      if (files.length) this.say(texts.no_image_in_files);
+      this.say(texts.no_image_in_files);
       return;
     }
     this.preparing = true;
@@ -285,7 +291,10 @@ class ImageInput {
     for (const [index, file] of images.entries()) {
       if (total > 1) this.say(fill(texts.preparing, { done: index + 1, total }));
       else this.showAtOnce(file, "");
-      const item = index < most ? await prepared(file, side, total > 1 ? 112 : 640) : { name: nameOf(file), refused: "refused_count" };
+      const item =
+        index < most
+          ? await prepared(file, side, total > 1 ? 112 : 640).catch(() => refused(file, "refused_unreadable"))
+          : refused(file, "refused_count");
       if (total === 1) this.showAtOnce(file, item.handle ?? "");
       delivery.add(item);
     }

@@ -18,11 +18,11 @@ export async function prepared(file, side, previewSide) {
     const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
     if (!isReadable(head)) return { name: nameOf(file), refused: "refused_type" };
     if (file.size > MAX_BYTES) return { name: nameOf(file), refused: "refused_size" };
-    return { name: nameOf(file), blob: file, handle: "", original: file.size };
+    return { name: nameOf(file), blob: await copied(file), handle: "", original: file.size };
   }
   const scale = Math.min(1, side / Math.min(bitmap.width, bitmap.height), 4096 / Math.max(bitmap.width, bitmap.height));
   const keep = READABLE_TYPES.has(file.type) && (scale === 1 ? file.size < 10 * SMALL_FILE : file.size < SMALL_FILE);
-  let blob = file;
+  let blob;
   if (!keep) {
     // WebP keeps transparency.
     const type = ["image/png", "image/webp", "image/gif"].includes(file.type) ? "image/webp" : "image/jpeg";
@@ -34,10 +34,15 @@ export async function prepared(file, side, previewSide) {
   bitmap.close();
   return {
     name: nameOf(file),
-    blob,
+    blob: blob ?? (await copied(file)),
     handle,
     original: file.size,
   };
+}
+
+// The visitor may move or change the file before it is sent again.
+async function copied(file) {
+  return new Blob([await file.arrayBuffer()], { type: file.type });
 }
 
 function keepPreview(preview) {

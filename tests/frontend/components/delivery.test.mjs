@@ -10,14 +10,15 @@ const image = (name, size = 1) => ({ name, blob: { size } });
 
 // A delivery whose page keeps what it is sent, until `page.lost`.
 function connect({ lossy = false, retryMs = 60_000 } = {}) {
-  const page = { visit: "v1", batch: "", names: [], batches: [], taken: 0, lossy };
+  const page = { visit: "v1", batch: "", names: [], batches: [], taken: 0, lossy, marks: [], restored: [] };
   const delivery = new Delivery({ retryMs, encode: async () => "data" });
-  const tell = () => delivery.heard({ visit: page.visit, batch: page.batch, uploads: page.names.length > 0 });
-  delivery.post = ({ visit, batch, first, items }) => {
+  const tell = () => delivery.heard({ visit: page.visit, batch: page.batch, uploads: page.names.length > 0, marks: page.marks });
+  delivery.post = ({ visit, batch, first, items, marks }) => {
     page.batches.push(batch);
     if (page.lossy) return;
     if (batch !== page.batch && visit === page.visit) {
       page.taken += items.length;
+      page.restored.push(...marks);
       page.batch = batch;
       page.names = [...(first ? [] : page.names), ...items.map(({ name }) => name)];
     }
@@ -105,6 +106,23 @@ test("a lost visit gets all images again", async () => {
   assert.equal(delivery.tell(), true);
   await untilDelivered(delivery);
   assert.deepEqual(delivery.page.names, ["a", "b"]);
+});
+
+test("a lost visit gets its marks again, and later images do not", async () => {
+  const delivery = connect();
+  delivery.restart();
+  give(delivery, "a");
+  await untilDelivered(delivery);
+  delivery.page.marks = [["a", "cat", "dog"]];
+  delivery.tell();
+  Object.assign(delivery.page, { visit: "v2", batch: "", names: [], marks: [] });
+  delivery.tell();
+  await untilDelivered(delivery);
+  assert.deepEqual(delivery.page.restored, [["a", "cat", "dog"]]);
+  await settled();
+  give(delivery, "b");
+  await untilDelivered(delivery);
+  assert.equal(delivery.page.restored.length, 1);
 });
 
 test("a visit that is lost in the middle of a batch gets all images once", async () => {

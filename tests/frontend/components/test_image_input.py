@@ -17,9 +17,17 @@ from tests.frontend.conftest import IMAGE_SITE, Visitor, best_labels, expected_l
 pytestmark = [pytest.mark.integration, needs_chromium]
 
 
-def test_a_pasted_image_is_classified(visitor: Visitor, gateway: StubGateway, photos: list[Photo]) -> None:
+def test_a_pasted_image_is_classified_and_pasted_words_are_refused(
+    visitor: Visitor, gateway: StubGateway, photos: list[Photo]
+) -> None:
     page = visitor()
     expect(page.get_by_role("button", name="Camera")).to_be_visible()
+    page.evaluate("""() => {
+        const data = new DataTransfer();
+        data.setData("text/plain", "a cat");
+        document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    }""")
+    expect(page.locator("[data-at=said]")).to_have_text("There is no image in the clipboard.")
     page.evaluate(
         """bytes => {
             const data = new DataTransfer();

@@ -9,6 +9,7 @@ import pytest
 
 from frontend.api.jobs import JobStore
 from frontend.images.image import Budget
+from frontend.results.marks import Mark
 from frontend.state.visitor_state import VisitorState
 
 JPEG = b"\xff\xd8\xff"
@@ -44,6 +45,14 @@ def test_a_batch_for_a_lost_visit_is_ignored(visitor: VisitorState) -> None:
     assert (visitor.images, visitor.batch) == ([], "")
     visitor.add_uploads({"visit": visitor.visit, "batch": "2", "first": True, "items": [item(b"one")]})
     assert len(visitor.images) == 1
+
+
+def test_marks_of_a_lost_visit_are_restored_with_their_images(visitor: VisitorState) -> None:
+    visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one")]})
+    (one,) = visitor.images
+    marks = [[one.id, "cat", "lynx"], [one.id, "cat", "older"], ["unknown", "cat", "dog"], [one.id, 5, "x"], "x", None]
+    visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two")], "marks": marks})
+    assert visitor.marks == {one.id: Mark("cat", "lynx")}
 
 
 def test_a_url_replaces_the_images_and_an_empty_one_removes_it(visitor: VisitorState) -> None:
@@ -84,7 +93,9 @@ def test_a_malformed_event_opens_nothing(visitor: VisitorState, event: Any) -> N
     assert visitor.opened == ""
 
 
-@pytest.mark.parametrize("payload", [None, [], {}, {"items": 5}, {"batch": {}, "items": [None, 5, "x"]}])
+@pytest.mark.parametrize(
+    "payload", [None, [], {}, {"items": 5}, {"items": [], "marks": 5}, {"batch": {}, "items": [None, 5, "x"]}]
+)
 def test_a_malformed_batch_is_ignored(visitor: VisitorState, payload: Any) -> None:
     visitor.add_uploads(payload)
     assert visitor.images == []

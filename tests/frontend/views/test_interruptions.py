@@ -84,6 +84,12 @@ def test_a_restart_in_the_middle_of_an_image_sends_it_again(
     expect(page.locator(".g-bars").first.locator("li")).to_have_count(4)
     expect(page.locator("[data-at=image]")).to_be_visible()
     assert set(gateway.predicts.values()) == {2}  # once by each process
+    page.get_by_role("radio", name="Thumbs up").click()
+    expect(page.get_by_role("button", name=TEXTS("download_labels"))).to_be_visible()
+    served_here.restart()
+    wait_for(lambda: set(gateway.predicts.values()) == {3}, 60, "the image was sent once more")
+    expect(page.get_by_role("radio", name="Thumbs up")).to_be_checked()
+    expect(page.get_by_role("button", name=TEXTS("download_labels"))).to_be_visible()
 
 
 def test_a_restart_in_the_middle_of_twenty_images_sends_them_again(
@@ -111,7 +117,12 @@ def test_a_restart_keeps_the_sample(page: Page, served_here: Served, gateway: St
     expect(page.locator("[data-at=caption]")).to_have_text("coffee.jpg")
 
 
-@pytest.mark.parametrize("seconds", [1, pytest.param(20, marks=pytest.mark.thorough)])
+# Longer than Streamlit keeps a session, and the page a visit.
+LONG_CUT_SECONDS = 180
+TAKES_LONG = [pytest.mark.thorough, pytest.mark.timeout(2 * LONG_CUT_SECONDS)]
+
+
+@pytest.mark.parametrize("seconds", [1, *(pytest.param(long, marks=TAKES_LONG) for long in (20, LONG_CUT_SECONDS))])
 def test_images_given_without_a_connection_are_kept_and_sent(
     page: Page, network: CuttableProxy, gateway: StubGateway, photos: list[Photo], seconds: float
 ) -> None:
@@ -126,6 +137,27 @@ def test_images_given_without_a_connection_are_kept_and_sent(
     network.mend()
     expect(page.get_by_text("9 of 9 predictions")).to_be_visible(timeout=RECONNECTS_MS)
     assert set(gateway.predicts.values()) == {1}
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(2 * LONG_CUT_SECONDS)
+def test_a_cut_that_outlasts_the_visit_sends_the_images_again(
+    page: Page, network: CuttableProxy, gateway: StubGateway, photos: list[Photo]
+) -> None:
+    respond = threading.Event()
+    gateway.models["efficientnet-lite1"].gate = respond
+    give_files(page, *(photo.path for photo in photos))
+    wait_for(lambda: len(gateway.predicts) > 30, 20, "half of the images were sent")
+    network.cut()
+    connected(page, False)
+    respond.set()
+    page.wait_for_timeout(LONG_CUT_SECONDS * 1000)
+    gateway.predicts.clear()
+    network.mend()
+    said(page, "interrupted")
+    expect(page.get_by_text("60 of 60 predictions")).to_be_visible(timeout=RECONNECTS_MS)
+    expect(page.locator("[data-at=body] tr")).to_have_count(20)
+    assert (len(gateway.predicts), set(gateway.predicts.values())) == (60, {1})
 
 
 def test_an_image_is_shown_before_the_page_has_it(

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the export."""
+"""Fixtures for the tests of the export. Torch is imported where it is used, because that takes seconds."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-import torchvision
 
 from services.catalog import load_catalog
-from services.export.network import Network, built_network
 from tests.services.export.own_model import LABELS, catalog_file, local_file
+
+if TYPE_CHECKING:
+    from services.export.network import Network
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state_dict of torchvision's smallest ShuffleNet with four outputs."""
+    import torch
+    import torchvision
+
     torch.manual_seed(0)
     module = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=len(LABELS))
     with torch.no_grad():
@@ -33,6 +37,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def network(tmp_path: Path, weights: Path) -> Network:
     """The network with these weights."""
+    from services.export.network import built_network
+
     catalog = load_catalog(catalog_file(tmp_path, local_file(weights)))
     return built_network(catalog, catalog["own"], weights)
 

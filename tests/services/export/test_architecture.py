@@ -12,6 +12,8 @@ from services.export.architecture import architecture
 from services.export.errors import NetworkError
 from tests.services.export.own_model import catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 @pytest.fixture
 def model(tmp_path: Path, weights: Path) -> Model:

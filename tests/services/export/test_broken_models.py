@@ -85,7 +85,7 @@ FILES = {
     "html": Broken("a.pth", content(b"<!doctype html><html>"), "an HTML page: the download needs another address"),
     "git-lfs": Broken("a.pth", content(b"version https://git-lfs.github.com/spec/v1\n"), "run `git lfs pull`"),
     "pickle": Broken(
-        "a.pkl", content(pickle.dumps({"weight": [1]})), "torch did not write; save them again with torch"
+        "a.pkl", content(pickle.dumps({"weight": [1]})), "torch did not write: save them again with torch"
     ),
     "whole-module": Broken("a.pth", whole, "a whole pickled module.*torch.save\\(load.state_dict"),
     "optimizer": Broken(
@@ -117,6 +117,21 @@ FILES = {
         "a.pth",
         saved(lambda state: state | {"fc.weight": torch.zeros(7, 1024), "fc.bias": torch.zeros(7)}),
         "they have 7 outputs .*give 7 labels",
+    ),
+    "more-tensors": Broken(
+        "a.pth", saved(lambda state: state | {"loss.weight": torch.zeros(2)}), "delete them from the state_dict if"
+    ),
+    "joblib": Broken("a.joblib", content(pickle.dumps({"coef": 1.0}, protocol=4)), "a pickle that torch did not write"),
+    "pickle-named-safetensors": Broken("a.safetensors", content(pickle.dumps([1])), "a pickle that torch did not"),
+    "list": Broken("a.pth", saved(lambda state: [state]), "a list, not a state_dict; save them again"),
+    "engine": Broken("a.engine", content(b"ftrt" + bytes(50)), "in a format that the export does not read: save them"),
+    "quantised": Broken(
+        "a.pth",
+        saved(lambda state: state | {"fc._packed_params._packed_params": torch.zeros(2)}),
+        "that torch has quantised; save the network before",
+    ),
+    "objects": Broken(
+        "a.pth", saved(lambda state: {"model": state, "path": Path("runs")}), r'torch.save\(load\["model"\], "weights'
     ),
     "diverged": Broken(
         "a.pth", saved(lambda state: state | {"fc.bias": torch.full((4,), torch.nan)}), "take an earlier checkpoint"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmarks.harness.process import ROOT, environment
 from services.artifact import verified_receipt
@@ -133,6 +132,8 @@ def test_a_model_with_code_beside_the_catalog_is_exported_from_its_build_context
         "    layers = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, head.LABELS)\n"
         "    return torch.nn.Sequential(*layers)\n"
     )
+    import torch
+
     torch.save({"2.weight": torch.ones(2, 3), "2.bias": torch.zeros(2)}, own / "model.pth")
     (own / "models.yaml").write_text(
         "models: {own: {architecture: {callable: 'helpers:network'}, weights: {file: model.pth}, labels: [no, yes],"

@@ -7,6 +7,8 @@ from services.export.draft import completed
 from services.export.network import Network
 from services.export.precision import HalfPrecision, measured_half_precision
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 @pytest.mark.parametrize("suffices", [True, False])
 def test_single_precision_is_drafted_where_half_precision_does_not_suffice(network: Network, suffices: bool) -> None:

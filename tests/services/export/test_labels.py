@@ -9,6 +9,8 @@ from services.export.errors import NetworkError
 from services.export.labels import labels, numbered
 from tests.services.export.own_model import LABELS, catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 def test_labels_come_from_the_entrys_file_or_are_imagenets(tmp_path: Path, weights: Path) -> None:
     own, shipped = load_catalog(catalog_file(tmp_path, local_file(weights))), load_catalog()
@@ -22,6 +24,8 @@ def test_labels_come_from_the_entrys_file_or_are_imagenets(tmp_path: Path, weigh
     [
         pytest.param(["ant", "", "cat", "dog"], "line 2 is empty", id="empty-line"),
         pytest.param(["ant", "\udcff"], "cannot be read as UTF-8", id="not-utf-8"),
+        pytest.param([], "is empty; write one label per line", id="empty"),
+        pytest.param(['{"0": "ant",', '"1": "bee"}'], "is JSON; write one label per line", id="json"),
     ],
 )
 def test_unusable_labels_are_refused(tmp_path: Path, weights: Path, names: list[str], message: str) -> None:

@@ -11,6 +11,8 @@ from services.export.errors import NetworkError
 from services.export.network import built_network
 from tests.services.export.own_model import catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 def test_a_network_with_another_number_of_outputs_than_labels_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "flatten.pth"

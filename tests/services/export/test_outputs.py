@@ -11,6 +11,8 @@ import torch
 from services.export.errors import NetworkError
 from services.export.outputs import unwrapped
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 IMAGE = torch.ones(1, 3)
 Pair = namedtuple("Pair", ["logits", "features"])  # as older code has them
 

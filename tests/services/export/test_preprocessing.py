@@ -5,6 +5,8 @@ import pytest
 from services.catalog import load_catalog
 from services.export.preprocessing import preprocessing
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 @pytest.mark.parametrize(
     "name", ["resnet18", "resnet50", "resnet152", "mobilenet-v3-large", "convnext-tiny", "vit-b-16"]

@@ -14,6 +14,8 @@ import services.export.record
 from services.catalog.reference import read_reference
 from services.export.record import record
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 LABELS = ["ant", "bee"]
 
 
@@ -74,7 +76,6 @@ def test_repeated_labels_are_numbered_as_they_are_served(tmp_path: Path, image: 
     assert head["labels"] == ["crane", "cat", "crane (2)"]
 
 
-@pytest.mark.integration
 def test_the_file_works_alone(tmp_path: Path, image: Path) -> None:
     (tmp_path / "record.py").write_text(Path(services.export.record.__file__).read_text())
     code = f"import record; record.record(lambda path: [1.0, 0.0], [{str(image)!r}], 'reference.jsonl', {LABELS})"

@@ -15,6 +15,8 @@ from services.export.errors import NetworkError
 from services.export.state_dict import load_state_dict
 from tests.services.export.own_model import LABELS, catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # importing torch takes seconds
+
 
 class Malicious:
     """Runs a command when it is unpickled."""
@@ -70,6 +72,11 @@ def prefixed(state: State, prefix: str) -> dict[str, torch.Tensor]:
             id="averaged",
         ),
         pytest.param(lambda state: {"state_dict": prefixed(state, "model.")}, "the prefix 'model.'", id="lightning"),
+        pytest.param(
+            lambda state: {"state_dict": prefixed(state, "model.") | {"loss.weight": torch.ones(4)}},
+            r"the prefix 'model.', without the tensors of other parts (loss.weight)",
+            id="lightning-with-a-loss",
+        ),
         pytest.param(lambda state: prefixed(state, "module._orig_mod."), "'module._orig_mod.'", id="compiled"),
     ],
 )
@@ -88,6 +95,8 @@ def test_what_trainers_write_is_loaded_and_told(
 def test_safetensors_are_loaded(tmp_path: Path, model: Model, weights: Path) -> None:
     state = torch.load(weights, weights_only=True)
     path, loaded = tmp_path / "weights.safetensors", module()
+    torch.save(state, path)  # the content counts, not the name
+    assert not load_state_dict(model, module(), path)
     save_file(prefixed(state, "net."), path)
     assert "'net.'" in load_state_dict(model, loaded, path)
     assert torch.equal(loaded.state_dict()["fc.weight"], state["fc.weight"])
@@ -120,4 +129,21 @@ def test_a_checkpoint_without_a_known_state_dict_is_refused_with_its_keys(tmp_pa
     path = tmp_path / "odd.pth"
     torch.save({"epoch": 1, "network": {"weight": torch.zeros(1)}}, path)
     with pytest.raises(NetworkError, match="it has epoch, network"):
+        load_state_dict(model, module(), path)
+
+
+def test_tensors_too_many_are_refused_with_what_to_do(tmp_path: Path, model: Model, weights: Path) -> None:
+    path = tmp_path / "more.pth"
+    torch.save(torch.load(weights, weights_only=True) | {"head.weight": torch.zeros(2)}, path)
+    with pytest.raises(NetworkError, match=r"head\.weight is not in the architecture; delete them"):
+        load_state_dict(model, module(), path)
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize")
+@pytest.mark.parametrize("key", ["", "model"])
+def test_quantised_weights_are_refused_with_what_to_do(tmp_path: Path, model: Model, weights: Path, key: str) -> None:
+    path, state = tmp_path / "quantised.pth", torch.load(weights, weights_only=True)
+    state["fc.weight"] = torch.quantize_per_tensor(state["fc.weight"], 0.01, 0, torch.qint8)
+    torch.save({key: state} if key else state, path)
+    with pytest.raises(NetworkError, match=r"that torch has quantised; .*`precision: int8`"):
         load_state_dict(model, module(), path)

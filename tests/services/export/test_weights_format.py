@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def zipped(*members: str) -> bytes:
         pytest.param(zipped("x/data.pkl")[:-30], "a truncated file", id="truncated-zip"),
         pytest.param((1000).to_bytes(8, "little") + b'{"a":', "a truncated safetensors file", id="safetensors"),
         pytest.param(b"\x1c\0\0\0TFL3" + bytes(100), "a TensorFlow Lite model", id="tflite"),
+        pytest.param(pickle.dumps({"coef": [1.0]}), "a pickle that torch did not write", id="pickle"),
         pytest.param(b"\x1f\x8b" + bytes(100), "a gzip archive", id="gzip"),
         pytest.param(b"not a network", "a format that the export does not read", id="unknown"),
     ],

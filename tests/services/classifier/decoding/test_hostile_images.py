@@ -168,7 +168,7 @@ def test_eight_of_the_largest_images_at_once_fit_in_the_memory_of_an_instance(st
     peaks, over = [0], threading.Event()
 
     def measure() -> None:
-        while not over.wait(0.005):
+        while not over.wait(0.02):
             peaks.append(sum(pss(process.pid) for process in family))
 
     measuring = threading.Thread(target=measure)
