@@ -42,7 +42,7 @@ NETWORK = {
         "services/http/server.py",
     },
     "httpcore": {"services/classifier/fetch/fetch.py", "services/classifier/fetch/transport.py"},
-    "ssl": {"services/classifier/fetch/transport.py"},
+    "ssl": {"services/classifier/fetch/fetch.py", "services/classifier/fetch/transport.py"},
 }
 OTHER_NETWORK = {
     "ftplib",
@@ -56,8 +56,9 @@ OTHER_NETWORK = {
     "xmlrpc",
 }
 CODE_FROM_DATA = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve", "subprocess", "torch"}
-# They call functions of the C library.
-EXCEPTIONS = {(f"services/classifier/workers/{name}.py", "ctypes") for name in ("memory", "seccomp")}
+# They call functions of the C library and of libwebp, which Pillow contains.
+CALLERS = ("workers/memory", "workers/seccomp", "decoding/webp")
+EXCEPTIONS = {(f"services/classifier/{name}.py", "ctypes") for name in CALLERS}
 
 
 def imported(path: Path) -> Iterator[str]:
