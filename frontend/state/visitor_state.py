@@ -42,8 +42,8 @@ class VisitorState:
     def add_uploads(self, payload: Any) -> None:
         """Add a batch of the image input: {"visit", "batch", "first", "items", "marks"}.
 
-        The first one replaces the images before; `marks` are those of a visit that was lost. A batch for a lost visit is
-        ignored: the browser sends all images again.
+        The first one replaces the images before; `marks` are those of a visit that was lost. A batch for a lost visit
+        is ignored: the browser sends all images again.
         """
         if not isinstance(payload, dict) or not isinstance(payload.get("items"), list):
             return

@@ -50,8 +50,9 @@ def create_app(settings: Settings, model: ServedModel, limits: Limits) -> Applic
         **protocol_routes(settings, predictor),
     }
     for method, path in fast:
-        # So that Flask responds to OPTIONS, and to other methods with 405 and Allow.
-        app.add_url_rule(path, f"{method} {path}", methods=[method])
+        # So that Flask responds to OPTIONS, and to other methods with 405 and Allow. It adds HEAD to GET itself.
+        if method != "HEAD":
+            app.add_url_rule(path, f"{method} {path}", methods=[method])
     return Application(
         app,
         limits=limits,

@@ -41,7 +41,8 @@ def repository(folder: Path) -> Path:
 def test_the_hook_runs_a_command_of_the_distribution() -> None:
     (hook,) = YAML(typ="safe", pure=True).load(ROOT / ".pre-commit-hooks.yaml")
     program, command = hook["entry"].split()
-    assert tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]["scripts"][program] == "gateway.commands.cli:app"
+    project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
+    assert project["scripts"][program] == "gateway.commands.cli:app"
     assert command in {one.name or one.callback.__name__ for one in app.registered_commands if one.callback}
 
 
