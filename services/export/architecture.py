@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from collections.abc import Callable
@@ -33,10 +34,26 @@ def architecture(model: Model, outputs: int, folder: Path) -> torch.nn.Module:
     except NetworkError:
         raise
     except Exception as err:  # a user's callable may raise anything
-        raise NetworkError(f"{model.name}: the architecture cannot be built: {first_line(err)}") from err
+        raise NetworkError(
+            f"{model.name}: the architecture cannot be built: {first_line(err)}{_suggestion(model)}"
+        ) from err
     if not isinstance(module, torch.nn.Module):
         raise NetworkError(f"{model.name}: the architecture is a {type(module).__name__}, not a torch module")
     return module
+
+
+def _suggestion(model: Model) -> str:
+    """The known architecture with the most similar name, if the entry's is not known."""
+    if isinstance(model.architecture, TimmModel):
+        import timm
+
+        name, known = model.architecture.timm.partition(".")[0], timm.list_models()
+    elif isinstance(model.architecture, str):
+        name, known = model.architecture, torchvision.models.list_models()
+    else:
+        return ""
+    similar = [] if name in known else difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def _home(found: Any) -> str:

@@ -26,6 +26,10 @@ def labels(catalog: Catalog, model: Model) -> tuple[str, ...]:
         return distinct(model, model.labels)
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as err:
+        raise NetworkError(
+            f"{model.name}: the labels file {path} does not exist; correct `labels` in the entry"
+        ) from err
     except (OSError, UnicodeDecodeError) as err:
         raise NetworkError(
             f"{model.name}: the labels file {path} cannot be read as UTF-8 text; save it as UTF-8"

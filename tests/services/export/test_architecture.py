@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from services.catalog import Model, load_catalog
-from services.catalog.entry import DottedCallable
+from services.catalog.entry import DottedCallable, TimmModel
 from services.export.architecture import architecture
 from services.export.errors import NetworkError
 from tests.services.export.own_model import catalog_file, local_file
@@ -43,6 +43,19 @@ def test_a_callable_that_makes_no_module_is_refused(model: Model, name: str, mes
         architecture(
             model.model_copy(update={"architecture": DottedCallable(callable=name)}), outputs=3, folder=Path("absent")
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        pytest.param("shufflenet_v2_05", "did you mean shufflenet_v2_x0_5?", id="torchvision"),
+        pytest.param(TimmModel(timm="resnt50"), "did you mean resnet50", id="timm"),
+    ],
+)
+def test_a_similar_architecture_is_suggested(model: Model, name: object, suggestion: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        architecture(model.model_copy(update={"architecture": name}), outputs=3, folder=Path("absent"))
+    assert suggestion in str(caught.value)
 
 
 def test_a_module_beside_the_catalog_is_imported(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,13 @@ def test_unusable_labels_are_refused(tmp_path: Path, weights: Path, names: list[
         labels(catalog, catalog["own"])
 
 
+def test_a_labels_file_that_does_not_exist_is_named(tmp_path: Path, weights: Path) -> None:
+    catalog = load_catalog(catalog_file(tmp_path, local_file(weights)))
+    (tmp_path / "labels.txt").unlink()
+    with pytest.raises(NetworkError, match=r"labels\.txt does not exist"):
+        labels(catalog, catalog["own"])
+
+
 def test_labels_may_be_in_the_entry(tmp_path: Path, weights: Path) -> None:
     path = catalog_file(tmp_path, local_file(weights))
     path.write_text(path.read_text().replace("labels: labels.txt", "labels: [ripe, unripe, füße]"))
