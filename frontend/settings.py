@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+SAMPLES = Path(__file__).parent / "assets" / "samples"
+
 
 class SettingsError(Exception):
     """A variable is missing or invalid; the message is one line that names it and how to fix it."""
@@ -22,7 +24,7 @@ class Settings:
     `idle_minutes` is after how long without use a tab disconnects.
 
     `shown_key` is the key in the page's code examples; if None, they read the variable API_KEY. `api_key` stays secret.
-    `samples`: whether the page offers its sample images.
+    `samples`: the folder of the sample images that the page offers; None: it offers none.
     """
 
     gateway: str
@@ -31,7 +33,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     allowed_origins: frozenset[str] = frozenset()
-    samples: bool = True
+    samples: Path | None = SAMPLES
     idle_minutes: float = 15
 
 
@@ -49,7 +51,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     SHOWN_API_KEY  the key that the page's code examples show                      default: the variable API_KEY
     HOST, PORT     where the page listens                                          default: 127.0.0.1, 8501
     ALLOWED_ORIGINS  the page's origins behind a proxy that changes Host, comma-separated  default: none
-    SAMPLES        `none`: offer no sample images, because the models do not know them  default: offer them
+    SAMPLES        a folder of sample images that suit the models, or `none`        default: three photos for ImageNet
     IDLE_MINUTES   after which an unused tab disconnects until it is used again; 0: never  default: 15
     """
     return Settings(
@@ -101,10 +103,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _samples(text: str) -> bool:
-    if text not in ("", "none"):
-        raise SettingsError(f"SAMPLES must be none or unset, not {text!r}")
-    return not text
+def _samples(text: str) -> Path | None:
+    if text == "none":
+        return None
+    folder = Path(text) if text else SAMPLES
+    if not folder.is_dir():
+        raise SettingsError(f"SAMPLES must be a folder or none, not {text!r}")
+    return folder
 
 
 def _minutes(text: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from deploy.apply.reference_check import check_references
 from deploy.local import processes
 from deploy.local.ports import HOST, free_ports, why_not_free
 from deploy.local.processes import LocalProcess, RunFolder, loopback_url
-from deploy.local.progress import ProgressDisplay, sample_image
+from deploy.local.progress import ProgressDisplay, page_samples, sample_image
 from deploy.local.supervisor import TICK_SECONDS, Supervisor
 from deploy.plan.desired_state import listing
 from deploy.plan.reference_scores import reference_scores
@@ -139,6 +140,10 @@ def _prepared(
     folder.document.write_text(json.dumps(document, indent=2), encoding="utf-8")
     published = published_text(public_document(document), listing(catalog, models))
     folder.published_document.write_text(published, encoding="utf-8")
+    if images := page_samples(catalog, models):
+        folder.samples.mkdir()
+        for name, file in images.items():
+            shutil.copyfile(file, folder.samples / name)
     # JSON is valid YAML, and quotes the key.
     folder.keys.write_text(json.dumps([{"key": api_key, "consumer": CONSUMER}]), encoding="utf-8")
     folder.api_key.write_text(api_key + "\n", encoding="utf-8")
@@ -146,9 +151,7 @@ def _prepared(
         *(processes.model_service(model, port, host, artifacts) for model, port in zip(models, ports, strict=False)),
         processes.directory_service(ports[-1], host, folder),
         processes.gateway(gateway_port, folder),
-        processes.page(
-            frontend_port, gateway_port, folder, api_key, samples=any(model.knows_samples for model in models)
-        ),
+        processes.page(frontend_port, gateway_port, folder, api_key),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ class RunFolder:
         for file in self.path.iterdir():
             if file.is_file():
                 file.unlink()
+        shutil.rmtree(self.samples, ignore_errors=True)
 
     @property
     def document(self) -> Path:
@@ -60,6 +62,11 @@ class RunFolder:
     def api_key(self) -> Path:
         """The page's key."""
         return self.path / "api-key"
+
+    @property
+    def samples(self) -> Path:
+        """The sample images of the page."""
+        return self.path / "samples"
 
     def log(self, process: str) -> Path:
         """The output of a process."""
@@ -117,8 +124,8 @@ def gateway(port: int, folder: RunFolder) -> LocalProcess:
     )
 
 
-def page(port: int, gateway_port: int, folder: RunFolder, api_key: str, *, samples: bool) -> LocalProcess:
-    """The Streamlit page; its examples show the key unless the user has chosen it. `samples`: offer sample images."""
+def page(port: int, gateway_port: int, folder: RunFolder, api_key: str) -> LocalProcess:
+    """The Streamlit page; its examples show the key unless the user has chosen it."""
     return LocalProcess(
         "page",
         (sys.executable, "-m", "frontend"),
@@ -129,7 +136,7 @@ def page(port: int, gateway_port: int, folder: RunFolder, api_key: str, *, sampl
             **({"SHOWN_API_KEY": api_key} if api_key == DEFAULT_KEY else {}),
             "HOST": HOST,
             "PORT": str(port),
-            **({} if samples else {"SAMPLES": "none"}),
+            "SAMPLES": str(folder.samples) if folder.samples.is_dir() else "none",
         },
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -96,6 +96,15 @@ def sample_image(catalog: Catalog, model: Model) -> Path | None:
     if samples := catalog.samples(model):
         return samples[0]
     return IMAGENET_SAMPLE if model.knows_samples else None
+
+
+def page_samples(catalog: Catalog, models: Sequence[Model]) -> dict[str, Path]:
+    """The images that the page offers, by file name: those of the entries, or photos that ImageNet has labels for."""
+    own = [(model, file) for model in models for file in catalog.samples(model)]
+    found = {file.name if len(models) == 1 else f"{model.name}-{file.name}": file for model, file in own}
+    if any(model.knows_samples and not model.samples for model in models):
+        found |= {file.name: file for file in sorted(IMAGENET_SAMPLE.parent.glob("*.jpg"))}
+    return found
 
 
 def curl_line(model: Model, sample: Path | None, gateway_port: int, api_key: str) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
-SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
 # Where the page serves the samples, relative to its root: a proxy may add a prefix.
 SAMPLES_PATH = "samples"
 # Bytes of one image. The browser sends what it cannot decode unchanged, up to this size.
@@ -150,18 +149,19 @@ def from_url(url: str) -> Image:
     return Image(id=hashlib.sha256(b"url " + url.encode()).hexdigest(), name=name, url=url, preview=url)
 
 
-def sample(name: str) -> Image | None:
+def sample(name: str, folder: Path | None) -> Image | None:
     """The sample of that name, or None."""
-    if name not in sample_names():
+    file = sample_files(folder).get(name)
+    if file is None:
         return None
-    file = SAMPLES / f"{name}.jpg"
     data = file.read_bytes()
     return Image(hashlib.sha256(data).hexdigest(), file.name, data, preview=f"{SAMPLES_PATH}/{file.name}")
 
 
-def sample_names() -> list[str]:
-    """The names of the samples."""
-    return sorted(file.stem for file in SAMPLES.glob("*.jpg"))
+def sample_files(folder: Path | None) -> dict[str, Path]:
+    """The images in the folder of samples, by their names, which are those of the files without extension."""
+    files = sorted(folder.iterdir()) if folder else []
+    return {file.stem: file for file in files if file.suffix.lower() in IMAGE_EXTENSIONS}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from frontend.images.image import SAMPLES
+from frontend.settings import SAMPLES
 
 SOURCES = {"chelsea": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg"}
 

@@ -13,11 +13,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from streamlit import file_util
 
-from frontend.images.image import SAMPLES, SAMPLES_PATH
+from frontend.images.image import SAMPLES_PATH
 from frontend.serve.compression import Compression
 from frontend.serve.paths import SCRIPTS, Paths
 from frontend.serve.security import Security
-from frontend.settings import Settings
+from frontend.settings import SAMPLES, Settings
 from frontend.state.streamlit_state import page_texts, visits
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def application(settings: Settings) -> st.App:
         *(Route(path, script) for path in SCRIPTS),
         # The Host that the server gets, which a proxy may have changed.
         Route("/host", lambda request: PlainTextResponse(request.headers.get("host", ""))),
-        Mount(f"/{SAMPLES_PATH}", StaticFiles(directory=SAMPLES)),
+        Mount(f"/{SAMPLES_PATH}", StaticFiles(directory=settings.samples or SAMPLES)),
         Route("/visits/{visit}/{image}", uploaded_image),
     ]
     index = (static / "index.html").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from frontend.api.jobs import JobStore
-from frontend.images.image import MAX_IMAGES, Budget, Image, ImageRefused, from_upload, from_url, limited, sample
+from frontend.images.image import MAX_IMAGES, Budget, Image, ImageRefused, from_upload, from_url, limited
 from frontend.results.marks import Mark
 
 # Characters of a mark that a browser sends.
@@ -107,12 +107,10 @@ class VisitorState:
         except ImageRefused as err:
             self.refused = [err]
 
-    def use_sample(self, name: str) -> None:
+    def use_sample(self, image: Image) -> None:
         """Replace the images by a sample."""
-        image = sample(name)
-        if image:
-            self.refused = []
-            self._set_images([image])
+        self.refused = []
+        self._set_images([image])
 
     @property
     def sample(self) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 import streamlit as st
 
 from frontend import components
 from frontend.api.client import Model
-from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, ImageRefused, sample_names
+from frontend.images.image import MAX_IMAGES, SAMPLES_PATH, Image, ImageRefused, sample, sample_files
 from frontend.locales.texts import Texts
 from frontend.results.verdict import Thresholds
 from frontend.state.shared import MAX_LABELS
@@ -114,7 +116,7 @@ def choose_images(visitor: VisitorState, texts: Texts) -> None:
         if "url" in st.query_params:
             visitor.use_url(st.query_params["url"])
         elif "sample" in st.query_params:
-            visitor.use_sample(st.query_params["sample"])
+            _use_sample(visitor, st.query_params["sample"])
     st.session_state["link_read"] = True
 
     def on_images() -> None:
@@ -123,7 +125,7 @@ def choose_images(visitor: VisitorState, texts: Texts) -> None:
 
     def on_sample() -> None:
         st.session_state["url"] = ""
-        visitor.use_sample(str(_event("sample")))
+        _use_sample(visitor, str(_event("sample")))
 
     def on_url() -> None:
         st.session_state["url"] = str(_event("url") or "")
@@ -174,6 +176,11 @@ def refusals(refused: Iterable[ImageRefused], texts: Texts) -> list[str]:
     return messages
 
 
+def _use_sample(visitor: VisitorState, name: str) -> None:
+    if image := sample(name, shared_state().settings.samples):
+        visitor.use_sample(image)
+
+
 def _event(name: str) -> Any:
     """What the image input has just sent. A client that is not a browser may send an event without the widget."""
     return getattr(st.session_state.get("input"), name, None)
@@ -183,7 +190,7 @@ def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
     """The data of the image input component."""
     labels = {key: texts(key) for key in INPUT_TEXTS}
     labels["preparing"] = texts("preparing", done="{done}", total="{total}")
-    samples = sample_names() if shared_state().settings.samples else []
+    samples = sample_files(shared_state().settings.samples).values()
     return {
         "texts": labels,
         "language": texts.language,
@@ -194,7 +201,7 @@ def input_data(visitor: VisitorState, texts: Texts) -> dict[str, object]:
         "given": visitor.given,
         "marks": [[image, mark.asked, mark.label] for image, mark in visitor.marks.items()],
         "preview": _preview(visitor, texts),
-        "samples": [_sample(name, visitor.images, texts) for name in samples],
+        "samples": [_sample(file.name, visitor.images, texts) for file in samples],
     }
 
 
@@ -221,11 +228,12 @@ def _preview(visitor: VisitorState, texts: Texts) -> dict[str, object] | None:
     }
 
 
-def _sample(name: str, images: list[Image], texts: Texts) -> dict[str, object]:
+def _sample(file: str, images: list[Image], texts: Texts) -> dict[str, object]:
+    name = PurePath(file).stem
     key = f"sample_{name}"
     return {
         "name": name,
         "label": texts(key) if texts.has(key) else name,
-        "src": f"{SAMPLES_PATH}/{name}.jpg",
-        "chosen": len(images) == 1 and images[0].name == f"{name}.jpg",
+        "src": f"{SAMPLES_PATH}/{quote(file)}",
+        "chosen": len(images) == 1 and images[0].name == file,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -176,10 +177,11 @@ def test_a_models_details_and_code_suit_it(
 
 
 @needs_chromium
-def test_the_page_offers_no_sample_that_the_models_do_not_know(page: tuple[Page, list[str]]) -> None:
-    gallery = page[0].locator("[data-at=gallery]")
-    expect(gallery).to_have_count(1)
-    expect(gallery).to_be_hidden()
+def test_the_page_offers_the_samples_of_the_entries_only(page: tuple[Page, list[str]], photos: list[Photo]) -> None:
+    samples = page[0].locator("[data-at=gallery] img")
+    expect(samples).to_have_count(1)
+    served = page[0].request.get(urljoin(page[0].url, samples.get_attribute("src") or ""))
+    assert served.body() == photos[0].data
 
 
 @needs_chromium

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from benchmarks.harness.browser import DESK, chromium_browser
 from benchmarks.harness.process import ROOT, end_process, environment, free_port, responds, wait_for
 from benchmarks.harness.stub_gateway import StubGateway, stub_gateway
-from frontend.images.image import SAMPLES
+from frontend.settings import SAMPLES
 from tests.browsers import PATIENCE_MS
 
 

@@ -47,7 +47,7 @@ def test_the_key_is_in_no_representation() -> None:
         pytest.param({"API_KEY": "a\nb"}, "one line", id="a key of two lines"),
         pytest.param({"API_KEY_FILE": "/nowhere/key"}, "API_KEY_FILE /nowhere/key cannot be read", id="no such file"),
         pytest.param({"API_KEY_FILE": os.devnull}, "is empty", id="an empty file"),
-        pytest.param({"SAMPLES": "cats"}, "SAMPLES must be none or unset", id="other samples"),
+        pytest.param({"SAMPLES": "cats"}, "SAMPLES must be a folder or none", id="other samples"),
         pytest.param({"ALLOWED_ORIGINS": "page.example"}, "ALLOWED_ORIGINS must be", id="an origin without a scheme"),
         pytest.param({"IDLE_MINUTES": "-1"}, "IDLE_MINUTES must be a number", id="a negative number"),
         pytest.param({"PORT": "abc"}, "PORT must be a number", id="not a number"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.process import ROOT
-from deploy.local.progress import curl_line, sample_image
+from deploy.local.progress import curl_line, page_samples, sample_image
 from services.catalog import Catalog, load_catalog
 
 CATALOG = """
@@ -33,6 +33,16 @@ def test_the_sample_suits_the_model(tmp_path: Path, catalog: Catalog) -> None:
     assert (ROOT / imagenet).is_file()
     assert sample_image(catalog, catalog["flowers"]) == tmp_path / "a rose.jpg"
     assert sample_image(catalog, catalog["digits"]) is None
+
+
+def test_the_page_offers_the_images_of_the_entries_and_those_for_imagenet_only_if_a_model_knows_them(
+    tmp_path: Path, catalog: Catalog
+) -> None:
+    rose, digits, imagenet = tmp_path / "a rose.jpg", catalog["digits"], catalog["imagenet"]
+    assert page_samples(catalog, [catalog["flowers"]]) == {"a rose.jpg": rose}
+    assert page_samples(catalog, [catalog["flowers"], digits]) == {"flowers-a rose.jpg": rose}
+    assert page_samples(catalog, [digits]) == {}
+    assert page_samples(catalog, [imagenet, digits]).keys() == {"chelsea.jpg", "coffee.jpg", "rocket.jpg"}
 
 
 def test_the_curl_line_sends_the_sample_or_an_image_of_ones_own(catalog: Catalog) -> None:

@@ -20,6 +20,7 @@ from frontend.images.image import (
     limited,
     sample,
 )
+from frontend.settings import SAMPLES
 from services.classifier.fetch import url as services_url
 
 JPEG = b"\xff\xd8\xff\xe0 an image"
@@ -142,10 +143,11 @@ def test_what_exceeds_a_limit_is_refused_by_name(given: list[Image], free: Budge
 
 
 def test_only_the_samples_can_be_chosen_by_name() -> None:
-    chosen = sample("chelsea")
+    chosen = sample("chelsea", SAMPLES)
     assert chosen is not None
     assert (chosen.name, chosen.preview) == ("chelsea.jpg", "samples/chelsea.jpg")
-    assert sample("../settings") is None
+    assert sample("../settings", SAMPLES) is None
+    assert sample("chelsea", None) is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 import requests
 from streamlit.testing.v1 import AppTest
 
-from frontend.images.image import sample_names
+from frontend.images.image import sample_files
+from frontend.settings import SAMPLES
 from tests.frontend.conftest import Served
 
 
@@ -19,7 +20,7 @@ def test_health_is_ok_once_the_page_is_up(served: Served) -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("path", "media_type"),
-    [("favicon.png", "image/svg+xml"), *((f"samples/{name}.jpg", "image/jpeg") for name in sample_names())],
+    [("favicon.png", "image/svg+xml"), *((f"samples/{name}.jpg", "image/jpeg") for name in sample_files(SAMPLES))],
 )
 def test_the_icon_and_the_samples_are_served(served: Served, path: str, media_type: str) -> None:
     response = requests.get(f"{served.url}/{path}", timeout=10)

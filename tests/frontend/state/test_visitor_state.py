@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from frontend.api.jobs import JobStore
-from frontend.images.image import Budget
+from frontend.images.image import Budget, Image
 from frontend.results.marks import Mark
 from frontend.state.visitor_state import VisitorState
 
 JPEG = b"\xff\xd8\xff"
+CHELSEA = Image("1", "chelsea.jpg", JPEG, preview="samples/chelsea.jpg")
 
 
 def item(data: bytes) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def visitor() -> VisitorState:
 
 
 def test_batches_add_up_and_the_first_replaces_the_images_before(visitor: VisitorState) -> None:
-    visitor.use_sample("chelsea")
+    visitor.use_sample(CHELSEA)
     visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one"), {"name": "bad"}]})
     visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two")]})
     visitor.add_uploads({"batch": "2", "first": False, "items": [item(b"two, sent again")]})
@@ -56,7 +57,7 @@ def test_marks_of_a_lost_visit_are_restored_with_their_images(visitor: VisitorSt
 
 
 def test_a_url_replaces_the_images_and_an_empty_one_removes_it(visitor: VisitorState) -> None:
-    visitor.use_sample("chelsea")
+    visitor.use_sample(CHELSEA)
     visitor.use_url("https://example.org/cat.jpg")
     assert [image.name for image in visitor.images] == ["cat.jpg"]
     visitor.use_url("")
@@ -64,14 +65,14 @@ def test_a_url_replaces_the_images_and_an_empty_one_removes_it(visitor: VisitorS
 
 
 def test_a_refused_url_keeps_the_images(visitor: VisitorState) -> None:
-    visitor.use_sample("chelsea")
+    visitor.use_sample(CHELSEA)
     visitor.use_url("cat.jpg")
     assert [refused.reason for refused in visitor.refused] == ["refused_url"]
     assert len(visitor.images) == 1
 
 
 def test_an_opened_image_is_closed_when_it_is_removed(visitor: VisitorState) -> None:
-    visitor.use_sample("chelsea")
+    visitor.use_sample(CHELSEA)
     visitor.opened = visitor.images[0].id
     visitor.clear()
     assert visitor.opened == ""
@@ -88,7 +89,7 @@ def test_the_dialog_goes_through_the_rows_as_the_visitor_sees_them(visitor: Visi
     "event", [None, "text", {"image": "a"}, {"image": "a", "shown": 5}, {"image": "a", "shown": ["a"]}]
 )
 def test_a_malformed_event_opens_nothing(visitor: VisitorState, event: Any) -> None:
-    visitor.use_sample("chelsea")
+    visitor.use_sample(CHELSEA)
     visitor.open(event)
     assert visitor.opened == ""
 
@@ -110,7 +111,7 @@ def test_what_the_page_has_no_memory_for_is_refused_by_name(visitor: VisitorStat
 
 def test_the_visit_says_how_its_images_were_given(visitor: VisitorState) -> None:
     assert visitor.given == ""
-    visitor.use_sample("chelsea")
+    visitor.use_sample(CHELSEA)
     assert visitor.given == "sample"
     visitor.use_url("https://example.org/cat.jpg")
     assert visitor.given == "url"

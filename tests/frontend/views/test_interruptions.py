@@ -13,8 +13,8 @@ from benchmarks.harness.browser import DESK
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import wait_for
 from benchmarks.harness.stub_gateway import StubGateway
-from frontend.images.image import SAMPLES
 from frontend.locales.texts import Texts
+from frontend.settings import SAMPLES
 from tests.browsers import needs_chromium
 from tests.frontend.conftest import Served, best_labels, expected_labels, give_files, served_page
 from tests.frontend.cuttable_proxy import CuttableProxy, cuttable_proxy
