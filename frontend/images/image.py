@@ -173,12 +173,13 @@ class Budget:
 
 
 def limited(images: Iterable[Image], budget: Budget) -> tuple[list[Image], list[ImageRefused]]:
-    """The images without duplicates, and those beyond a visitor's limits or what the page has left for the visitor."""
+    """The images, and those that are refused: duplicates, and those beyond the limits of a visitor or of the page."""
     kept: dict[str, Image] = {}
     refused = []
     size = undecoded = 0
     for image in images:
         if image.id in kept:
+            refused.append(ImageRefused("refused_twice", image.name))
             continue
         bytes_more, undecoded_more = len(image.data), 0 if image.handle or image.preview else len(image.data)
         if len(kept) >= MAX_IMAGES:

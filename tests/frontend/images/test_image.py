@@ -119,9 +119,10 @@ def images(count: int, size: int = 1, handle: str = "h") -> list[Image]:
     return [Image(id=str(number), name=f"{number}.jpg", data=b"x" * size, handle=handle) for number in range(count)]
 
 
-def test_duplicates_are_dropped() -> None:
-    kept, refused = limited([*images(3), *images(3)], Budget())
-    assert ([image.id for image in kept], refused) == (["0", "1", "2"], [])
+def test_duplicates_are_refused() -> None:
+    kept, refused = limited([*images(3), *images(2)], Budget())
+    assert [image.id for image in kept] == ["0", "1", "2"]
+    assert [(each.reason, each.name) for each in refused] == [("refused_twice", "0.jpg"), ("refused_twice", "1.jpg")]
 
 
 @pytest.mark.parametrize(
