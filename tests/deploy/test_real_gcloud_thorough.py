@@ -115,6 +115,8 @@ def test_the_life_of_a_deployment(project: Cloud, tls: Path, tmp_path_factory: p
         again.resources[secret] = {"name": secret}
         again.enable("secretmanager.googleapis.com")
         checkout.environment = {**other, "PROOF_PATIENCE": "2"}
+        code, said = checkout.deploy("doctor", "--fix")
+        assert code == 0, said
         code, said = checkout.deploy("plan", "--script", str(script))
         assert code == 0, said
         start = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ pytestmark = pytest.mark.integration
 def state_before_each_write(deployment: Deployment) -> list[tuple[WriteRequest, Any, str]]:
     """Runs `up`; returns the state of cloud and record before each write."""
     before: list[tuple[WriteRequest, Any, str]] = []
+    lock = threading.Lock()
 
     def remember(method: str, path: str) -> None:
         write = WriteRequest(method, path)
-        # Submissions at the same time may each try to make the bucket, which is there once.
-        if not path.endswith("/storage/v1/b") or all(write != known for known, _, _ in before):
-            before.append((write, deployment.cloud.snapshot(), deployment.record))
+        with lock:
+            # Submissions at the same time may each try to make the bucket, which is there once.
+            if not path.endswith("/storage/v1/b") or all(write != known for known, _, _ in before):
+                before.append((write, deployment.cloud.snapshot(), deployment.record))
 
     deployment.cloud.before_write = remember
     deployment.up()
