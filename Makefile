@@ -16,6 +16,9 @@ WHEELS := --no-deps --only-binary :all:
 CPU_BUILD = $(@D)/bin/python -c "import sys; from importlib.metadata import version; \
   sys.exit(sys.platform == 'linux' and '+cpu' not in version('torch'))"
 
+# To the locked version: older ones know no dependency groups.
+UPDATE_PIP = $(if $(UV),,@$(INSTALL) --quiet --require-hashes -r <(sed -n '/^pip==/,/[^\]$$/p' requirements-dev.lock))
+
 .DEFAULT_GOAL := help
 .PHONY: help install add classify models run test clients test-fast test-images test-thorough test-faults coverage images check audit format lock clean
 .PHONY: doctor plan build deploy compare promote abort status logs keys rollback destroy cost
@@ -32,7 +35,7 @@ define install_into
   echo "$(PYTHON) is not Python 3.11 or newer. Name one that is: make install PYTHON=python3.12"; exit 1; }
 @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 @echo "Installing $(1) into $(@D) (the first time takes a few minutes) …"
-$(if $(UV),,@$(INSTALL) --quiet --require-hashes -r <(sed -n '/^pip==/,/[^\]$$/p' requirements-dev.lock))
+$(UPDATE_PIP)
 @{ test -n "$(TORCH_INDEX)" && $(INSTALL) $(if $(UV),,--retries 0) $(WHEELS) --index-url "$(TORCH_INDEX)" \
   -r services/torch.txt && $(CPU_BUILD); } 2>/dev/null || { echo "No CPU build of torch at $(TORCH_INDEX). Installing PyPI's."; \
   $(INSTALL) --force-reinstall $(WHEELS) --require-hashes -r services/torch.lock; }
@@ -64,7 +67,7 @@ test: models ## run the tests, except the sets below that take long (minutes)
 
 .venv-clients/.installed: pyproject.toml
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	$(if $(UV),,@$(INSTALL) --quiet pip==26.3)
+	$(UPDATE_PIP)
 	@$(INSTALL) --group clients
 	@touch $@
 

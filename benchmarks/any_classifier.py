@@ -68,7 +68,7 @@ def compared(kind: str, name: str, images: Sequence[Path], folder: Path) -> Comp
     # Slow to import: torch, timm and transformers.
     from benchmarks.harness.any_models import KINDS
     from benchmarks.harness.stub_hub import stub_hub
-    from services.export.served_scores import ServedScores, single_precision_scores
+    from services.export.checks.served_scores import ServedScores, single_precision_scores
 
     artifact = folder / "artifacts" / "own"
     with stub_hub() as hub:

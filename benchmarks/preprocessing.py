@@ -106,7 +106,7 @@ def torch_scores() -> Callable[[Sequence[Pixels]], Scores]:
     """Scores by the model in torch, for pixels of any size, RGB or gray."""
     import torch
 
-    from services.export.network import built_network
+    from services.export.sources.network import built_network
 
     catalog = load_catalog()
     model = catalog[MODEL]

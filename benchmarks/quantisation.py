@@ -74,7 +74,7 @@ def measure(catalog: Catalog, model: Model, photos: Sequence[Photo], rounds: int
     """All variants of one model; times are medians over interleaved rounds."""
     import torch
 
-    from services.export.network import built_network
+    from services.export.sources.network import built_network
 
     weights = torch_weights(catalog, model)
     network = built_network(catalog, model, weights)
@@ -100,7 +100,7 @@ def _cases(
     import openvino as ov
 
     from services.export.convert import openvino_model, quantised, save, torch_logits
-    from services.export.network import Network
+    from services.export.sources.network import Network
 
     assert isinstance(network, Network)
     plain = scratch / "f32"

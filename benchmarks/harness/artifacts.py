@@ -41,7 +41,7 @@ def torch_weights(catalog: Catalog, model: Model) -> Path:
     """The file with the model's torch weights; raises ExportFailed."""
     # Importing the export is slow; only comparisons with torch need it.
     from services.export.errors import WeightsUnavailable
-    from services.export.weights import fetched_weights
+    from services.export.sources.weights import fetched_weights
 
     try:
         return fetched_weights(catalog, model, MODELS / ".weights", lambda _done, _size: None)

@@ -12,11 +12,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from services.artifact import Receipt
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
-from services.export.add import add
+from services.export.add.command import add
 from services.export.cache_key import CacheKey, is_current
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
-from services.export.weights import fetched_weights
+from services.export.sources.weights import fetched_weights
 
 OPTIONS: dict[str, Any] = {
     "add_completion": False,

@@ -16,9 +16,9 @@ from openvino.preprocess import PrePostProcessor
 from services.classifier.decoding.resize import Pixels
 from services.classifier.engine import Logits
 from services.export.errors import NetworkError, first_line
-from services.export.network import Network
-from services.export.onnx_model import OnnxModule
 from services.export.pooling import convertible_pools
+from services.export.sources.network import Network
+from services.export.sources.onnx_model import OnnxModule
 from services.preprocess import Preprocess
 
 

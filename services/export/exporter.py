@@ -13,19 +13,19 @@ from services.artifact import FILES, Receipt, stored_file, write_receipt
 from services.catalog import CARD_FIELDS, Catalog, Model
 from services.catalog.entry import DottedCallable, TimmModel
 from services.export.cache_key import CacheKey
+from services.export.checks.evaluation_check import measured_evaluation, with_temperature
+from services.export.checks.library_reference import compared_with_library
+from services.export.checks.reference_check import require_reference
+from services.export.checks.sample_images import SampleImages, generated_images, photos_in
+from services.export.checks.served_scores import ServedScores
+from services.export.checks.verification import measured_agreement, require_agreement
 from services.export.convert import openvino_model, quantised, save
 from services.export.errors import ExportError
-from services.export.evaluation_check import measured_evaluation, with_temperature
-from services.export.library_reference import compared_with_library
-from services.export.network import Network, built_network
-from services.export.reference_check import require_reference
 from services.export.replacement import replacing
 from services.export.requirements import library
-from services.export.sample_images import SampleImages, generated_images, photos_in
 from services.export.scores import require_logits
-from services.export.served_scores import ServedScores
-from services.export.verification import measured_agreement, require_agreement
-from services.export.weights import weights_source
+from services.export.sources.network import Network, built_network
+from services.export.sources.weights import weights_source
 
 MAX_PHOTOS = 200
 

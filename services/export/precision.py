@@ -10,12 +10,12 @@ import numpy as np
 
 from services.classifier.engine import Engine
 from services.classifier.predictions import SCORES
+from services.export.checks.difference import EXACT, Bound, difference
+from services.export.checks.sample_images import generated_images
+from services.export.checks.verification import measured_agreement, require_agreement
 from services.export.convert import openvino_model, save, torch_logits
-from services.export.difference import EXACT, Bound, difference
 from services.export.errors import Disagreement
-from services.export.network import Network
-from services.export.sample_images import generated_images
-from services.export.verification import measured_agreement, require_agreement
+from services.export.sources.network import Network
 
 # A third of what is allowed, because other images may differ by more.
 ENOUGH = Bound(EXACT.mean / 3, EXACT.worst / 3)

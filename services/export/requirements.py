@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.catalog import Catalog, Model
 from services.export.errors import ExportError
-from services.export.weights_format import WeightsFormat, weights_format
+from services.export.sources.weights_format import WeightsFormat, weights_format
 
 # The libraries that read their own files. Only the exports of such models install them.
 TIMM, TRANSFORMERS, ONNX = "timm==1.0.31", "transformers==5.23.0", "onnxruntime==1.31.1"

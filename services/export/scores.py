@@ -8,7 +8,7 @@ import openvino as ov
 from services.classifier.decoding.resize import Pixels
 from services.export.convert import torch_logits
 from services.export.errors import NetworkError
-from services.export.network import Network
+from services.export.sources.network import Network
 
 # If the outputs for this many images all look like scores, they are.
 IMAGES = 4

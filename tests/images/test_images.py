@@ -156,7 +156,7 @@ def test_another_models_entry_changes_nothing(source: Source, lite0: Built) -> N
 def test_an_export_that_runs_again_makes_the_very_same_layer(source: Source) -> None:
     before = source.build(MODEL)
     # Unlike anything that an earlier run has left in the cache.
-    source.change("services/export/network.py", lambda text: f"{text}\n# {uuid4()}\n")
+    source.change("services/export/sources/network.py", lambda text: f"{text}\n# {uuid4()}\n")
     after = source.build(MODEL)
     assert after.ran("services.export --output")
     assert after.digests == before.digests

@@ -14,7 +14,7 @@ from services.catalog import load_catalog
 from tests.services.export.own_model import LABELS, catalog_file, local_file
 
 if TYPE_CHECKING:
-    from services.export.network import Network
+    from services.export.sources.network import Network
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def network(tmp_path: Path, weights: Path) -> Network:
     """The network with these weights."""
-    from services.export.network import built_network
+    from services.export.sources.network import built_network
 
     catalog = load_catalog(catalog_file(tmp_path, local_file(weights)))
     return built_network(catalog, catalog["own"], weights)

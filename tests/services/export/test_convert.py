@@ -12,7 +12,7 @@ from torch import nn
 from services.classifier.engine import Engine
 from services.export.convert import openvino_model, save, torch_logits
 from services.export.errors import NetworkError
-from services.export.network import Network
+from services.export.sources.network import Network
 
 pytestmark = pytest.mark.integration  # converts networks, which takes seconds
 

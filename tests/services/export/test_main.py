@@ -11,7 +11,7 @@ import pytest
 from benchmarks.harness.process import environment
 from services.artifact import read_receipt, verified_receipt
 from services.catalog import load_catalog
-from services.export.verification import MIN_AGREEMENT
+from services.export.checks.verification import MIN_AGREEMENT
 from tests.forked import run_module
 from tests.services.export.own_model import catalog_file, local_file, sha256
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from services.artifact import ScoreFunction
+from services.export.checks.sample_images import generated_images
 from services.export.convert import openvino_model
 from services.export.errors import NetworkError
-from services.export.network import Network
-from services.export.sample_images import generated_images
 from services.export.scores import require_logits
+from services.export.sources.network import Network
 
 pytestmark = pytest.mark.integration  # converts networks, which takes seconds
 

@@ -1,0 +1,1 @@
+"""Add a model to the catalog."""
