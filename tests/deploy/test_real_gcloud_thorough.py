@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
@@ -83,6 +84,7 @@ def test_the_life_of_a_deployment(project: Cloud, tls: Path, tmp_path_factory: p
     assert recorded.latest
     assert recorded.latest.models == DEFAULT_MODELS
     whole = text(left(project))
+    granted = copy.deepcopy(project.policies[f"projects/{PROJECT}"])
 
     project.log.clear()
     start = time.monotonic()
@@ -114,6 +116,8 @@ def test_the_life_of_a_deployment(project: Cloud, tls: Path, tmp_path_factory: p
         other = gcloud_environment(again, tls, tmp_path_factory.mktemp("gcloud"))
         again.resources[secret] = {"name": secret}
         again.enable("secretmanager.googleapis.com")
+        # The role of the build account, which `doctor --fix` granted.
+        again.policies[f"projects/{PROJECT}"] = granted
         checkout.environment = {**other, "PROOF_PATIENCE": "2"}
         code, said = checkout.deploy("plan", "--script", str(script))
         assert code == 0, said

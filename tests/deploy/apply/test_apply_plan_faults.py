@@ -32,8 +32,9 @@ def state_before_each_write(deployment: Deployment) -> list[tuple[WriteRequest, 
     def remember(method: str, path: str) -> None:
         write = WriteRequest(method, path)
         # Submissions at the same time may each try to make the bucket, which is there once.
-        if not path.endswith("/storage/v1/b") or all(write != known for known, _, _ in before):
-            before.append((write, deployment.cloud.snapshot(), deployment.record))
+        with deployment.cloud.lock:
+            if not path.endswith("/storage/v1/b") or all(write != known for known, _, _ in before):
+                before.append((write, deployment.cloud.snapshot(), deployment.record))
 
     deployment.cloud.before_write = remember
     deployment.up()
