@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from urllib.parse import urljoin
@@ -170,7 +171,9 @@ def test_a_models_details_and_code_suit_it(
     ):
         assert asked in text
     command = ["bash", "-c", code.first.inner_text()]
-    run = subprocess.run(command, cwd=photos[0].path.parent, capture_output=True, text=True, timeout=30, check=True)
+    variables = {**os.environ, "API_KEY": own.key}
+    folder = photos[0].path.parent
+    run = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=30, check=True)
     assert json.loads(run.stdout) == own.predict(name, photos[0].data, top_k=str(labels)).json()
     opened.keyboard.press("Escape")
     expect(details).to_have_count(0)

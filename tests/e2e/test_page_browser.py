@@ -1,5 +1,6 @@
 """The page as `make run` serves it, in a real browser, with the real gateway and models."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -68,14 +69,22 @@ def test_a_blocked_url_is_refused(page: Page) -> None:
     expect(page.get_by_text(re.compile(r"Request \S+"))).to_have_count(1)
 
 
-def test_the_curl_command_works_when_pasted(page: Page, photos: list[Photo]) -> None:
+def test_the_curl_command_works_when_pasted(page: Page, product: Product, photos: list[Photo]) -> None:
     give(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(3)
     page.get_by_role("button", name="Details and code").first.click()
     page.get_by_role("tab", name="Use from code").click()
     command = page.locator("[class*=st-key-code-curl-] code").inner_text()
+    # The page shows only the default key; its examples read another one from the environment.
+    variables = {**os.environ, "API_KEY": product.key}
     run = subprocess.run(
-        ["bash", "-c", command], cwd=photos[0].path.parent, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", command],
+        cwd=photos[0].path.parent,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     assert page.locator(".g-label").first.inner_text() in run.stdout
 

@@ -46,6 +46,8 @@ def chunks(*sizes: int) -> bytes:
 
 
 def test_a_problem_has_the_documented_fields(lite0: Service) -> None:
+    version = requests.get(f"{lite0.url}/model", timeout=5).json()["version"]
+    detail = f"No such path. This service has the model `efficientnet-lite0`, version `{version}`."
     response = requests.get(f"{lite0.url}/nothing", headers={"X-Request-Id": "abc.1"}, timeout=5)
     assert response.status_code == 404
     assert response.headers["Content-Type"] == "application/problem+json"
@@ -53,11 +55,11 @@ def test_a_problem_has_the_documented_fields(lite0: Service) -> None:
         "type": "urn:guichet:problem:not_found",
         "title": "Not Found",
         "status": 404,
-        "detail": "No such path.",
+        "detail": detail,
         "instance": "urn:guichet:request:abc.1",
         "code": "not_found",
         "request_id": "abc.1",
-        "error": "No such path.",
+        "error": detail,
     }
 
 
