@@ -13,7 +13,7 @@ LIGHT = {
     "primaryColor": "#3446c4",
     "backgroundColor": "#fdfcf9",
     "secondaryBackgroundColor": "#f2f0ea",
-    "textColor": "#1c2130",
+    "textColor": "#141823",
     "linkColor": "#3446c4",
     "borderColor": "#d9d6cd",
     "redTextColor": "#a3261b",

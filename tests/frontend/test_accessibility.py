@@ -17,7 +17,11 @@ pytestmark = [pytest.mark.integration, needs_chromium]
 
 def violations(page: Page, where: str) -> list[str]:
     found = Axe().run(page).response["violations"]
-    return [f"{where}: {one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in found]
+    return [
+        f"{where}: {one['id']}: {node['html'][:120]}: {node['failureSummary']}"
+        for one in found
+        for node in one["nodes"][:3]
+    ]
 
 
 def sideways(page: Page, where: str) -> list[str]:
