@@ -10,6 +10,8 @@ from services.export.cache_key import CacheKey, is_current
 from services.preprocess import Preprocess
 from tests.services.export.own_model import catalog_file, local_file
 
+pytestmark = pytest.mark.integration  # the weights are made with torch, whose import starts a process
+
 
 @pytest.fixture
 def catalog_path(tmp_path: Path, weights: Path) -> Path:

@@ -12,8 +12,7 @@ from services.export.errors import NetworkError
 from services.export.sources.weights_format import weights_format
 from tests.services.export.own_model import catalog_file, local_file
 
-# They import torch, which starts a process.
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.integration  # importing torch starts a process
 
 
 @pytest.fixture
