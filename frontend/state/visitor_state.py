@@ -57,7 +57,8 @@ class VisitorState:
             try:
                 accepted.append(from_upload(item))
             except ImageRefused as err:
-                refused.append(err)
+                # Without the traceback, whose frames would keep the file's bytes.
+                refused.append(ImageRefused(err.reason, err.name))
         first = bool(payload.get("first"))
         self.batch = batch
         self.refused = refused if first else self.refused + refused

@@ -117,3 +117,9 @@ def test_the_visit_says_how_its_images_were_given(visitor: VisitorState) -> None
     assert visitor.given == "url"
     visitor.add_uploads({"batch": "1", "first": True, "items": [item(b"one")]})
     assert visitor.given == "upload"
+
+
+def test_a_refusal_does_not_keep_the_file(visitor: VisitorState) -> None:
+    visitor.add_uploads({"batch": "1", "first": True, "items": [{"name": "notes.txt", "data": "AAAA"}, {"name": "x"}]})
+    assert [each.name for each in visitor.refused] == ["notes.txt", "x"]
+    assert [(each.__traceback__, each.__context__) for each in visitor.refused] == [(None, None)] * 2
