@@ -63,6 +63,13 @@ def test_the_newest_entry_of_the_changelog_is_the_version_in_pyproject() -> None
     assert notes
 
 
+def test_the_gateway_and_the_document_of_the_api_have_the_version_of_the_project() -> None:
+    distribution = tomllib.loads((ROOT / "gateway" / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    document = (ROOT / "gateway" / "openapi.yaml").read_text(encoding="utf-8")
+    versions = [distribution, *re.findall(r"^  version: (.+)$", document, re.MULTILINE)]
+    assert versions == [PYPROJECT["project"]["version"]] * 2
+
+
 def test_release_notes_are_the_newest_released_section_alone() -> None:
     changelog = (
         "# Changelog\n\n## [Unreleased]\n\n- c\n\n## [1.1.0] – 2026-02-01\n\n- b\n\n## [1.0.0] – 2026-01-01\n\n- a\n"

@@ -12,7 +12,7 @@ from services.environment import Environment
 
 PROTOCOLS = ("open-inference", "kserve", "sagemaker", "torchserve", "vertex")
 MODEL_NAME = r"[a-z][a-z0-9-]{0,39}"
-USER_AGENT = "guichet/0.1.0"
+USER_AGENT = "guichet/0.2.0"
 # Kubernetes and `docker run --cpus` limit a container by a quota, in microseconds per period.
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 AIP_ROUTE = r"(/[^\s?#{}<>]*)?"

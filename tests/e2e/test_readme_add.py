@@ -28,7 +28,7 @@ BLOCKS = [block.splitlines() for block in re.findall(r"^```\n(.+?)^```", SECTION
 
 @pytest.fixture
 def checkout(tmp_path: Path, photos: list[Photo]) -> Path:
-    """The repository, with a checkpoint, its labels and two images beside it."""
+    """The repository, with a checkpoint, its labels and an image beside it."""
     folder = tmp_path / "checkout"
     for name in ("deploy", "frontend", "gateway", "services"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -40,8 +40,7 @@ def checkout(tmp_path: Path, photos: list[Photo]) -> Path:
     make_decisive(module, torch.rand(8, 3, 64, 64), len(LABELS))
     torch.save(module.state_dict(), folder / "flowers.pth")
     (folder / "flowers.txt").write_text("".join(f"{label}\n" for label in LABELS))
-    for name in ("bird.jpg", "flower.jpg"):
-        shutil.copy(photos[0].path, folder / name)
+    shutil.copy(photos[0].path, folder / "flower.jpg")
     return folder
 
 
@@ -55,10 +54,13 @@ def hub_variables(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize(
     "lines",
-    [pytest.param(BLOCKS[0], id="hub", marks=pytest.mark.thorough), pytest.param(BLOCKS[1], id="checkpoint")],
+    [
+        pytest.param(BLOCKS[0] + BLOCKS[2], id="hub", marks=pytest.mark.thorough),
+        pytest.param(BLOCKS[1] + BLOCKS[2], id="checkpoint"),
+    ],
 )
 def test_every_line_works(checkout: Path, hub_variables: dict[str, str], lines: list[str]) -> None:
-    assert (len(BLOCKS), len(lines)) == (2, 5)
+    assert (len(BLOCKS), len(lines)) == (3, 5)
     gateway, page = free_port(), free_port()
     variables = environment(GATEWAY_PORT=str(gateway), FRONTEND_PORT=str(page), **hub_variables)
     running: subprocess.Popen[str] | None = None
