@@ -159,7 +159,7 @@ def test_nothing_in_the_page_has_the_name_of_another_package() -> None:
         ),
         pytest.param("services.catalog", ("torch", "flask", "openvino", "numpy"), id="catalog"),
         pytest.param(
-            "gateway.product.document, gateway.die_with_parent",
+            "gateway.product.openapi_document, gateway.die_with_parent",
             ("torch", "flask", "openvino", "streamlit", "google"),
             id="gateway",
         ),

@@ -33,7 +33,7 @@ from benchmarks.scale.price import peers, price_table, seconds_per_request, size
 from benchmarks.scale.simulation import billed_share, burst, closed_loop, one_instance
 from deploy.plan.cloud_run_manifests import gib
 from deploy.report.cost import MONTH_SECONDS, RESPONSE_BYTES, Price, read_prices
-from gateway.product.document import openapi_document
+from gateway.product.openapi_document import openapi_document
 from services.catalog import Model, load_catalog
 
 RESULTS: Final = ROOT / "benchmarks" / "results"

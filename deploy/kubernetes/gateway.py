@@ -21,7 +21,7 @@ from deploy.kubernetes.objects import (
 from deploy.kubernetes.options import Options
 from gateway.api import read_api
 from gateway.envoy.bootstrap import bootstrap, resources
-from gateway.product.document import openapi_document
+from gateway.product.openapi_document import openapi_document
 from gateway.runtime import AddressPrefix, Runtime, Target
 from services.catalog import Model
 

@@ -15,7 +15,7 @@ from deploy.kubernetes.options import Options
 from deploy.kubernetes.policies import network_policies
 from deploy.plan.cloud_run_manifests import PAGE_CPU, PAGE_MEMORY
 from deploy.plan.desired_state import listing
-from gateway.product.document import public_document
+from gateway.product.openapi_document import public_document
 from services.catalog import Catalog, Model
 from services.published_document import COMPRESSED_SUFFIX, compressed, published_text
 

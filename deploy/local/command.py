@@ -26,7 +26,7 @@ from deploy.local.supervisor import TICK_SECONDS, Supervisor
 from deploy.plan.desired_state import listing
 from deploy.plan.reference_scores import reference_scores
 from gateway.die_with_parent import die_with_parent
-from gateway.product.document import openapi_document, public_document
+from gateway.product.openapi_document import openapi_document, public_document
 from services.catalog import DEFAULT_PATH, Catalog, CatalogError, Model, load_catalog
 from services.published_document import published_text
 

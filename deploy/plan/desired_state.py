@@ -13,7 +13,7 @@ from deploy.plan import cloud_run_manifests, container_images
 from deploy.plan.reference_scores import ReferenceScores, reference_scores
 from deploy.plan.steps import placeholder, value_name
 from deploy.settings import DeploySettings, service_name
-from gateway.product.document import openapi_document, public_document
+from gateway.product.openapi_document import openapi_document, public_document
 from services.catalog import Catalog, Model
 from services.published_document import compressed, published_text
 

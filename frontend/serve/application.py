@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -11,16 +14,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from streamlit import file_util
+from streamlit import file_util, runtime
 
 from frontend.images.image import SAMPLES_PATH
 from frontend.serve.compression import Compression
+from frontend.serve.memory import return_memory
 from frontend.serve.paths import SCRIPTS, Paths
 from frontend.serve.security import Security
 from frontend.settings import SAMPLES, Settings
 from frontend.state.streamlit_state import page_texts, visits
 
 ROOT = Path(__file__).parents[1]
+# How often (s) to look for visitors who left.
+CHECK_EVERY = 20.0
 ICON = ROOT / "assets" / "icon.svg"
 
 
@@ -45,7 +51,33 @@ def application(settings: Settings) -> st.App:
         Middleware(Paths, index=index, idle_minutes=settings.idle_minutes),
         Middleware(Compression, folder=static / "static"),
     ]
-    return st.App(ROOT / "app.py", routes=routes, middleware=middleware, on_script_error=show_page_error)
+    return st.App(
+        ROOT / "app.py",
+        routes=routes,
+        middleware=middleware,
+        lifespan=ending_visits,
+        on_script_error=show_page_error,
+    )
+
+
+@asynccontextmanager
+async def ending_visits(_app: st.App) -> AsyncIterator[None]:
+    """While the page is served, end the visits of those who left."""
+    ending = asyncio.create_task(end_visits())
+    try:
+        yield
+    finally:
+        ending.cancel()
+
+
+async def end_visits() -> None:
+    """Close the sessions of those who left: Streamlit itself would keep each until another visitor leaves."""
+    while True:
+        await asyncio.sleep(CHECK_EVERY)
+        if over := visits().end_those_left():
+            for session in over:
+                runtime.get_instance().close_session(session)
+            await asyncio.to_thread(return_memory)
 
 
 def script(request: Request) -> Response:

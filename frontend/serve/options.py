@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from frontend.settings import Settings
+from frontend.state.visits import KEPT_FOR
 
 # MB. The image input sends no larger message, and the rest of a visitor's widget state is small.
 MAX_MESSAGE = 24
@@ -45,6 +46,8 @@ def streamlit_options(settings: Settings) -> dict[str, Any]:
         "server.maxMessageSize": 2 * MAX_MESSAGE,
         "server.maxWidgetStateSize": MAX_MESSAGE,
         "server.fileWatcherType": "none",
+        # Seconds; the page itself closes the session of a visit that ended, which must not have expired by then.
+        "server.disconnectedSessionTTL": int(2 * KEPT_FOR),
         # A full collection after each run takes longer than the run.
         "runner.postScriptGC": False,
         "runner.magicEnabled": False,

@@ -23,9 +23,7 @@ def shared_state() -> SharedState:
 @st.cache_resource(show_spinner=False)
 def visits() -> Visits:
     """All visits of this process."""
-    found = Visits(lambda session: not runtime.exists() or runtime.get_instance().is_active_session(session))
-    found.watch()
-    return found
+    return Visits(lambda session: not runtime.exists() or runtime.get_instance().is_active_session(session))
 
 
 def visitor_state() -> VisitorState:

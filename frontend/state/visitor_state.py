@@ -16,10 +16,6 @@ from frontend.results.marks import Mark
 MAX_MARK_LENGTH = 2000
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(16)
-
-
 @dataclass(eq=False)
 class VisitorState:
     """`visit` is a random token: a browser that sees another one knows that its images are lost and sends them again.
@@ -31,7 +27,7 @@ class VisitorState:
     jobs: JobStore
     session: str = ""
     budget: Callable[[VisitorState], Budget] = lambda _: Budget()
-    visit: str = field(default_factory=new_token)
+    visit: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     images: list[Image] = field(default_factory=list)
     refused: list[ImageRefused] = field(default_factory=list)
     batch: str = ""
@@ -122,11 +118,6 @@ class VisitorState:
         """Drop all images and their jobs."""
         self.refused = []
         self._set_images([])
-
-    def end(self) -> None:
-        """Drop everything. A browser that comes back sees another token, and sends its images again."""
-        self.clear()
-        self.visit = new_token()
 
     def _restore_marks(self, marks: Any) -> None:
         """Take over marks, [[image, asked, label]], the newest first, of the images that are not marked."""

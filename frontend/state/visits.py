@@ -1,7 +1,4 @@
-"""All visits of this process: how much memory they take, and the end of those whose visitors have left.
-
-Streamlit keeps the session of a visitor who left until another one leaves, so the page drops the images itself.
-"""
+"""All visits of this process: how much memory they take, and the end of those whose visitors have left."""
 
 from __future__ import annotations
 
@@ -11,19 +8,20 @@ from collections.abc import Callable
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from frontend.images.image import Budget, Image
-from frontend.serve.memory import return_memory
 from frontend.state.visitor_state import VisitorState
 
 # Bytes of all visitors' images, and of those that browsers could not decode. The rest is for ordinary visitors.
 MAX_PROCESS_BYTES = 160 * 1024 * 1024
 MAX_PROCESS_UNDECODED = 64 * 1024 * 1024
-# For how long (s) the images of a visitor who has left are kept, and how often to look.
+# For how long (s) the visit of someone who has left is kept.
 KEPT_FOR = 120.0
-CHECK_EVERY = 20.0
 
 
 class Visits:
-    """The visits by their token. `is_connected(session)` says whether a session's browser is connected."""
+    """The visits by their token. `is_connected(session)` says whether a session's browser is connected.
+
+    Each belongs to one Streamlit session at a time.
+    """
 
     def __init__(self, is_connected: Callable[[str], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._is_connected = is_connected
@@ -31,6 +29,8 @@ class Visits:
         self._lock = threading.Lock()
         self._visits: WeakValueDictionary[str, VisitorState] = WeakValueDictionary()
         self._left_at: WeakKeyDictionary[VisitorState, float] = WeakKeyDictionary()
+        # Sessions whose visit goes on in another one.
+        self._replaced: list[str] = []
 
     def add(self, visitor: VisitorState) -> None:
         with self._lock:
@@ -57,29 +57,22 @@ class Visits:
             visitor = self._visits.get(visit)
             if visitor is None or not visitor.images or self._is_connected(visitor.session):
                 return None
+            self._replaced.append(visitor.session)
             visitor.session = session
             return visitor
 
-    def end_those_left(self) -> int:
-        """Drop the images of visitors who left KEPT_FOR ago; returns of how many visitors."""
+    def end_those_left(self) -> list[str]:
+        """End the visits of those who left KEPT_FOR ago; returns the sessions that are over."""
         with self._lock:
-            visits = [visitor for visitor in self._visits.values() if visitor.images]
-        ended, now = 0, self._clock()
-        for visitor in visits:
+            visitors = list(self._visits.values())
+            over, self._replaced = self._replaced, []
+        now = self._clock()
+        for visitor in visitors:
             if self._is_connected(visitor.session):
                 self._left_at.pop(visitor, None)
             elif now - self._left_at.setdefault(visitor, now) >= KEPT_FOR:
-                visitor.end()
-                self.add(visitor)
-                ended += 1
-        return ended
-
-    def watch(self) -> None:
-        """Call `end_those_left` again and again, in a thread."""
-        threading.Thread(target=self._watch, name="visits", daemon=True).start()
-
-    def _watch(self) -> None:
-        while True:
-            time.sleep(CHECK_EVERY)
-            if self.end_those_left():
-                return_memory()
+                visitor.clear()
+                with self._lock:
+                    self._visits.pop(visitor.visit, None)
+                over.append(visitor.session)
+        return over

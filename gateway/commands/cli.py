@@ -171,7 +171,7 @@ def convert(
     Exits with 1 if Google rejects the document, or if something has no equivalent in OpenAPI 3.0.
     """
     from gateway.conversion.changes import ConversionError
-    from gateway.conversion.document import converted
+    from gateway.conversion.convert import converted
     from gateway.document.yaml_file import YamlFileError, read_text
 
     try:
@@ -263,7 +263,7 @@ def _report(path: Path, additions: Additions, openapi_3: bool) -> Report:
         return Report(path, err.diagnostics)
     if not openapi_3 or checked.fatal or is_openapi_3(checked.document.data):
         return Report(path, checked.diagnostics)
-    from gateway.conversion.document import changes_for_openapi_3
+    from gateway.conversion.convert import changes_for_openapi_3
 
     return Report(path, checked.diagnostics, tuple(changes_for_openapi_3(checked.document)))
 

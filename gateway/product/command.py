@@ -36,7 +36,7 @@ def render(
     bootstrap: PrintBootstrap = False,
 ) -> None:
     """Print the product's OpenAPI document for the given addresses."""
-    from gateway.product.document import AddressError, openapi_document, public_document
+    from gateway.product.openapi_document import AddressError, openapi_document, public_document
     from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
 
     addresses = dict(split_pair(text, "--address", "NAME=URL") for text in address or [])
@@ -73,6 +73,6 @@ def _print_bootstrap(document: dict[str, Any]) -> None:
 def _text(document: dict[str, Any], output: Path | None) -> str:
     if output is not None and output.suffix == ".json":
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    from gateway.product.document import as_yaml
+    from gateway.product.openapi_document import as_yaml
 
     return as_yaml(document)

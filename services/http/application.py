@@ -67,20 +67,19 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request. The server is configured to send HTTP scopes only."""
         record = RequestRecord.begin(scope)
-        state = scope["state"]
         if view := self._fast.get((scope["method"], scope["path"])):
             record.route = scope["path"]
         try:
             headers = checked_headers(scope)
-            if state["problem"]:
-                raise state["problem"]
+            if problem := scope["state"]["problem"]:
+                raise problem
             host = headers.get(b"host", b"").partition(b":")[0]
             if self._only_host not in (b"", host) and scope["path"] not in PROBES:
                 raise RequestMalformed("This service answers its gateway only.")
             body = await self._bodies.read(scope, headers, receive)
             if view:
                 arrived = asyncio.get_running_loop().time()
-                response = await view(Request(headers, scope["query_string"], body, arrived, state["gone"]))
+                response = await view(Request(headers, scope["query_string"], body, arrived, scope["state"]["gone"]))
                 await self._respond(response, record, send)
             else:
                 await self._respond_by_flask(scope, body, record, send)

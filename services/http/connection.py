@@ -27,9 +27,9 @@ from services.problems import (
     UriTooLong,
 )
 
-# Grace period for requests already on idle connections at shutdown.
 GRACE_SECONDS = 1.0
-LARGE_READ = 1 << 15
+UVLOOP_BUFFER = 256_000
+CHUNKED_READ = 1 << 15
 # Parsed in place of a request that is refused before its head is complete.
 REFUSED = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
 
@@ -80,8 +80,8 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.head:
                 self._refuse(HeadersTooLarge(f"The head of the request is larger than {self._limits.head:,} bytes."))
-        if len(data) >= LARGE_READ and not self.flow.read_paused:
-            # libuv would read on as long as there is more, and nothing else would run.
+        if len(data) >= UVLOOP_BUFFER and not self.flow.read_paused:
+            # libuv would read on at once, and nothing else would run.
             self.flow.pause_reading()
             self.loop.call_soon(self._read_on)
 
@@ -120,7 +120,7 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
         if self.headers[-1][0] == b"transfer-encoding":
             # Chunks may be of one byte: parse few at a time.
-            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGE_READ)
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNKED_READ)
 
     def on_headers_complete(self) -> None:
         has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
@@ -131,6 +131,12 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._since = False, self.loop.time()
         if self._stopping or self._ended or self.parser.should_upgrade():
             self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        if not self.cycle.body:
+            # Without copying it into uvicorn's bytearray.
+            self.cycle.body, body = body, b""
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         self._since = self.loop.time()

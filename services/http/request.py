@@ -85,7 +85,7 @@ class BodyReader:
                 if len(body) + len(piece) > self._limits.body:
                     raise self._too_large()
                 if not message["more_body"]:
-                    return bytes(body + piece) if body else piece
+                    return b"".join((body, piece)) if body else piece
                 body += piece
                 self._arriving += len(piece)
                 if self._arriving > self._limits.arriving:

@@ -7,7 +7,7 @@ import random
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import Counter
 
@@ -16,13 +16,11 @@ from services.http.request import Scope
 log = logging.getLogger("services.request")
 
 REQUESTS: Final = Counter("guichet_requests_total", "Requests that got a response.", ["route", "status"])
-
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 TRACE: Final = re.compile(rb"[0-9a-f]{32}")
 # Requests by probes, every few seconds; logged only if they fail.
 UNLOGGED: Final = ("/live", "/metrics")
 EXPOSED: Final = b"Server-Timing, X-Request-Id, X-Model, X-Model-Version, Retry-After"
-
 Header = tuple[bytes, bytes]
 
 
@@ -69,11 +67,8 @@ class RequestRecord:
         REQUESTS.labels(self.route, str(self.status)).inc()
         if self.route in UNLOGGED and self.status < 400:
             return
-        fields: dict[str, Any] = {
-            "request_id": self.request_id,
-            "status": self.status,
-            "milliseconds": round((time.perf_counter() - self.started) * 1000, 2),
-        }
+        milliseconds = round((time.perf_counter() - self.started) * 1000, 2)
+        fields = {"request_id": self.request_id, "status": self.status, "milliseconds": milliseconds}
         details = {"code": self.code, "timing": self.timing, "logging.googleapis.com/trace": self.trace}
         fields |= {name: value for name, value in details.items() if value}
         log.info("%s %s %s", self.method, self.route, self.status, extra=fields)

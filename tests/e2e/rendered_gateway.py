@@ -14,7 +14,7 @@ from deploy.plan.desired_state import listing
 from gateway.api_keys import Key
 from gateway.envoy.envoy_process import envoy_binary
 from gateway.origin import origin
-from gateway.product.document import public_document
+from gateway.product.openapi_document import public_document
 from gateway.runtime import AddressPrefix, Target
 from services.catalog import load_catalog
 from services.published_document import published_text

@@ -9,7 +9,7 @@ import requests
 
 from benchmarks.harness.process import end_process
 from gateway.document.parse import read_document
-from gateway.product.document import SOURCE
+from gateway.product.openapi_document import SOURCE
 from services.export.record import record
 from tests.e2e.conftest import started_product, wait_until_ready
 from tests.services.export.digits import LABELS, catalog_file, image_files, predictor

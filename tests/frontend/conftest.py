@@ -41,8 +41,8 @@ class Served:
 
 
 @contextmanager
-def served_page(folder: Path, **settings: str) -> Iterator[Served]:
-    """The page as `python -m frontend` serves it; its log is `page.log` in the folder."""
+def served_page(folder: Path, *, code: str = "", **settings: str) -> Iterator[Served]:
+    """The page as `python -m frontend` serves it, or `python -c code`; its log is `page.log` in the folder."""
     port = free_port()
     with stub_gateway() as gateway, (folder / "page.log").open("w") as log:
         variables = environment(
@@ -51,9 +51,8 @@ def served_page(folder: Path, **settings: str) -> Iterator[Served]:
         url = f"http://127.0.0.1:{port}"
 
         def start() -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "frontend"], cwd=ROOT, env=variables, stdout=log, stderr=log, text=True
-            )
+            command = [sys.executable, *(["-c", code] if code else ["-m", "frontend"])]
+            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log, text=True)
             wait_for(lambda: responds(f"{url}/_stcore/health"), 30, "the page is up")
             return process
 

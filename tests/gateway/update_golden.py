@@ -16,7 +16,7 @@ from gateway.api_keys import Key
 from gateway.document.parse import read_document
 from gateway.envoy.bootstrap import bootstrap, resources
 from gateway.origin import origin
-from gateway.product.document import as_yaml
+from gateway.product.openapi_document import as_yaml
 from gateway.runtime import AddressPrefix, Runtime, Target
 
 EXAMPLES = Path(__file__).with_name("examples")

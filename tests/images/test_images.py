@@ -21,7 +21,7 @@ from benchmarks.harness.photos import Photo
 from deploy.cloudbuild.engines import Engine
 from deploy.cloudbuild.image_sizes import image_sizes, layers
 from deploy.plan.desired_state import listing
-from gateway.product.document import openapi_document, public_document
+from gateway.product.openapi_document import openapi_document, public_document
 from services.catalog import load_catalog
 from services.published_document import published_text
 from tests.images.conftest import MODEL

@@ -17,7 +17,7 @@ from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.prediction import Prediction
 from services.classifier.problems import ImageCorrupt, NotReady
 from services.classifier.workers.fork_server import ForkServer, NoWorker
-from services.classifier.workers.protocol import (
+from services.classifier.workers.messages import (
     CPU_SECONDS,
     MAX_REPLY,
     REQUEST,

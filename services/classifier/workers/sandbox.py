@@ -24,7 +24,7 @@ from services.classifier.pipeline import Decode
 from services.classifier.prediction import Predict
 from services.classifier.problems import ImageCorrupt, ImageTooComplex
 from services.classifier.workers import seccomp
-from services.classifier.workers.protocol import (
+from services.classifier.workers.messages import (
     BUG,
     CPU_SECONDS,
     DONE,

@@ -55,16 +55,16 @@ def test_files_that_browsers_could_not_decode_leave_memory_for_ordinary_images(b
     assert (found.undecoded, found.total) == (0, MAX_PROCESS_BYTES - heavy.used.total)
 
 
-def test_the_images_of_a_visitor_who_left_are_dropped_after_a_while(browsers: Browsers) -> None:
+def test_the_visit_of_someone_who_left_ends_after_a_while(browsers: Browsers) -> None:
     visits = browsers.visits()
     gone, here = browsers.visitor(visits, "gone"), browsers.visitor(visits, "here")
     browsers.connected.remove("gone")
-    token = gone.visit
-    assert visits.end_those_left() == 0
+    assert visits.end_those_left() == []
     browsers.now = KEPT_FOR
-    assert visits.end_those_left() == 1
+    assert visits.end_those_left() == ["gone"]
     assert (gone.images, len(here.images)) == ([], 1)
-    assert gone.visit != token  # so that the browser sends them again if it comes back
+    assert visits.resume(gone.visit, "back") is None
+    assert visits.end_those_left() == []
 
 
 def test_a_visitor_who_comes_back_in_time_keeps_the_images(browsers: Browsers) -> None:
@@ -74,7 +74,7 @@ def test_a_visitor_who_comes_back_in_time_keeps_the_images(browsers: Browsers) -
         browsers.now = now
         browsers.connected = {"one"} if connected else set()
         visits._is_connected = browsers.connected.__contains__
-        assert visits.end_those_left() == 0
+        assert visits.end_those_left() == []
     assert len(visitor.images) == 1
 
 
@@ -86,6 +86,7 @@ def test_a_reload_continues_the_visit_but_another_tab_does_not(browsers: Browser
     assert visits.resume("unknown", "after") is None
     assert visits.resume(visitor.visit, "after") is visitor
     assert visitor.session == "after"
+    assert visits.end_those_left() == ["before"]
 
 
 def test_an_image_is_found_by_the_token_of_its_visit_only(browsers: Browsers) -> None:

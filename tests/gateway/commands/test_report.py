@@ -8,7 +8,7 @@ import pytest
 
 from gateway.commands.report import Report, as_github, as_json, as_sarif, as_text
 from gateway.conversion.changes import CHANGED, LOST
-from gateway.conversion.document import changes_for_openapi_3
+from gateway.conversion.convert import changes_for_openapi_3
 from gateway.diagnostics import Diagnostic
 from gateway.document.parse import parse_document
 from tests.gateway.documents import valid_document

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.plan.desired_state import listing
 from gateway.document.parse import read_document
-from gateway.product.document import SOURCE
+from gateway.product.openapi_document import SOURCE
 from services.catalog import load_catalog
 from tests.strict_schema import schema_errors
 

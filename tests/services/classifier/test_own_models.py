@@ -16,7 +16,7 @@ import torch
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import ROOT, environment
 from gateway.document.parse import read_document
-from gateway.product.document import SOURCE
+from gateway.product.openapi_document import SOURCE
 from services.artifact import ScoreFunction, read_receipt
 from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.parameters import FUNCTIONS

@@ -21,8 +21,8 @@ from services.artifact import Receipt
 from services.classifier.parameters import FUNCTIONS, Parameters
 from services.classifier.pipeline import Pipeline
 from services.classifier.problems import ImageCorrupt, ImageTooComplex, ImageUnsupported
+from services.classifier.workers.messages import DONE, FIRST_PROBLEM, MISSING, PREDICTION
 from services.classifier.workers.pool import MAX_IMAGES, PILLOW_IMAGES
-from services.classifier.workers.protocol import DONE, FIRST_PROBLEM, MISSING, PREDICTION
 from services.problems import InternalError, Problem
 from tests.running import Service
 from tests.services.classifier.workers.attempts import ATTEMPTS

@@ -7,7 +7,7 @@ import pytest
 
 from services.classifier.predictions import JsonWriter
 from services.classifier.problems import ImageCorrupt
-from services.classifier.workers.protocol import (
+from services.classifier.workers.messages import (
     BUG,
     DONE,
     FIRST_PROBLEM,

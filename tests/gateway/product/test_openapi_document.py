@@ -10,7 +10,7 @@ from gateway.api import Operation, PathTranslation, read_api
 from gateway.api_keys import no_keys
 from gateway.document.parse import parse_document
 from gateway.envoy.bootstrap import bootstrap, resources
-from gateway.product.document import AddressError, as_yaml, openapi_document, public_document
+from gateway.product.openapi_document import AddressError, as_yaml, openapi_document, public_document
 from gateway.rules import diagnostics
 from gateway.runtime import Runtime
 from services.catalog import load_catalog

@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from gateway.api import read_api
 from gateway.conversion.changes import ConversionError
-from gateway.conversion.document import changes_for_openapi_3, converted
+from gateway.conversion.convert import changes_for_openapi_3, converted
 from gateway.diagnostics import UnsupportedDocument
 from gateway.document.fields import mapping
 from gateway.document.parse import parse_document, read_document
