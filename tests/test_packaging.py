@@ -64,9 +64,9 @@ def test_the_newest_entry_of_the_changelog_is_the_version_in_pyproject() -> None
 
 
 def test_the_gateway_and_the_document_of_the_api_have_the_version_of_the_project() -> None:
-    distribution = tomllib.loads((ROOT / "gateway" / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    distribution = tomllib.loads((ROOT / "gateway" / "pyproject.toml").read_text(encoding="utf-8"))
     document = (ROOT / "gateway" / "openapi.yaml").read_text(encoding="utf-8")
-    versions = [distribution, *re.findall(r"^  version: (.+)$", document, re.MULTILINE)]
+    versions = [distribution["project"]["version"], *re.findall(r"^  version: (.+)$", document, re.MULTILINE)]
     assert versions == [PYPROJECT["project"]["version"]] * 2
 
 

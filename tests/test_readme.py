@@ -14,7 +14,8 @@ from benchmarks.harness.tables import pages, with_tables
 from services.catalog import DEFAULT_PATH, load_catalog
 
 PACKAGE_PAGES = [
-    ROOT / package / "README.md" for package in ("services", "gateway", "frontend", "deploy", "benchmarks")
+    ROOT / package / "README.md"
+    for package in ("services", "gateway", "frontend", "cloudbuild", "deploy", "benchmarks")
 ]
 PAGES = [*sorted(ROOT.glob("*.md")), *PACKAGE_PAGES, *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -77,9 +78,19 @@ def test_the_example_entry_is_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_the_files_and_headings_that_a_page_links_to_exist(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", TEXTS[page])
-    targets = [((page.parent / link).resolve() if link else page, anchor) for link, anchor in links]
-    assert [path for path, anchor in targets if not path.exists() or (anchor and anchor not in anchors(path))] == []
+    assert [path for path, anchor in links(page) if not path.exists() or (anchor and anchor not in anchors(path))] == []
+
+
+def test_every_page_and_screenshot_is_linked_from_another_page() -> None:
+    linked = {path for page in PAGES for path, _ in links(page) if path != page}
+    files = {*PAGES, *(ROOT / "docs" / "images").iterdir()} - {ROOT / "README.md"}
+    assert [str(path.relative_to(ROOT)) for path in files - linked] == []
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """The files that a page links to, each with the anchor of a heading, or ""."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", TEXTS[page])
+    return [((page.parent / link).resolve() if link else page, anchor) for link, anchor in targets]
 
 
 def anchors(page: Path) -> set[str]:

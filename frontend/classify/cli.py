@@ -64,9 +64,9 @@ def classify(
 ) -> None:
     """Classify many images with one or more models, and write the labels to a file.
 
-    Images are sent in parallel. Overloaded services are asked again when they say so. After Ctrl-C, the same command
-    continues where it stopped; after failures that may pass, it tries those again. If the folders of the images are
-    named after labels, it prints each model's accuracy.
+    Images are sent in parallel, and again after `Retry-After` if a service is overloaded. After Ctrl-C, the same
+    command continues where it stopped; it also repeats failures that are likely to pass. If the folders are named
+    after labels, it prints each model's accuracy.
 
     Exit codes: 0 everything was predicted, 1 some images failed, 2 wrong usage or no connection, 130 interrupted.
     """

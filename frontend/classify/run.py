@@ -22,9 +22,9 @@ from frontend.classify.results import Result
 from frontend.classify.sources import Source
 
 ATTEMPTS = 8
-# Seconds for which an image is sent again to an overloaded service, which says itself when to try again.
-OVERLOAD_PATIENCE = 600.0
-# Seconds. A service that asks for more patience than this is reported as an error.
+# How long an image is sent again to an overloaded service, each time after its `Retry-After`.
+OVERLOAD_SECONDS = 600.0
+# A longer `Retry-After`, in seconds, is reported as an error.
 MAX_RETRY_AFTER = 120.0
 BACKOFF = wait_random_exponential(multiplier=0.5, max=20)
 # Overload, and a service or gateway that is starting or restarting.
@@ -122,7 +122,7 @@ def gives_up(state: RetryCallState) -> bool:
     """Whether the error of the last attempt is final."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, GatewayError) and error.status == OVERLOADED:
-        return (state.seconds_since_start or 0.0) > OVERLOAD_PATIENCE
+        return (state.seconds_since_start or 0.0) > OVERLOAD_SECONDS
     return state.attempt_number >= ATTEMPTS
 
 

@@ -74,7 +74,7 @@ def add(
     console.print(f"{name}: added to {catalog_path}:\n{text}", markup=False)
     if _export(name, catalog_path, output):
         console.print(
-            f"Correct the entry in {catalog_path}, then run `python -m services.export {name}`.", markup=False
+            f"Correct the entry in {catalog_path}, then run `.venv/bin/python -m services.export {name}`.", markup=False
         )
         raise typer.Exit(1)
     own = "" if catalog_path == DEFAULT_PATH else f" CATALOG={catalog_path}"

@@ -9,7 +9,7 @@ import pytest
 from tenacity import RetryCallState, Retrying
 
 from frontend.api.errors import GatewayError
-from frontend.classify.run import ATTEMPTS, OVERLOAD_PATIENCE, gives_up
+from frontend.classify.run import ATTEMPTS, OVERLOAD_SECONDS, gives_up
 
 
 def state_after(status: int, attempts: int, seconds: float) -> RetryCallState:
@@ -30,8 +30,8 @@ def state_after(status: int, attempts: int, seconds: float) -> RetryCallState:
     [
         pytest.param(503, ATTEMPTS - 1, 1, False, id="starting"),
         pytest.param(503, ATTEMPTS, 1, True, id="does-not-start"),
-        pytest.param(429, 50, OVERLOAD_PATIENCE - 60, False, id="overloaded"),
-        pytest.param(429, 50, OVERLOAD_PATIENCE + 60, True, id="overloaded-for-too-long"),
+        pytest.param(429, 50, OVERLOAD_SECONDS - 60, False, id="overloaded"),
+        pytest.param(429, 50, OVERLOAD_SECONDS + 60, True, id="overloaded-for-too-long"),
     ],
 )
 def test_overload_is_waited_for_and_other_errors_are_tried_a_few_times(
