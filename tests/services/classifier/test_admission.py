@@ -63,9 +63,7 @@ def callers(service: Service, count: int) -> Iterator[list[Caller]]:
 
 
 @pytest.mark.integration
-def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(
-    start_fake: StartFake,
-) -> None:
+def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(start_fake: StartFake) -> None:
     fake = start_fake(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
     names = [f"n{number}" for number in range(24)]
     with callers(fake.service, 24) as burst, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(24) as pool:
