@@ -52,7 +52,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: at the end of the run, no worker waits for another's long file."""
-    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "services/export"))
+    folders = [TESTS / name for name in ("services/export", "e2e", "frontend", "services", "deploy")]
+    items.sort(key=lambda item: next((n for n, one in enumerate(folders) if one in item.path.parents), len(folders)))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -109,7 +109,7 @@ def test_probes_get_responses_while_all_slots_are_taken(start_fake: StartFake) -
     with callers(fake.service, 4) as working, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(caller.send, f"n{number} hold") for number, caller in enumerate(working)]
         # While a slot is free, this is refused for its top_k and releases the slot.
-        wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 5, "all slots to be taken")
+        wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 20, "all slots to be taken")
         for path in ("/live", "/ready") * 10:
             assert probe.send(path=path).status == 200
         assert not any(one.done() for one in sent)

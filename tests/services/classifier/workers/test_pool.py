@@ -176,7 +176,7 @@ def test_a_worker_is_renewed_after_a_number_of_images(pool: OpenedPool) -> None:
 def test_a_worker_that_does_not_stop_is_killed(pool: OpenedPool) -> None:
     worker = psutil.Process(int(detail(pool, "process id")))
     pool.cancel(b"deaf", 0.05)
-    wait_for(lambda: not worker.is_running(), 5, "the worker's end")
+    wait_for(lambda: not worker.is_running(), 20, "the worker's end")
 
 
 def test_a_cancelled_prediction_is_not_returned_to_the_next_request(
@@ -196,7 +196,7 @@ def test_the_running_service_survives_the_death_of_its_workers(lite0: Service, p
     assert children
     for child in children:
         child.kill()
-    wait_for(lambda: all(child.status() == psutil.STATUS_ZOMBIE for child in children), 5, "the processes' end")
+    wait_for(lambda: all(child.status() == psutil.STATUS_ZOMBIE for child in children), 20, "the processes' end")
     assert [predict().json() for _ in range(len(children) + 1)] == [expected] * (len(children) + 1)
 
 
