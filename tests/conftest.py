@@ -101,7 +101,7 @@ def own_models(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) ->
     catalog, output = folder / "models.yaml", folder / "output"
     with FileLock(f"{folder}.lock"):
         if not output.is_file():
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             catalog_of_all(folder, photos[0].data)
             command = [sys.executable, "-m", "services.export", "--all", f"--catalog={catalog}"]
             run = subprocess.run(
