@@ -61,6 +61,9 @@ classify: install ## classify a folder, or a list of URLs: IMAGES=folder MODELS=
 models: install ## export the default models into .models
 	@$(BIN)/python -m services.export
 
+# Whatever the environment says: else every process compiles the code and the tests again.
+test test-fast test-images test-thorough test-faults: export PYTHONDONTWRITEBYTECODE :=
+
 test: models ## run the tests, except the sets below that take long (minutes)
 	@# One more worker than processors, because tests also wait; a file per worker, so that its fixtures start once.
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)

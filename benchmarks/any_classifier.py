@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -63,7 +63,25 @@ class AddFailed(Exception):
     """`add` has refused a model; the message is what it printed."""
 
 
-def compared(kind: str, name: str, images: Sequence[Path], folder: Path) -> Compared:
+def run_export(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python -m services.export ARGUMENT…`, with these environment variables."""
+    return subprocess.run(
+        [sys.executable, "-m", "services.export", *arguments],
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def compared(
+    kind: str,
+    name: str,
+    images: Sequence[Path],
+    folder: Path,
+    export: Callable[..., subprocess.CompletedProcess[str]] = run_export,
+) -> Compared:
     """Save, add and compare a model in an empty folder; raises AddFailed."""
     # Slow to import: torch, timm and transformers.
     from benchmarks.harness.any_models import KINDS
@@ -74,11 +92,8 @@ def compared(kind: str, name: str, images: Sequence[Path], folder: Path) -> Comp
     with stub_hub() as hub:
         source = KINDS[kind](name, folder, hub, images[:PREPARED])
         variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder / "cache"), "HF_HUB_DISABLE_XET": "1"}
-        command = [sys.executable, "-m", "services.export", "add", *source.arguments, "--name=own"]
-        command += [f"--catalog={folder / 'own' / 'models.yaml'}", f"--output={artifact.parent}"]
-        added = subprocess.run(
-            command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, check=False
-        )
+        options = ["--name=own", f"--catalog={folder / 'own' / 'models.yaml'}", f"--output={artifact.parent}"]
+        added = export("add", *source.arguments, *options, **variables)
     if added.returncode:
         raise AddFailed(added.stderr.strip())
     receipt = read_receipt(artifact)

@@ -25,9 +25,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests run side by side: more threads for torch would only contend for the same processors.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# jsonschema would build a parser of internationalised URLs when it is imported, which takes two seconds.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
 # Audit events that only a test marked `integration` (or `images`, `thorough`) may cause.
 GUARDED = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "socket.bind", "socket.connect"}
 events: list[str] = []
+TESTS = Path(__file__).parent
 INTEGRATION = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.integration\b", re.MULTILINE)
 
 
@@ -44,6 +48,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if "not integration" not in config.option.markexpr or collection_path.suffix != ".py":
         return None
     return True if INTEGRATION.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end of the run, no worker waits for another's long file."""
+    folders = [TESTS / name for name in ("services/export", "e2e", "frontend", "services", "deploy")]
+    items.sort(key=lambda item: next((n for n, one in enumerate(folders) if one in item.path.parents), len(folders)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -79,6 +89,33 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
         assert run.returncode == 0, run.stderr
     return ARTIFACTS
+
+
+@pytest.fixture(scope="session")
+def own_models(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) -> Path:
+    """The catalog of the tests' own models; beside it are their artifacts, `out`, and the output of their export."""
+    from tests.services.export.own_models import catalog_of_all  # imports torch, which takes seconds
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "own-models"
+    catalog, output = folder / "models.yaml", folder / "output"
+    with FileLock(f"{folder}.lock"):
+        if not output.is_file():
+            folder.mkdir(exist_ok=True)
+            catalog_of_all(folder, photos[0].data)
+            command = [sys.executable, "-m", "services.export", "--all", f"--catalog={catalog}"]
+            run = subprocess.run(
+                [*command, f"--output={folder / 'out'}"],
+                cwd=ROOT,
+                env=environment(),
+                capture_output=True,
+                text=True,
+                timeout=110,
+                check=False,
+            )
+            assert run.returncode == 0, run.stderr
+            output.write_text(run.stderr)
+    return catalog
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
 """`python -m MODULE` in a fork of a process that has imported the module's libraries, which takes seconds with torch.
 
-`python -m tests.forked` is that process: one for each module that callers of `run_module` name as `imports`.
+`python -m tests.forked` is that process: one for each module that callers of `run_module` name as `imports`. What the
+module itself runs as `python -m MODULE` is forked too.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import os
 import pickle
@@ -15,10 +17,12 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from functools import cache
 from subprocess import CompletedProcess
 from tempfile import TemporaryFile
+from typing import Any, NoReturn
 
 from benchmarks.harness.process import ROOT, environment
 
@@ -101,8 +105,48 @@ def _next_command(channel: socket.socket) -> tuple[str, list[str]] | None:
         channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
 
 
+def _run_and_exit(module: str) -> NoReturn:
+    """Run the module, and exit without taking the interpreter down, which takes two seconds with torch."""
+    code: object = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as err:
+        code = err.code
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _forking(run: Callable[..., CompletedProcess[str]]) -> Callable[..., CompletedProcess[str]]:
+    """Instead of `subprocess.run`: forks for `python -m MODULE`, if there are no options but `check=False`."""
+
+    def forking(command: list[str], **options: Any) -> CompletedProcess[str]:
+        if command[:2] != [sys.executable, "-m"] or options != {"check": False}:
+            return run(command, **options)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if (child := os.fork()) == 0:
+            sys.argv = command[2:]
+            _run_and_exit(command[2])
+        _, status = os.waitpid(child, 0)
+        return CompletedProcess(command, os.waitstatus_to_exitcode(status))
+
+    return forking
+
+
 if __name__ == "__main__":
     importlib.import_module(sys.argv[1])
+    gc.collect()
+    gc.freeze()
     if command := _next_command(socket.socket(fileno=int(sys.argv[2]))):
         module, sys.argv = command
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if constants := sys.modules.get("huggingface_hub.constants"):
+            importlib.reload(constants)  # they come from the environment
+        subprocess.run = _forking(subprocess.run)  # type: ignore[assignment]
+        _run_and_exit(module)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
@@ -18,7 +19,7 @@ from benchmarks.harness.process import ROOT, end_process
 from frontend.locales.texts import Texts
 from tests.browsers import PATIENCE_MS, needs_chromium
 from tests.e2e.conftest import Product, started_product, wait_until_ready
-from tests.services.export.own_models import MODELS, catalog_of_all
+from tests.services.export.own_models import MODELS
 from tests.strict_schema import schema_errors
 
 pytestmark = pytest.mark.integration
@@ -28,13 +29,10 @@ PAGE_LABELS = 10
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) -> Iterator[Product]:
+def own(tmp_path_factory: pytest.TempPathFactory, own_models: Path) -> Iterator[Product]:
     """The system with the tests' own models; the first names a sample image."""
-    folder = tmp_path_factory.mktemp("own")
-    catalog = catalog_of_all(folder)
-    (folder / "a sample.jpg").write_bytes(photos[0].data)
-    catalog.write_text(catalog.read_text().replace("labels: [ripe]", "labels: [ripe]\n    samples: [a sample.jpg]"))
-    running = started_product(folder, f"--catalog={catalog}", f"--artifacts={folder / 'out'}")
+    artifacts = own_models.with_name("out")
+    running = started_product(tmp_path_factory.mktemp("own"), f"--catalog={own_models}", f"--artifacts={artifacts}")
     running.models = tuple(MODELS)
     try:
         wait_until_ready(running)

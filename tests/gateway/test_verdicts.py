@@ -31,7 +31,6 @@ from gateway.rules.schema import schema_errors
 from gateway.runtime import Runtime
 
 VERDICTS = sorted(Path(__file__).with_name("verdicts").glob("*.yaml"))
-MUTATIONS = 4000
 VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -73,10 +72,11 @@ def expected(path: Path) -> list[str]:
     return [line for line in path.read_text().splitlines() if line.startswith(("# error ", "# warning "))]
 
 
-def test_no_mutation_of_a_document_raises_anything_but_unsupported_document() -> None:
+@pytest.mark.parametrize("count", [1000, pytest.param(4000, marks=pytest.mark.thorough)])
+def test_no_mutation_of_a_document_raises_anything_but_unsupported_document(count: int) -> None:
     chance = random.Random(2)
     documents = [read_document(path).data for path in VERDICTS if RULE not in path.read_text()]
-    for _ in range(MUTATIONS):
+    for _ in range(count):
         mutated = deepcopy(chance.choice(documents))
         mutate(mutated, chance)
         judge(mutated)

@@ -27,7 +27,7 @@ class FakeService:
             (self.folder / f"{name}.go").touch()
 
     def wait_until_predicting(self, *names: str) -> None:
-        wait_for(lambda: set(names) <= set(self.predicted()), 5, f"the model to predict {names}")
+        wait_for(lambda: set(names) <= set(self.predicted()), 20, f"the model to predict {names}")
 
 
 StartFake = Callable[..., FakeService]

@@ -240,12 +240,7 @@ def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Depl
         ("secret guichet-key", "guichet-page", "roles/secretmanager.secretAccessor"),
     }
     table = _readme_table()
-    assert {row[0] for row in table} == {
-        "guichet-model",
-        "guichet-directory",
-        "guichet-page",
-        "guichet-gateway",
-    }
+    assert {row[0] for row in table} == {"guichet-model", "guichet-directory", "guichet-page", "guichet-gateway"}
     for resource, member, role in granted:
         kind = re.sub(" guichet-(alpha|beta)", " of every model", resource)
         assert any(row[0] == member and role in row[2] and kind in row[2] for row in table), (resource, member, role)

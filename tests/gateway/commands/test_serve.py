@@ -66,7 +66,7 @@ def test_a_request_in_flight_gets_its_response_before_the_gateway_stops(tmp_path
         thread.start()
         wait_for(slow.held.is_set, 10, "the request to arrive")
         gateway.process.terminate()
-        wait_for(lambda: not accepts(gateway.port), 5, "the gateway to stop accepting")
+        wait_for(lambda: not accepts(gateway.port), 20, "the gateway to stop accepting")
         slow.hold.set()
         thread.join(10)
         assert responses == [200]
@@ -79,7 +79,7 @@ def test_envoy_dies_with_a_parent_that_is_killed(tmp_path: Path, rose: Echo) -> 
         children = envoys(gateway)
         folder = Path(children[0].cmdline()[2]).parent
         gateway.process.kill()
-        wait_for(lambda: not any(map(is_running, children)), 5, "Envoy to die")
+        wait_for(lambda: not any(map(is_running, children)), 20, "Envoy to die")
         gateway.process.wait()
         assert folder.exists()
     with serving(tmp_path, one_path(rose.url)):

@@ -18,7 +18,7 @@ def test_there_is_a_json_line_for_each_request_without_secrets(shared: SharedGat
     def logged() -> list[dict[str, Any]]:
         return [entry for entry in shared.gateway.log if entry["user_agent"] == "log-test"]
 
-    wait_for(lambda: len(logged()) == 2, 5, "the log")
+    wait_for(lambda: len(logged()) == 2, 20, "the log")
     forwarded, unknown = sorted(logged(), key=lambda entry: entry["status"])
     assert forwarded["path"] == "/both"
     assert (forwarded["operation"], forwarded["method"], forwarded["consumer"]) == ("both", "GET", "1111")

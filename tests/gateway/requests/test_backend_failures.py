@@ -132,7 +132,7 @@ def test_a_backend_is_reached_over_tls_and_its_certificate_is_verified(tmp_path:
             assert response.status == 200
             assert response.json["headers"]["host"] == "secure.test"
             assert gateway.send("GET /y").status == 503
-            wait_for(lambda: len(gateway.log) == 2, 5, "the log")
+            wait_for(lambda: len(gateway.log) == 2, 20, "the log")
             assert "CERTIFICATE_VERIFY_FAILED" in gateway.log[-1]["backend_failure"]
 
 
@@ -144,12 +144,15 @@ def test_a_backend_with_protocol_h2_gets_http2(tmp_path: Path, rose: Echo) -> No
         outer = document({"/x": {"get": operation(address, protocol="h2")}})
         with serving(tmp_path, outer) as gateway:
             assert gateway.send("GET /x").status == 200
-        wait_for(lambda: bool(http2_backend.log), 5, "the log")
+        wait_for(lambda: bool(http2_backend.log), 20, "the log")
         assert http2_backend.log[-1]["protocol"] == "HTTP/2"
 
 
 def test_a_dead_backend_does_not_affect_others_and_is_used_again_within_two_seconds(tmp_path: Path, rose: Echo) -> None:
-    """With requests to both: only those to the dead one fail, with 503, and only while it is dead."""
+    """With requests to both: only those to the dead one fail, with 503, and only while it is dead.
+
+    The two seconds are counted in requests, of which at most fifty are sent in a second, on a busy machine fewer.
+    """
     port = free_port()
     paths = {"/alive": {"get": operation(rose.url)}, "/dying": {"get": operation(f"http://127.0.0.1:{port}")}}
     backend = killable(port)
@@ -174,10 +177,10 @@ def test_a_dead_backend_does_not_affect_others_and_is_used_again_within_two_seco
                 died = time.monotonic()
                 backend.kill()
                 backend.wait()
-                wait_for(lambda: last("/dying", 503, died + 0.5), 5, "failures for half a second")
+                wait_for(lambda: last("/dying", 503, died + 0.5), 20, "failures for half a second")
                 backend = killable(port)
                 back = time.monotonic()
-                wait_for(lambda: last("/dying", 200, back), 2, "the backend's return")
+                wait_for(lambda: last("/dying", 200, back), 20, "the backend's return")
             finally:
                 stop.set()
                 for thread in threads:
@@ -187,6 +190,7 @@ def test_a_dead_backend_does_not_affect_others_and_is_used_again_within_two_seco
     assert {status for _, status in seen["/alive"]} == {200}
     assert {status for when, status in seen["/dying"] if when < died} == {200}
     assert {status for _, status in seen["/dying"]} == {200, 503}
+    assert sum(when > back and status == 503 for when, status in seen["/dying"]) < 100
 
 
 def killable(port: int) -> subprocess.Popen[str]:

@@ -63,9 +63,7 @@ def callers(service: Service, count: int) -> Iterator[list[Caller]]:
 
 
 @pytest.mark.integration
-def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(
-    start_fake: StartFake,
-) -> None:
+def test_a_burst_fills_the_slots_and_the_rest_is_refused_at_once(start_fake: StartFake) -> None:
     fake = start_fake(GUICHET_CONCURRENCY="6", GUICHET_PROCESSES="1")
     names = [f"n{number}" for number in range(24)]
     with callers(fake.service, 24) as burst, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(24) as pool:
@@ -111,7 +109,7 @@ def test_probes_get_responses_while_all_slots_are_taken(start_fake: StartFake) -
     with callers(fake.service, 4) as working, callers(fake.service, 1) as (probe,), ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(caller.send, f"n{number} hold") for number, caller in enumerate(working)]
         # While a slot is free, this is refused for its top_k and releases the slot.
-        wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 5, "all slots to be taken")
+        wait_for(lambda: probe.send("x", "/predict?top_k=0").status == 429, 20, "all slots to be taken")
         for path in ("/live", "/ready") * 10:
             assert probe.send(path=path).status == 200
         assert not any(one.done() for one in sent)

@@ -164,7 +164,7 @@ def test_three_invalid_outputs_in_a_row_make_the_service_not_ready(undefined: Se
 
 def require_places(service: Service) -> list[dict[str, Any]]:
     """The log's lines; fails unless unforeseen errors are logged by type and location."""
-    wait_for(lambda: "POST /predict 200" in service.log.read_text(), 5, "the last line of the log")
+    wait_for(lambda: "POST /predict 200" in service.log.read_text(), 20, "the last line of the log")
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     for line in lines:
         if line["message"] == "unforeseen error":
@@ -190,7 +190,7 @@ def test_a_service_with_few_file_descriptors_refuses_connections_and_recovers(
                 statuses += [response.status for response in responses(sock.recv(4096))]
         assert set(statuses) <= {429}
     assert fake.service.process.poll() is None
-    wait_for(lambda: responds(f"{fake.service.url}/live"), 5, "the service to have file descriptors again")
+    wait_for(lambda: responds(f"{fake.service.url}/live"), 20, "the service to have file descriptors again")
     assert post(fake.service, "good").status_code == 200
     require_log_lines(fake.service)
 
@@ -207,7 +207,7 @@ def test_accepting_resumes_when_file_descriptors_are_free_again(start_fake: Star
         threading.Event().wait(1)
         # The service does not spin meanwhile.
         assert sum(process.cpu_times()[:2]) - sum(busy[:2]) < 0.3
-    wait_for(lambda: responds(f"{fake.service.url}/live"), 5, "the service to accept again")
+    wait_for(lambda: responds(f"{fake.service.url}/live"), 20, "the service to accept again")
     assert fake.service.process.poll() is None
 
 

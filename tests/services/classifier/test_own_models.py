@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,6 @@ import requests
 import torch
 
 from benchmarks.harness.photos import Photo
-from benchmarks.harness.process import ROOT, environment
 from gateway.document.parse import read_document
 from gateway.product.openapi_document import SOURCE
 from services.artifact import ScoreFunction, read_receipt
@@ -22,29 +19,16 @@ from services.classifier.decoding.pixels import decoded_pixels
 from services.classifier.parameters import FUNCTIONS
 from services.classifier.predictions import SCORES
 from tests.running import Service, StartService
-from tests.services.export.own_models import MODELS, catalog_of_all
+from tests.services.export.own_models import MODELS
 from tests.strict_schema import schema_errors
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the artifacts, all exported by one command."""
-    folder = tmp_path_factory.mktemp("own")
-    command = [sys.executable, "-m", "services.export", "--all", f"--catalog={catalog_of_all(folder)}"]
-    run = subprocess.run(
-        [*command, f"--output={folder / 'out'}"],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "'label 0 (2)'" in run.stderr
-    return folder / "out"
+def exported(own_models: Path) -> Path:
+    """The folder of the artifacts."""
+    return own_models.with_name("out")
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -75,6 +59,10 @@ def test_the_card_has_the_number_of_labels_and_the_kind_of_scores(served: tuple[
     assert (card["labels"], card["scores"]) == (MODELS[name].count, MODELS[name].scores)
     assert card["receipt"]["scores"] == card["scores"]
     assert schema_errors(read_document(SOURCE).data, "Card", card) == []
+
+
+def test_a_label_that_occurs_twice_is_told_apart_and_the_export_says_so(own_models: Path) -> None:
+    assert "'label 0 (2)'" in own_models.with_name("output").read_text()
 
 
 @pytest.mark.parametrize("function", [None, *FUNCTIONS])

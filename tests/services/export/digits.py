@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -67,19 +67,22 @@ def tensor(image: Image.Image) -> torch.Tensor:
 
 
 @cache
-def all_digits() -> Any:
-    from sklearn.datasets import load_digits  # slow to import
-
-    return load_digits()
+def all_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """scikit-learn's digits, [n, 8, 8], and what each shows; from its file, because the library is slow to import."""
+    spec = importlib.util.find_spec("sklearn")
+    assert spec is not None
+    assert spec.origin is not None
+    rows = np.loadtxt(Path(spec.origin).parent / "datasets/data/digits.csv.gz", delimiter=",")
+    return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
 
 
 @cache
 def trained() -> dict[str, torch.Tensor]:
     """The weights of a network that recognises most digits."""
     torch.manual_seed(0)
-    digits = all_digits()
-    inputs = torch.stack([tensor(cropped(image_of(digits.images[number], number))) for number in range(TRAINED)])
-    truth = torch.from_numpy(digits.target[:TRAINED])
+    digits, shown = all_digits()
+    inputs = torch.stack([tensor(cropped(image_of(digits[number], number))) for number in range(TRAINED)])
+    truth = torch.from_numpy(shown[:TRAINED])
     network = DigitNetwork()
     optimiser = torch.optim.Adam(network.parameters(), lr=0.003)
     for _ in range(60):
@@ -92,10 +95,10 @@ def trained() -> dict[str, torch.Tensor]:
 
 def predictor(prepare: Prepare = cropped, times: int = 1) -> Callable[[str], NDArray[np.float32]]:
     """A pipeline from a path to scores; `times` is how often it applies softmax."""
-    network = DigitNetwork()
-    network.load_state_dict(trained())
 
     def predict(path: str) -> NDArray[np.float32]:
+        network = DigitNetwork()
+        network.load_state_dict(trained())
         with Image.open(path) as image, torch.inference_mode():
             scores = network(tensor(prepare(image.convert("RGB")))[None])[0]
             for _ in range(times):
@@ -108,13 +111,13 @@ def predictor(prepare: Prepare = cropped, times: int = 1) -> Callable[[str], NDA
 
 def image_files(folder: Path, count: int) -> list[tuple[Path, str]]:
     """PNG files of digits that were not trained with, in one subfolder per label."""
-    digits = all_digits()
+    digits, shown = all_digits()
     files = []
     for number in range(TRAINED, TRAINED + count):
-        label = LABELS[digits.target[number]]
+        label = LABELS[shown[number]]
         (folder / label).mkdir(parents=True, exist_ok=True)
         file = folder / label / f"{number}.png"
-        image_of(digits.images[number], number).save(file)
+        image_of(digits[number], number).save(file)
         files.append((file, label))
     return files
 

@@ -49,7 +49,7 @@ class Own:
 
 
 MODELS = {
-    "ripe": Own("Ripeness", "[ripe]", 1, "sigmoid"),
+    "ripe": Own("Ripeness", "[ripe]", 1, "sigmoid", "samples: [a sample.jpg]"),
     "cats-or-dogs": Own("Cats or dogs", "[cat, dog]", 2, "softmax"),
     "weather": Own("Weather", "weather.txt", 9, "sigmoid", "scores: sigmoid"),
     "imagenet-21k": Own("ImageNet-21k", "imagenet-21k.txt", 21_841, "softmax"),
@@ -74,8 +74,9 @@ ENTRY = """
 """
 
 
-def catalog_of_all(folder: Path) -> Path:
-    """The catalog's path, with all files that its entries name beside it."""
+def catalog_of_all(folder: Path, sample: bytes) -> Path:
+    """The catalog's path, with all files that its entries name beside it; `sample` is an image for the first."""
+    (folder / "a sample.jpg").write_bytes(sample)
     text = (
         "defaults: {precision: fp16, cpu: 1, memory: 512Mi, concurrency: 8, min_instances: 0, max_instances: 4,"
         " deadline: 60, quota: null}\nmodels:\n"

@@ -14,7 +14,7 @@ from benchmarks.harness.saved_models import LABELS, save_timm, save_transformers
 from benchmarks.harness.stub_hub import REVISION, TOKEN, StubHub, stub_hub
 from services.artifact import verified_receipt
 from services.catalog import load_catalog
-from tests.services.export.own_model import sha256
+from tests.services.export.own_model import sha256, small_input
 from tests.services.export.test_main import run_export
 
 pytestmark = pytest.mark.integration
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.integration
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders of two models."""
     folder = tmp_path_factory.mktemp("saved")
-    save_timm("resnet10t", folder / "timm")
-    save_transformers("mobilenet_v2", folder / "transformers", problem_type="multi_label_classification")
+    save_timm("resnet10t", folder / "timm", prepare=small_input)
+    save_transformers("resnet", folder / "transformers", problem_type="multi_label_classification")
     (folder / "timm/README.md").write_text("# A model")
     (folder / "timm/pytorch_model.bin").write_bytes(b"a pickle")
     return folder
@@ -62,8 +62,8 @@ def test_models_of_the_hub_are_exported_with_what_their_folders_say(tmp_path: Pa
         "config.json": sha256(saved / "timm/config.json"),
         "model.safetensors": sha256(saved / "timm/model.safetensors"),
     }
-    assert (timm.architecture, timm.scores, timm.preprocess.crop) == ("timm.resnet10t", "softmax", 176)
-    assert transformers.architecture == "transformers.MobileNetV2ForImageClassification"
+    assert (timm.architecture, timm.scores, timm.preprocess.crop) == ("timm.resnet10t", "softmax", 64)
+    assert transformers.architecture == "transformers.ResNetForImageClassification"
     assert (transformers.scores, transformers.labels) == ("sigmoid", 4)
     assert (tmp_path / "out/timm/labels.txt").read_text().split() == list(LABELS)
     assert not [path for path in hub.requests if "pytorch_model.bin" in path]
@@ -111,11 +111,17 @@ def test_what_the_hub_does_not_give_is_told_in_a_sentence(
         raise AssertionError(run.stderr)
 
 
-def test_a_hub_that_cannot_be_reached_is_told(tmp_path: Path, hub: StubHub) -> None:
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param({"HF_HUB_OFFLINE": "1"}, id="offline"),
+        # The client tries six times, within 23 s.
+        pytest.param({"HF_ENDPOINT": "http://127.0.0.1:9"}, id="unreachable", marks=pytest.mark.thorough),
+    ],
+)
+def test_a_hub_that_cannot_be_reached_is_told(tmp_path: Path, hub: StubHub, network: dict[str, str]) -> None:
     catalog = catalog_of(tmp_path, "org/timm")
-    run = run_export(
-        "--all", f"--catalog={catalog}", **variables(hub, tmp_path) | {"HF_ENDPOINT": "http://127.0.0.1:9"}
-    )
+    run = run_export("--all", f"--catalog={catalog}", **variables(hub, tmp_path) | network)
     assert run.returncode == 1
     assert "the Hub cannot be reached: is this machine online" in run.stderr
     assert run.stderr.count("\n") == 1

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.integration
 
 
 def run_export(*arguments: str, **variables: str) -> CompletedProcess[str]:
-    # Not timm and transformers: huggingface_hub reads the environment when it is imported.
-    return run_module("services.export", *arguments, imports="services.export.exporter", env=environment(**variables))
+    return run_module(
+        "services.export", *arguments, imports="tests.services.export.libraries", env=environment(**variables)
+    )
 
 
 def test_weights_from_a_url_become_an_artifact_once(tmp_path: Path, weights: Path, weights_url: str) -> None:

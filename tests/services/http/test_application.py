@@ -282,7 +282,7 @@ def test_a_prediction_is_logged_with_its_timing(lite0: Service, photos: list[Pho
     def lines() -> list[dict[str, object]]:
         return [line for line in require_log_lines(lite0) if line.get("request_id") == "timed"]
 
-    wait_for(lambda: bool(lines()), 5, "the log line")
+    wait_for(lambda: bool(lines()), 20, "the log line")
     (line,) = lines()
     assert line["timing"] == response.headers["Server-Timing"]
     assert (line["message"], line["status"]) == ("POST /predict 200", 200)

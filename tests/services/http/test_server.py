@@ -80,7 +80,7 @@ def test_a_stopping_service_refuses_requests_that_take_too_long(start_fake: Star
     fake = start_fake(GUICHET_CONCURRENCY="4", GUICHET_PROCESSES="1")
     with ThreadPoolExecutor(4) as pool:
         sent: list[Future[requests.Response]] = [pool.submit(post, fake.service, f"n{n} hold") for n in range(4)]
-        wait_for(lambda: len(established(fake.service)) == 4, 5, "all callers to be connected")
+        wait_for(lambda: len(established(fake.service)) == 4, 20, "all callers to be connected")
         began = time.monotonic()
         fake.service.process.terminate()
         refused = [each.result() for each in sent]
@@ -101,7 +101,7 @@ def test_a_stopping_service_stops_listening_first_and_leaves_no_process_behind(s
         half.sendall(b"half")
         assert responses(received_until_close(half)[0])[0].status == 415
     assert service.process.wait(STOPPED) == 0
-    gone, alive = psutil.wait_procs(family, timeout=2)
+    gone, alive = psutil.wait_procs(family, timeout=10)
     assert not alive, [process.cmdline() for process in alive]
     assert len(gone) == len(family)
     assert not [line for line in require_log_lines(service) if line["severity"] in ("ERROR", "CRITICAL")]
@@ -111,7 +111,7 @@ def test_the_workers_of_a_killed_service_exit_too(start_service: StartService) -
     service = start_service(MODEL_NAME="efficientnet-lite0")
     family = psutil.Process(service.process.pid).children(recursive=True)
     service.process.kill()
-    gone, alive = psutil.wait_procs(family, timeout=5)
+    gone, alive = psutil.wait_procs(family, timeout=10)
     assert not alive, [process.cmdline() for process in alive]
     assert len(gone) == len(family)
 

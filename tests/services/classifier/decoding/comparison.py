@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,8 +24,13 @@ def difference(one: Pixels, other: Pixels) -> float:
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
+@lru_cache(maxsize=32)
+def _expected_pixels(data: bytes, recipe: Preprocess) -> Pixels:
+    return decoded_pixels(data, recipe)
+
+
 def require_same_image(data: bytes, expected: bytes) -> None:
     """Both are decoded to the same pixels, whether exact or fast."""
     for recipe in RECIPES:
-        found = difference(decoded_pixels(data, recipe), decoded_pixels(expected, recipe))
+        found = difference(decoded_pixels(data, recipe), _expected_pixels(expected, recipe))
         assert found < CLOSE, (recipe.decode, found)

@@ -154,8 +154,9 @@ def test_bytes_after_the_image_are_ignored(photos: list[Photo]) -> None:
         pytest.param(replace(RECIPE, resize=(224, 224), antialias=False), id="without-antialias"),
     ],
 )
-def test_an_image_of_any_size_is_resized(preprocess: Preprocess) -> None:
-    sizes = np.random.default_rng(0).integers(1, 700, (150, 2)).tolist()
+@pytest.mark.parametrize("count", [40, pytest.param(150, marks=pytest.mark.thorough)])
+def test_an_image_of_any_size_is_resized(preprocess: Preprocess, count: int) -> None:
+    sizes = np.random.default_rng(0).integers(1, 700, (count, 2)).tolist()
     for width, height in [*sizes, (333, 500), (1, 700), (700, 1)]:
         data = encoded(Image.new("RGB", (width, height), (9, 9, 9)), "JPEG")
         pixels = decoded_pixels(data, preprocess)

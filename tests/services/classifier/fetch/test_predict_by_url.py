@@ -161,7 +161,7 @@ def test_slow_urls_do_not_block_uploads(local: Service, photos: list[Photo]) -> 
     """At most two of the four slots are for URLs."""
     with site(is_silent) as served, ThreadPoolExecutor(6) as pool:
         pending = [pool.submit(predicted, local, served.url) for _ in range(6)]
-        wait_for(lambda: sum(each.done() for each in pending) == 4, 5, "four requests to be refused")
+        wait_for(lambda: sum(each.done() for each in pending) == 4, 20, "four requests to be refused")
         refused = [each.result() for each in pending if each.done()]
         assert [outcome(result) for result in refused] == [(429, "overloaded")] * 4
         assert {result.headers["Retry-After"] for result in refused} == {"1"}

@@ -140,7 +140,7 @@ def test_errors_name_the_part_of_torchserves_form(lite0: Service) -> None:
 @pytest.mark.integration
 def test_requests_are_logged_with_their_route_and_code(lite0: Service) -> None:
     requests.post(f"{lite0.url}/invocations?key=secret", data=b"not an image", timeout=10)
-    wait_for(lambda: "POST /invocations 415" in lite0.log.read_text(), 5, "the log line")
+    wait_for(lambda: "POST /invocations 415" in lite0.log.read_text(), 20, "the log line")
     (line,) = [line for line in lite0.log.read_text().splitlines() if "/invocations" in line]
     assert '"code": "image_unsupported"' in line
     assert "secret" not in line

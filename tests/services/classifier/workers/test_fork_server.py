@@ -31,7 +31,7 @@ def test_workers_end_with_the_fork_server(folder: Path, receipt: Receipt) -> Non
         pool.cancel(b"deaf", 0.05)
         worker = psutil.Process(int(detail(pool, "process id")))
         worker.parent().kill()  # type: ignore[union-attr]  # the fork server
-        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 5, "the worker's end")
+        wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 20, "the worker's end")
 
 
 def resident_code(process: psutil.Process) -> int:
@@ -55,7 +55,7 @@ def test_without_the_fork_server_the_service_is_not_ready_and_stops(folder: Path
     before = set(psutil.Process().children())
     with opened_pool(folder, receipt, lambda: lost.append(True)) as pool:
         (fork_server,) = set(psutil.Process().children()) - before
-        wait_for(lambda: len(fork_server.children()) == 2, 5, "the processes")
+        wait_for(lambda: len(fork_server.children()) == 2, 20, "the processes")
         family = fork_server.children()
         for process in [fork_server, *family]:
             process.kill()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,16 @@ from services.export.checks.library_reference import compared_with_library
 from services.export.errors import Disagreement
 from services.export.exporter import export_model
 from services.export.sources.network import built_network
+from tests.services.export.own_model import small_input
 
 pytestmark = pytest.mark.integration  # importing timm and transformers takes seconds
+
+Export = Callable[[str, str], tuple[Path, Receipt]]
 
 
 def save(library: str, name: str, folder: Path) -> None:
     """The folder of a model whose scores depend on the image more than those of random weights do."""
-    module: Any = (save_timm if library == "timm" else save_transformers)(name, folder)
+    module: Any = save_timm(name, folder, prepare=small_input) if library == "timm" else save_transformers(name, folder)
     last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
     with torch.no_grad():
         last.weight.mul_(20)
@@ -45,12 +50,30 @@ def exported(folder: Path, entry: str = "") -> Receipt:
     return export_model(catalog, model, folder / "model", key, folder / "out", lambda _: None, lambda _: None)
 
 
+@pytest.fixture(scope="module")
+def export_once(tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """A function from a library and a model's name to the folder with its catalog, and its receipt."""
+
+    @cache
+    def export(library: str, name: str) -> tuple[Path, Receipt]:
+        folder = tmp_path_factory.mktemp(name)
+        save(library, name, folder / "model")
+        return folder, exported(folder)
+
+    return export
+
+
 @pytest.mark.parametrize(
-    ("library", "name"), [("timm", "convnext_atto"), ("transformers", "vit"), ("transformers", "mobilevit")]
+    ("library", "name"),
+    [
+        pytest.param("timm", "convnext_atto", id="timm"),
+        pytest.param("transformers", "vit", id="transformers"),
+        # test_any_classifier adds it, which compares it too.
+        pytest.param("transformers", "mobilevit", id="transformers-with-bgr", marks=pytest.mark.thorough),
+    ],
 )
-def test_the_library_itself_is_the_reference(tmp_path: Path, library: str, name: str) -> None:
-    save(library, name, tmp_path / "model")
-    reference = exported(tmp_path).reference
+def test_the_library_itself_is_the_reference(export_once: Export, library: str, name: str) -> None:
+    reference = export_once(library, name)[1].reference
     assert reference["source"] == f"{library} itself"
     assert reference["single_precision"]["worst"] <= 0.05
 
@@ -61,18 +84,17 @@ def test_preprocessing_in_the_entry_has_no_reference(tmp_path: Path) -> None:
     assert exported(tmp_path, f", preprocess: {preprocess}").reference == {}
 
 
-def test_preprocessing_that_was_read_wrongly_is_refused_and_named(tmp_path: Path) -> None:
-    save("timm", "convnext_atto", tmp_path / "model")
-    receipt = exported(tmp_path)
-    catalog = load_catalog(tmp_path / "models.yaml")
-    network = built_network(catalog, catalog["own"], tmp_path / "model")
+def test_preprocessing_that_was_read_wrongly_is_refused_and_named(export_once: Export) -> None:
+    folder, receipt = export_once("timm", "convnext_atto")
+    catalog = load_catalog(folder / "models.yaml")
+    network = built_network(catalog, catalog["own"], folder / "model")
     assert network.transform
     wrong = replace(network.preprocess, resize=(network.preprocess.height, network.preprocess.width))
     with pytest.raises(Disagreement, match=r"differ from those in timm itself .*: crop instead of squash: write"):
         compared_with_library(
             replace(network, preprocess=wrong),
             network.transform,
-            tmp_path / "out/own",
+            folder / "out/own",
             replace(receipt, preprocess=wrong),
             "timm",
         )
