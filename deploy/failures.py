@@ -85,16 +85,23 @@ def advice(found: Failure, project: str, words: Sequence[str] = ()) -> str:
 
 def _parts(text: str) -> tuple[str, str]:
     """Google's message on one line, and the details and the advice that follow it."""
-    _, marked, rest = re.sub(r"\x1b\[[0-9;]*m", "", text).rpartition("ERROR: ")
-    line = " ".join((rest if marked else text).split())
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    _, marked, rest = plain.rpartition("ERROR: ")
+    line = re.sub(r"^\([\w.-]+\)\s*", "", " ".join((rest if marked else plain).split()))
+    message, _, details = line.partition(found[0] if (found := DETAILS.search(line)) else "\n")
     if body := BODY.search(line):
-        status = re.search(r'"status": "([A-Z_]+)"', line) or re.search(r"HTTPError \d+", line)
-        says = " ".join(part for part in body.groups() if part)
-        line = f"{status[status.lastindex or 0]}: {says}" if status else says
-    line = re.sub(r"^\([\w.-]+\)\s*", "", line)
-    message, details = DETAILS.split(line, 1) if DETAILS.search(line) else (line, "")
+        said, *others = body.groups(default="")
+        status = re.search(r'(?<="status": ")[A-Z_]+', line) or re.search(r"HTTPError \d+", line)
+        parts = [re.sub(r"\\(?:[nrt]|u([0-9a-fA-F]{4})|(.))", _unescaped, said), *others]
+        message = (f"{status[0]}: " if status else "") + " ".join(part for part in parts if part)
+        details = line
     message = textwrap.shorten(message, 600, placeholder=" …") or "gcloud gave no reason."
     return message if message.endswith((".", "!", "?", "…")) else f"{message}.", details
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """A character that JSON, or Python's way to print it, has escaped."""
+    return chr(int(found[1], 16)) if found[1] else found[2] or " "
 
 
 def _words(argv: tuple[str, ...]) -> int:

@@ -12,9 +12,11 @@ import pytest
 
 from benchmarks.harness.process import ROOT
 from deploy.api_keys import key_plan
+from deploy.cloud.annotations import NEXT
 from deploy.cloud.commands import Argv, Commands
 from deploy.cloud.current_state import ApiKey, CurrentState
 from deploy.failures import TABLE
+from deploy.plan.rollout import pin
 from deploy.recorded_state import GatewayEntry, RecordedState
 from deploy.report import doctor
 from deploy.settings import DeploySettings
@@ -51,14 +53,13 @@ ARGUMENTS: dict[str, object] = {
     "metric": "guichet-errors",
     "name": "x",
     "names": ["run.googleapis.com"],
-    "options": "--to-latest",
+    "options": "--to-revisions=x-1=10,x-2=90",
     "policy": "policy.json",
     "purpose": "Guichet: runs the models",
     "revision": "x-00001-abc",
     "role": "roles/run.invoker",
     "secret": "s",
     "service": "x",
-    "shares": {"x-1": 90, "x-2": 10},
     "staging": "gs://b/x",
     "substitutions": {"_A": "1"},
     "uri": "us-central1-docker.pkg.dev/my-project/r/i",
@@ -68,7 +69,7 @@ ARGUMENTS: dict[str, object] = {
 
 
 def every_command() -> dict[str, Argv]:
-    """The command of every public method of Commands; a new parameter needs a value above."""
+    """The command of every public method of Commands, and its variants; a new parameter needs a value above."""
     commands, found = Commands(SETTINGS), dict[str, Argv]()
     for name, method in inspect.getmembers(commands, inspect.ismethod):
         if name.startswith("_"):
@@ -79,8 +80,14 @@ def every_command() -> dict[str, Argv]:
             if parameter != "force"
         ]
         found[name] = method(*given)
-    found["disable --force"] = commands.disable("run.googleapis.com", force=True)
-    return found
+    return {
+        **found,
+        "disable --force": commands.disable("run.googleapis.com", force=True),
+        "promote": commands.send_traffic("x", "--to-latest", f"--remove-tags={NEXT}"),
+        "abort": commands.send_traffic("x", *pin("x-00001-abc")),
+        "revoke a role": commands.grant_role("roles/run.invoker", "user:a@example.com", "remove"),
+        "create a metric": commands.write_metric("guichet-errors", "data.json", "create"),
+    }
 
 
 def in_source() -> list[list[str]]:
