@@ -127,6 +127,14 @@ def test_gcloud_accepts_every_command_line(folder: Path) -> None:
     assert refused([*every_command().values(), *in_source()], folder) == ""
 
 
+def test_a_replication_policy_which_the_parser_does_not_check_is_one_of_gclouds() -> None:
+    root = sdk()
+    assert root
+    source = (root / "lib/surface/secrets/create.py").read_text(encoding="utf-8")
+    (policy,) = [word.partition("=")[2] for word in Commands(SETTINGS).create_secret("s") if "policy" in word]
+    assert f'"{policy}"' in source
+
+
 def test_gcloud_accepts_the_commands_of_keys(folder: Path) -> None:
     key = ApiKey("guichet-someone-1", False, (), "someone")
     recorded = RecordedState(gateway=GatewayEntry(managed_service="m"))
