@@ -12,11 +12,10 @@ import pytest
 
 from benchmarks.harness.process import ROOT
 from deploy.api_keys import key_plan
-from deploy.cloud.annotations import NEXT
 from deploy.cloud.commands import Argv, Commands
 from deploy.cloud.current_state import ApiKey, CurrentState
 from deploy.failures import TABLE
-from deploy.plan.rollout import pin
+from deploy.plan.rollout import TO_NEWEST, pin
 from deploy.recorded_state import GatewayEntry, RecordedState
 from deploy.report import doctor
 from deploy.settings import DeploySettings
@@ -83,7 +82,7 @@ def every_command() -> dict[str, Argv]:
     return {
         **found,
         "disable --force": commands.disable("run.googleapis.com", force=True),
-        "promote": commands.send_traffic("x", "--to-latest", f"--remove-tags={NEXT}"),
+        "promote": commands.send_traffic("x", *TO_NEWEST),
         "abort": commands.send_traffic("x", *pin("x-00001-abc")),
         "revoke a role": commands.grant_role("roles/run.invoker", "user:a@example.com", "remove"),
         "create a metric": commands.write_metric("guichet-errors", "data.json", "create"),
