@@ -105,8 +105,6 @@ def down(
         outcome = carry_out(session, steps)
         outcome.raise_failures()
         session.deliverables.empty()
-        for sentence in outcome.kept:
-            tell(sentence)
         if outcome.kept:
             tell("The record still lists what stays. `make destroy FORCE=1` removes it nevertheless.")
 
