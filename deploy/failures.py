@@ -22,10 +22,13 @@ BODY = re.compile(
 )
 # What follows that sentence. Advice is given with every such error, whether it applies or not.
 DETAILS = re.compile(
-    r"\s*(?:- '@type'|Details: \[|Help Token:|Please run: \$|This command is (?:un)?authenticated|Enable it by visiting"
-    r"|If you (?:just )?enabled this API recently|If you would like to report|Re-run with --force|Logs URL:| File \""
-    r"|, \{')"
+    r"\s*(?:- '@type'|Details: \[|Help Token:|Please (?:retry .*?)?run: \$|This command is (?:un)?authenticated"
+    r"|Enable it by visiting|If you (?:just )?enabled this API recently|If you would like to report|Re-run with --force"
+    r"|Logs URL:| File \"|, '?\{['\"])"
 )
+# Sentences that do not name the cause, which the details describe.
+VAGUE = re.compile(r"(?:Precondition check failed|The request has errors|Request contains an invalid argument)\.?$")
+DESCRIPTION = re.compile(r"description: '?(.+?)'?(?= field:| subject:| type:| - |$)")
 # A change that this run has made may be invisible for so long.
 PROPAGATION_SECONDS = 420.0
 
@@ -95,6 +98,9 @@ def _parts(text: str) -> tuple[str, str]:
         parts = [re.sub(r"\\(?:[nrt]|u([0-9a-fA-F]{4})|(.))", _unescaped, said), *others]
         message = (f"{status[0]}: " if status else "") + " ".join(part for part in parts if part)
         details = line
+    if VAGUE.search(message):
+        message = " ".join([message, *DESCRIPTION.findall(details)])
+    message = re.sub(r"\(['\"](.*?)['\"]?$", r"\1", message)  # the tuple of Python in which gcloud shows an error
     message = textwrap.shorten(message, 600, placeholder=" …") or "gcloud gave no reason."
     return message if message.endswith((".", "!", "?", "…")) else f"{message}.", details
 

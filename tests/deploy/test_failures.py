@@ -23,6 +23,7 @@ class Row:
     kind: str
     reads: str
     retried: bool = False
+    source: str = ""
 
 
 ROWS = [Row(**row) for row in YAML(typ="safe", pure=True).load(Path(__file__).with_name("failure_texts.yaml"))]
