@@ -132,5 +132,12 @@ def test_each_way_from_a_staged_revision_ends_with_the_traffic_it_says(
                 assert traffic(checkout) != before
             deploy(checkout, *back)
             assert traffic(checkout) == before
+    deploy(checkout, "rollback", str(first))
+    assert traffic(checkout) == {old: 100}
+    stage(checkout)
+    deploy(checkout, "abort")
+    assert traffic(checkout) == {old: 100}
+    deploy(checkout, "rollback", str(second))
+    assert traffic(checkout) == {new: 100}
     assert "nothing to do" not in deploy(checkout, "up")
     assert "nothing to do" in deploy(checkout, "up")
