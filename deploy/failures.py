@@ -111,5 +111,5 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _words(argv: tuple[str, ...]) -> int:
-    """The number of words before the first option or path."""
-    return next((i for i, word in enumerate(argv) if word.startswith("-") or "/" in word), len(argv))
+    """The number of words before the first option, path or expression."""
+    return next((i for i, word in enumerate(argv) if not re.fullmatch(r"(?!-)[\w.-]+", word)), len(argv))
