@@ -74,8 +74,8 @@ def _mistakes(schemas: Mapping[str, Any], schema: Mapping[str, Any], value: Any,
     if expected == "any":
         return
     items: Any = value
-    number = expected != "integer" or re.fullmatch(r"-?\d+", str(value))
-    if not isinstance(value, TYPES[expected]) or not number or (isinstance(value, bool) and expected != "boolean"):
+    digits = expected != "integer" or re.fullmatch(r"-?\d+", str(value))
+    if not isinstance(value, TYPES[expected]) or not digits or (isinstance(value, bool) and expected != "boolean"):
         yield f"{place}: should be {expected}, not {value!r}"
     elif "enum" in schema and value not in schema["enum"]:
         yield f"{place}: should be one of {', '.join(schema['enum'])}, not {value!r}"

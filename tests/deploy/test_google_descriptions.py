@@ -40,7 +40,7 @@ PREVIEW = "run.googleapis.com/iap-enabled"
 INGRESS = {"INGRESS_TRAFFIC_ALL": "all", "INGRESS_TRAFFIC_INTERNAL_ONLY": "internal"}
 VALUES = {
     "run.googleapis.com/ingress": {
-        INGRESS.get(value) for value in enum("run-v2", "GoogleCloudRunV2Service", "ingress")
+        INGRESS[value] for value in enum("run-v2", "GoogleCloudRunV2Service", "ingress") & INGRESS.keys()
     },
     "run.googleapis.com/launch-stage": enum("run-v2", "GoogleCloudRunV2Service", "launchStage"),
 }
