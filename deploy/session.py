@@ -181,7 +181,8 @@ class Session:
         """The headers with which gcloud's account calls private services."""
         if self.config.anonymous:
             return {}
-        return {"Authorization": f"Bearer {self.gcloud(('gcloud', 'auth', 'print-identity-token')).strip()}"}
+        token = self.gcloud(("gcloud", "auth", "print-identity-token")).strip()
+        return {"Authorization": f"Bearer {token}"}
 
     def applier(self, progress: PlanProgress) -> PlanApplier:
         """Carries out plans and reports to `progress`."""
