@@ -110,7 +110,7 @@ def change_local_keys(path: Path, add: str, revoke: str, *, rotating: bool) -> l
         entries = [entry for entry in entries if entry["key"] != keys[revoke].key]
         said = f"{revoke} is revoked."
     else:
-        if not LOCAL_CONSUMER.fullmatch(add):
+        if not rotating and not LOCAL_CONSUMER.fullmatch(add):
             raise SettingsError(f"{add!r} should be a consumer: lower-case letters, digits and dashes.")
         theirs = [key for key in keys.values() if key.consumer == add]
         if rotating != bool(theirs):

@@ -34,10 +34,8 @@ FILES = {
 }
 VERBS = {"write_metric": "update"}
 # The words of commands that are neither commands nor options, besides those in ARGUMENTS.
-SETTINGS_VALUES = (
-    *(SETTINGS.project, SETTINGS.repository, SETTINGS.api, SETTINGS.staging, ".", "run.googleapis.com"),
-    *("example-1", "latest", "project"),
-)
+OTHER_WORDS = {SETTINGS.project, SETTINGS.repository, SETTINGS.api, SETTINGS.staging}
+OTHER_WORDS |= {".", "run.googleapis.com", "example-1", "latest", "project"}
 # Sentences of ours that begin like commands.
 SENTENCES = ("gcloud example-1", "gcloud gave", "gcloud uses")
 # A value for every parameter of the methods of Commands.
@@ -180,7 +178,7 @@ def test_gcloud_accepts_every_command_that_is_recommended(folder: Path) -> None:
 
 @pytest.mark.thorough
 def test_every_misspelt_option_and_command_is_found(folder: Path) -> None:
-    values = {*(str(value) for name, value in ARGUMENTS.items() if name != "verb"), *SETTINGS_VALUES}
+    values = {*(str(value) for name, value in ARGUMENTS.items() if name != "verb"), *OTHER_WORDS}
     mutants: list[tuple[str, ...]] = []
     for argv in [*every_command().values(), *map(tuple, in_source())]:
         for index, word in enumerate(argv[1:], 1):
