@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
@@ -21,6 +20,8 @@ from deploy.settings import PREFIX, DeploySettings
 from gateway.api_keys import KeysError, read_keys
 
 CONSUMER = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
+# Google's consumers are numbers, so the local gateway's may be.
+LOCAL_CONSUMER = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
 PAGE = "page"
 QUOTA = "Google counts a model's quota per project: all of these keys share it."
 
@@ -86,35 +87,42 @@ def keys_table(current: CurrentState, recorded: RecordedState) -> Table:
     return table
 
 
-def change_local_keys(path: Path, add: str, revoke: str, *, rotating: bool) -> Iterator[str]:
+def change_local_keys(path: Path, add: str, revoke: str, *, rotating: bool) -> list[str]:
     """Edits the keys file of the local gateway, which reads it again; what to print.
 
     A key is named by its consumer and the start of its SHA-256.
     """
+    if not path.exists() and not add:
+        raise SettingsError(f"{path} does not exist: `make keys LOCAL={path} CREATE=consumer` creates it.")
+    if not path.parent.is_dir():
+        raise SettingsError(f"The folder {path.parent} does not exist: create it, or set LOCAL to another file.")
     try:
         keys = {_name(key.consumer, key.key): key for key in read_keys(path)} if path.exists() else {}
     except KeysError as err:
-        raise SettingsError(str(err)) from err
+        raise SettingsError(f"{err}. Fix the file, or set LOCAL to another.") from err
     keys = {name: key for name, key in keys.items() if key.consumer != "nobody"}
     entries = [{"key": key.key, "consumer": key.consumer, "enabled": key.enabled} for key in keys.values()]
-    if add:
-        if rotating != (add in {key.consumer for key in keys.values()}):
-            raise SettingsError(f"{add} has {'no key yet' if rotating else 'a key already'} in {path}.")
-        fresh = token_urlsafe(24)
-        entries.append({"key": fresh, "consumer": add, "enabled": True})
-        yield f"{_name(add, fresh)}: {fresh}"
+    if not (add or revoke):
+        return [*keys] or [f"{path} has no keys: CREATE=consumer creates one."]
     if revoke:
         if revoke not in keys:
             raise SettingsError(f"{path} has no key {revoke!r}; it has {', '.join(keys) or 'none'}.")
         entries = [entry for entry in entries if entry["key"] != keys[revoke].key]
-        yield f"{revoke} is revoked."
-    if add or revoke:
-        new = path.with_name(f".{path.name}.new")
-        new.touch(mode=0o600)
-        new.write_text("".join(f"- {json.dumps(entry)}\n" for entry in entries), encoding="utf-8")
-        new.replace(path)
+        said = f"{revoke} is revoked."
     else:
-        yield from keys
+        if not rotating and not LOCAL_CONSUMER.fullmatch(add):
+            raise SettingsError(f"{add!r} should be a consumer: lower-case letters, digits and dashes.")
+        theirs = [key for key in keys.values() if key.consumer == add]
+        if rotating != bool(theirs):
+            raise SettingsError(f"{add} has {'no key yet' if rotating else 'a key already'} in {path}.")
+        fresh = token_urlsafe(24)
+        entries.append({"key": fresh, "consumer": add, "enabled": all(key.enabled for key in theirs)})
+        said = f"{_name(add, fresh)}: {fresh}"
+    new = path.with_name(f".{path.name}.new")
+    new.touch(mode=0o600)
+    new.write_text("".join(f"- {json.dumps(entry)}\n" for entry in entries) or "[]\n", encoding="utf-8")
+    new.replace(path)
+    return [said]
 
 
 def _name(consumer: str, key: str) -> str:

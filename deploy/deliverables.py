@@ -24,6 +24,7 @@ from services.catalog.yaml_file import INVALID_VALUE, YamlFileError, parsed, rea
 
 # Ten releases of a hundred models have 20,000.
 MAX_VALUES = 50_000
+REPAIR = "fix it, or restore the committed file."
 
 
 class Deliverables:
@@ -43,7 +44,7 @@ class Deliverables:
         except ValidationError as err:
             first = err.errors(include_url=False)[0]
             place = "/".join(str(part) for part in first["loc"])
-            raise RecordError(f"{self.path}: {place}: {first['msg']}") from err
+            raise RecordError(f"{self.path}: {place}: {first['msg']}: {REPAIR}") from err
         _ = recorded.resources
         return recorded
 
@@ -171,7 +172,7 @@ class Deliverables:
                 data = _yaml().load(text)
         except (YamlFileError, YAMLError, *INVALID_VALUE) as err:
             reason = str(err) if isinstance(err, YamlFileError) else f"{self.path}: is not valid YAML"
-            raise RecordError(f"{reason}: fix it, or restore the committed file.") from err
+            raise RecordError(f"{reason}: {REPAIR}") from err
         if data is None:
             data = CommentedMap(_commented(RecordedState().model_dump()))
         if not isinstance(data, CommentedMap):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,19 @@ from ruamel.yaml import YAML
 TABLE = Path(__file__).with_name("failures.yaml")
 # The model, `directory` or `page` in the name of a service, of its revision or of the file with its manifest.
 SERVICE = re.compile(r"guichet-([a-z0-9-]+?)(?:-\d{5}-\w{3})?(?=\.json|['\s.]|$)")
+# Google's sentence in a response: in JSON, in the XML of Cloud Storage, or the title of an HTML page.
+BODY = re.compile(
+    r""""message": "((?:[^"\\]|\\.)*)"|<Message>(.*?)</Message>(?:<Details>(.*?)</Details>)?|<title>(.*?)</title>"""
+)
+# What follows that sentence. Advice is given with every such error, whether it applies or not.
+DETAILS = re.compile(
+    r"\s*(?:- '@type'|Details: \[|Help Token:|Please (?:retry .*?)?run: \$|This command is (?:un)?authenticated"
+    r"|Enable it by visiting|If you (?:just )?enabled this API recently|If you would like to report|Re-run with --force"
+    r"|Logs URL:| File \"|, '?\{['\"])"
+)
+# Sentences that do not name the cause, which the details describe.
+VAGUE = re.compile(r"(?:Precondition check failed|The request has errors|Request contains an invalid argument)\.?$")
+DESCRIPTION = re.compile(r"description: '?(.+?)'?(?= field:| subject:| type:| - |$)")
 # A change that this run has made may be invisible for so long.
 PROPAGATION_SECONDS = 420.0
 
@@ -41,16 +55,17 @@ class Failure:
 
 @cache
 def table(path: Path = TABLE) -> dict[str, Any]:
-    """The rows of the table, and the roles per group of commands."""
+    """The rows of the table, the roles per group of commands, and the permissions and roles that `doctor` checks."""
     found: dict[str, Any] = YAML(typ="safe", pure=True).load(path)
     return found
 
 
 def failure(text: str) -> Failure:
-    """The failure that a text of Google's or gcloud's describes."""
-    message = _message(text)
+    """The failure that an error of gcloud's, or the body of a response of Google's, describes."""
+    message, details = _parts(text)
+    known = " ".join([message, *re.findall(r"\b(?:reason|type)\W+([\w./-]+)", details)])
     for row in table()["failures"]:
-        if found := re.search(row["says"], message):
+        if found := re.search(row["says"], known):
             groups = {name: value for name, value in found.groupdict().items() if value}
             return Failure(row["kind"], message, row["advice"], row.get("attempts", 1), row.get("seconds", 0), groups)
     raise ValueError("the last row of the table should match every text")
@@ -71,26 +86,30 @@ def advice(found: Failure, project: str, words: Sequence[str] = ()) -> str:
     return found.advice.format_map(defaultdict(str, {**found.groups, **values}))
 
 
-def _message(stderr: str) -> str:
-    """gcloud's error on one line, without the details and advice it adds."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", stderr)
-    _, marked, rest = text.rpartition("ERROR: ")
-    lines = (rest if marked else text).strip().splitlines()
-    kept = [
-        line.strip()
-        for line in lines
-        if line.strip() and not re.match(r"\s*(-|'?@type|reason:|domain:|metadata:|To \w)", line)
-    ]
-    message = re.sub(r"^\([\w.-]+\)\s*", "", " ".join(kept))
-    message = re.sub(r"\s*(Please run: )?\$ gcloud (auth login|config set account) .*$", "", message)
-    message = re.sub(r"\s*This command is (un)?authenticated (as|because) .*$", "", message)
-    # Advice that follows every such error, whether the API was enabled lately or not.
-    message = re.sub(r"\s*Enable it by visiting .*$|\s*If you (just )?enabled this API recently.*$", "", message)
-    message = re.sub(r"\s*Re-run with --force to disable it anyway\.?", "", message)
-    message = message[:600].rstrip() or "gcloud gave no reason."
-    return message if message.endswith((".", "!", "?")) else f"{message}."
+def _parts(text: str) -> tuple[str, str]:
+    """Google's message on one line, and the details and the advice that follow it."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    _, marked, rest = plain.rpartition("ERROR: ")
+    line = re.sub(r"^\([\w.-]+\)\s*", "", " ".join((rest if marked else plain).split()))
+    message, _, details = line.partition(found[0] if (found := DETAILS.search(line)) else "\n")
+    if body := BODY.search(line):
+        said, *others = body.groups(default="")
+        status = re.search(r'(?<="status": ")[A-Z_]+', line) or re.search(r"HTTPError \d+", line)
+        parts = [re.sub(r"\\(?:[nrt]|u([0-9a-fA-F]{4})|(.))", _unescaped, said), *others]
+        message = (f"{status[0]}: " if status else "") + " ".join(part for part in parts if part)
+        details = line
+    if VAGUE.search(message):
+        message = " ".join([message, *DESCRIPTION.findall(details)])
+    message = re.sub(r"\(['\"](.*?)['\"]?$", r"\1", message)  # the tuple of Python in which gcloud shows an error
+    message = textwrap.shorten(message, 600, placeholder=" …") or "gcloud gave no reason."
+    return message if message.endswith((".", "!", "?", "…")) else f"{message}.", details
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """A character that JSON, or Python's way to print it, has escaped."""
+    return chr(int(found[1], 16)) if found[1] else found[2] or " "
 
 
 def _words(argv: tuple[str, ...]) -> int:
-    """The number of words before the first option or path."""
-    return next((i for i, word in enumerate(argv) if word.startswith("-") or "/" in word), len(argv))
+    """The number of words before the first option, path or expression."""
+    return next((i for i, word in enumerate(argv) if not re.fullmatch(r"(?!-)[\w.-]+", word)), len(argv))

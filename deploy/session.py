@@ -35,8 +35,6 @@ VARIABLES = {
     "repository": "REPOSITORY",
     "gateway_region": "GATEWAY_REGION",
 }
-# The project that plans are shown for where none is known.
-UNKNOWN_PROJECT = "my-project"
 
 
 @dataclass
@@ -51,23 +49,27 @@ class Session:
 
     @classmethod
     def open(
-        cls, environment: Mapping[str, str], tell: Callable[[str], None] = lambda _: None, **options: str
+        cls,
+        environment: Mapping[str, str],
+        tell: Callable[[str], None] = lambda _: None,
+        default_project: str = "",
+        **options: str,
     ) -> Session:
         """The session for the environment and the options; raises SettingsError if they are invalid."""
         stop = threading.Event()
         run = run_in(ROOT, environment)
         config = read_config(Gcloud(run, "", stop=stop))
-        settings = read_settings(environment, config.project, **options)
+        settings = read_settings(environment, config.project or default_project, **options)
         return cls(settings, Gcloud(run, settings.project, stop=stop, tell=tell), config, stop)
 
     @classmethod
-    def offline(cls, environment: Mapping[str, str], **options: str) -> Session:
+    def offline(cls, environment: Mapping[str, str], default_project: str, **options: str) -> Session:
         """A session that runs nothing, for plans of an empty project."""
 
         def run(argv: tuple[str, ...], stdin: str | None = None) -> Output:
             raise DeployError(f"`{' '.join(argv)}` was not run: this is an offline plan.")
 
-        settings = read_settings(environment, UNKNOWN_PROJECT, **options)
+        settings = read_settings(environment, default_project, **options)
         return cls(settings, Gcloud(run, settings.project), GcloudConfig(anonymous=True))
 
     @cached_property
@@ -179,7 +181,8 @@ class Session:
         """The headers with which gcloud's account calls private services."""
         if self.config.anonymous:
             return {}
-        return {"Authorization": f"Bearer {self.gcloud(('gcloud', 'auth', 'print-identity-token')).strip()}"}
+        token = self.gcloud(("gcloud", "auth", "print-identity-token")).strip()
+        return {"Authorization": f"Bearer {token}"}
 
     def applier(self, progress: PlanProgress) -> PlanApplier:
         """Carries out plans and reports to `progress`."""

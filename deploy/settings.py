@@ -27,12 +27,15 @@ APIS = tuple(
         "servicemanagement",
     )
 )
+# The project that plans are shown for where none is known.
+UNKNOWN_PROJECT = "my-project"
 # Services and images are named with this prefix; models, the directory and the page are not.
 PREFIX = "guichet-"
+REGION = r"[a-z]+-(central|(north|south)?(east|west)|north|south)[0-9]+"
 PATTERNS = {
     "PROJECT_ID": (r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project ID, such as my-project-123"),
-    "REGION": (r"[a-z]+-[a-z]+[0-9]+", "a region, such as us-central1"),
-    "GATEWAY_REGION": (r"[a-z]+-[a-z]+[0-9]+", "a region, such as us-central1"),
+    "REGION": (REGION, "a region, such as us-central1"),
+    "GATEWAY_REGION": (REGION, "a region, such as us-central1"),
     "PAGE_ACCESS": (r"public|private|iap", "public, private or iap"),
     "MONITORING": (r"on|off", "on or off"),
     "CONTACT": (r"[!-'*-~]*", "an e-mail address or a URL"),

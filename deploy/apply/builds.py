@@ -12,6 +12,7 @@ from deploy.cloud.gcloud import Gcloud
 from deploy.cloud.states import BUILDING, BUILT
 from deploy.deliverables import Deliverables
 from deploy.errors import CommandFailed, Interrupted, StepFailed
+from deploy.failures import advice, failure
 from deploy.plan.steps import BuildImage
 from deploy.recorded_state import Note
 from deploy.settings import DeploySettings, service_name
@@ -79,8 +80,11 @@ class Builds:
             lines = self.gcloud(Commands(self.settings).build_log(found["id"])).strip().splitlines()[-LOG_LINES:]
         except CommandFailed:
             lines = []
+        # The log may hold any text; of its errors, only those of the build account are told apart.
+        known = failure(" ".join([detail, *lines]))
+        remedy = advice(known, self.settings.project) if known.kind == "build account" else "Fix this, then run again."
         log = "".join(f"\n    {line}" for line in lines)
         return (
             f"The build of {service_name(build.image)} ended with {found['status']}: {detail.rstrip('.')}."
-            f" Fix this, then run again. Whole log: {found.get('logUrl', '')}{log}"
+            f" {remedy} Whole log: {found.get('logUrl', '')}{log}"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.invocation import Models, Yes, carry_out, confirmed, errors_as_sentences, open_session, tell, title
+from deploy.cli.invocation import Models, Yes, carry_out, changing, confirmed, show_and_run, tell, title
 from deploy.cloud.commands import Commands
 from deploy.errors import SettingsError
 from deploy.plan.container_images import images_to_build
@@ -28,21 +28,14 @@ def up(
     """Deploy what is missing or differs. Run it again to continue after an interruption."""
     from deploy.plan.rollout import stage_plan
 
-    with errors_as_sentences(changes=True):
-        session = open_session(context, models)
-        with session.deliverables.held("deploy up"):
-            recorded = session.recorded_state()
-            current = session.current_state(recorded, tell)
-            if stage:
-                steps = stage_plan(session.desired_state(current), current, recorded, session.settings)
-            else:
-                steps = session.plan(recorded, current)
-            show_plan(output_console(), steps, title(session), commands=False)
-            if not steps or not confirmed(yes, "Continue?"):
-                return
-            if stage:
-                carry_out(session, steps).raise_failures()
-                return
+    with changing(context, "up", models) as (session, recorded):
+        current = session.current_state(recorded, tell)
+        if stage:
+            show_and_run(session, stage_plan(session.desired_state(current), current, recorded, session.settings), yes)
+            return
+        steps = session.plan(recorded, current)
+        show_plan(output_console(), steps, title(session), commands=False)
+        if steps and confirmed(yes, "Continue?"):
             session.deploy(steps, lambda plan: carry_out(session, plan), tell)
             _show_urls(session)
 
@@ -56,21 +49,15 @@ def build(
     """Build the missing container images with Cloud Build."""
     from deploy.plan.deployment import image_build_plan
 
-    with errors_as_sentences(changes=True):
-        session = open_session(context, models)
-        with session.deliverables.held("deploy build"):
-            recorded = session.recorded_state()
-            current = session.current_state(recorded)
-            rebuild = frozenset(images_to_build(session.settings.models, session.catalog)) if force else frozenset()
-            desired = session.desired_state(current)
-            steps = image_build_plan(desired, current, recorded, session.settings, rebuild)
-            if dry_run:
-                for line in command_lines(steps):
-                    print(line)
-                return
-            show_plan(output_console(), steps, title(session), commands=False)
-            if steps:
-                carry_out(session, steps).raise_failures()
+    with changing(context, "build", models) as (session, recorded):
+        current = session.current_state(recorded)
+        rebuild = frozenset(images_to_build(session.settings.models, session.catalog)) if force else frozenset()
+        steps = image_build_plan(session.desired_state(current), current, recorded, session.settings, rebuild)
+        if dry_run:
+            for line in command_lines(steps):
+                print(line)
+        else:
+            show_and_run(session, steps, yes=True)
 
 
 def rollback(
@@ -81,18 +68,15 @@ def rollback(
     """Go back to a release: services, list of models and gateway config."""
     from deploy.plan.rollback import chosen_release, rollback_plan
 
-    with errors_as_sentences(changes=True):
-        session = open_session(context)
-        with session.deliverables.held("deploy rollback"):
-            recorded = session.recorded_state()
-            target = chosen_release(recorded, release)
-            current = session.current_state(recorded, tell)
-            items = session.gcloud.json(Commands(session.settings).list_revisions())
-            revisions = {item["metadata"]["name"] for item in items}
-            steps = rollback_plan(target, revisions, current, recorded, session.settings)
-            show_plan(output_console(), steps, f"{title(session)}, back to release {target.release} of {target.at}")
-            if steps and confirmed(yes, "Go back?"):
-                carry_out(session, steps).raise_failures()
+    with changing(context, "rollback") as (session, recorded):
+        target = chosen_release(recorded, release)
+        current = session.current_state(recorded, tell)
+        items = session.gcloud.json(Commands(session.settings).list_revisions())
+        revisions = {item["metadata"]["name"] for item in items}
+        steps = rollback_plan(target, revisions, current, recorded, session.settings)
+        show_plan(output_console(), steps, f"{title(session)}, back to release {target.release} of {target.at}")
+        if steps and confirmed(yes, "Go back?"):
+            carry_out(session, steps).raise_failures()
 
 
 def down(
@@ -105,29 +89,24 @@ def down(
     """Remove what `up` created, as recorded in deliverables.yaml, and nothing else."""
     from deploy.plan.destroy import destroy_plan
 
-    with errors_as_sentences(changes=True):
-        session = open_session(context)
-        with session.deliverables.held("deploy down"):
-            recorded = session.recorded_state()
-            if not recorded.created:
-                tell(f"{session.deliverables.path} lists no created resources: nothing to remove.")
-                return
-            steps = destroy_plan(
-                session.current_state(recorded, tell, monitoring=True), recorded, session.settings, force=force
-            )
-            show_plan(output_console(), steps, title(session), commands=False)
-            if not yes and not sys.stdin.isatty():
-                raise SettingsError("Confirm with YES=1 or --yes: there is no terminal to ask.")
-            project = session.settings.project
-            if not yes and typer.prompt(f"Type {project} to remove all of this") != project:
-                raise SettingsError("The name does not match: nothing was removed.")
-            outcome = carry_out(session, steps)
-            outcome.raise_failures()
-            session.deliverables.empty()
-            for sentence in outcome.kept:
-                tell(sentence)
-            if outcome.kept:
-                tell("The record still lists what stays. `make destroy FORCE=1` removes it nevertheless.")
+    with changing(context, "down") as (session, recorded):
+        if not recorded.created:
+            tell(f"{session.deliverables.path} lists no created resources: nothing to remove.")
+            return
+        steps = destroy_plan(
+            session.current_state(recorded, tell, monitoring=True), recorded, session.settings, force=force
+        )
+        show_plan(output_console(), steps, title(session), commands=False)
+        if not yes and not sys.stdin.isatty():
+            raise SettingsError("Confirm with YES=1 or --yes: there is no terminal to ask.")
+        project = session.settings.project
+        if not yes and typer.prompt(f"Type {project} to remove all of this") != project:
+            raise SettingsError("The name does not match: nothing was removed.")
+        outcome = carry_out(session, steps)
+        outcome.raise_failures()
+        session.deliverables.empty()
+        if outcome.kept:
+            tell("The record still lists what stays. `make destroy FORCE=1` removes it nevertheless.")
 
 
 def _show_urls(session: Session) -> None:

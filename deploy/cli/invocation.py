@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.errors import DeployError, Interrupted
-from deploy.report.console import error_console, output_console, plan_progress
+from deploy.report.console import error_console, output_console, plan_progress, show_plan
 from services.catalog import CatalogError
 
 if TYPE_CHECKING:
     from deploy.apply.apply_plan import Outcome
     from deploy.plan.steps import Plan
+    from deploy.recorded_state import RecordedState
     from deploy.session import Session
 
 Models = Annotated[
@@ -26,8 +27,10 @@ Models = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="YES", help="Do not ask for confirmation.")]
 
 
-def open_session(context: typer.Context, models: str = "", *, offline: bool = False) -> Session:
-    """The session for the environment and the options."""
+def open_session(
+    context: typer.Context, models: str = "", *, offline: bool = False, default_project: str = ""
+) -> Session:
+    """The session for the environment and the options; raises NoProjectError without a project and a default."""
     from deploy.session import Session
 
     def interrupt(number: int, _frame: object) -> None:
@@ -35,9 +38,13 @@ def open_session(context: typer.Context, models: str = "", *, offline: bool = Fa
 
     signal.signal(signal.SIGTERM, interrupt)
     if offline:
-        return Session.offline(os.environ, **context.obj, MODELS=models)
+        return Session.offline(os.environ, default_project, **context.obj, MODELS=models)
     console = error_console()
-    return Session.open(os.environ, lambda text: console.print(text, markup=False), **context.obj, MODELS=models)
+
+    def tell(text: str) -> None:
+        console.print(text, markup=False)
+
+    return Session.open(os.environ, tell, default_project, **context.obj, MODELS=models)
 
 
 def title(session: Session) -> str:
@@ -83,3 +90,19 @@ def errors_as_sentences(*, changes: bool = False) -> Iterator[None]:
         sentence = f"{err.filename or 'A file'} cannot be read or written ({err.strerror}): fix this, then run again."
         error_console().print(sentence, style="red", markup=False)
         raise typer.Exit(1) from err
+
+
+@contextmanager
+def changing(context: typer.Context, command: str, models: str = "") -> Iterator[tuple[Session, RecordedState]]:
+    """The session of a command that changes things, and the record, which no other run changes meanwhile."""
+    with errors_as_sentences(changes=True):
+        session = open_session(context, models)
+        with session.deliverables.held(f"deploy {command}"):
+            yield session, session.recorded_state()
+
+
+def show_and_run(session: Session, steps: Plan, yes: bool) -> None:
+    """Shows a plan, and carries it out if it is confirmed."""
+    show_plan(output_console(), steps, title(session), commands=False)
+    if steps and confirmed(yes, "Continue?"):
+        carry_out(session, steps).raise_failures()

@@ -17,7 +17,7 @@ from deploy.errors import DeployError, NoProjectError, SettingsError
 from deploy.report.console import error_console, output_console, show_findings, show_plan
 from deploy.report.cost import Traffic, bill, bill_table, read_prices
 from deploy.report.script import script as script_of
-from deploy.settings import service_name
+from deploy.settings import UNKNOWN_PROJECT, service_name
 from services.catalog import catalog_path, load_catalog
 
 if TYPE_CHECKING:
@@ -56,9 +56,11 @@ def _planned(context: typer.Context, models: str, offline: bool) -> tuple[Sessio
     from deploy.cloud.gcloud import GcloudFailed
     from deploy.recorded_state import RecordedState
 
+    project = UNKNOWN_PROJECT
     if not offline:
         try:
             session = open_session(context, models)
+            project = session.settings.project
             recorded = session.recorded_state()
             current = session.current_state(recorded)
             if current.changing:
@@ -68,7 +70,7 @@ def _planned(context: typer.Context, models: str, offline: bool) -> tuple[Sessio
             if isinstance(err, GcloudFailed) and err.error.kind != "account":
                 raise
             error_console().print(f"{err}\nUntil then, this is what would be made in an empty project.", markup=False)
-    session = open_session(context, models, offline=True)
+    session = open_session(context, models, offline=True, default_project=project)
     return session, session.plan(RecordedState(), CurrentState())
 
 
@@ -82,7 +84,7 @@ def doctor(
     from deploy.report.doctor import READY, Doctor, fixes
 
     with errors_as_sentences(changes=True):
-        session = open_session(context)
+        session = open_session(context, default_project=UNKNOWN_PROJECT)
         checks = Doctor(session.settings, session.gcloud.impatient(), session.config, session.api)
         findings, problem = checks.examine(), None
         # What is enabled in one round can be checked in the next.

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from deploy.cli.invocation import Models, Yes, carry_out, confirmed, errors_as_sentences, open_session, tell, title
+from deploy.cli.invocation import Models, Yes, changing, errors_as_sentences, open_session, show_and_run, tell
 from deploy.errors import SettingsError
-from deploy.report.console import output_console, show_plan
-
-if TYPE_CHECKING:
-    from deploy.plan.steps import Plan
-    from deploy.session import Session
+from deploy.report.console import output_console
 
 
 def compare(
@@ -46,27 +42,21 @@ def promote(
     """Send traffic to the staged revisions: a part (PERCENT=10), or all of it, which makes them a release."""
     from deploy.plan.rollout import promote_plan, share_plan
 
-    with errors_as_sentences(changes=True):
-        session = open_session(context, models)
-        with session.deliverables.held("deploy promote"):
-            recorded = session.recorded_state()
-            current = session.current_state(recorded, tell)
-            if percent == 100:
-                steps = promote_plan(session.desired_state(current), current, recorded, session.settings)
-            else:
-                steps = share_plan(current, percent, session.settings)
-            _show_and_run(session, steps, yes)
+    with changing(context, "promote", models) as (session, recorded):
+        current = session.current_state(recorded, tell)
+        if percent == 100:
+            steps = promote_plan(session.desired_state(current), current, recorded, session.settings)
+        else:
+            steps = share_plan(current, percent, session.settings)
+        show_and_run(session, steps, yes)
 
 
 def abort(context: typer.Context, yes: Yes = False) -> None:
     """Send all traffic back to the revisions that had it before `STAGE=1`."""
     from deploy.plan.rollout import abort_plan
 
-    with errors_as_sentences(changes=True):
-        session = open_session(context)
-        with session.deliverables.held("deploy abort"):
-            current = session.current_state(session.recorded_state(), tell)
-            _show_and_run(session, abort_plan(current, session.settings), yes)
+    with changing(context, "abort") as (session, recorded):
+        show_and_run(session, abort_plan(session.current_state(recorded, tell), session.settings), yes)
 
 
 def keys(
@@ -91,22 +81,14 @@ def keys(
             for line in api_keys.change_local_keys(local, create or rotate, revoke, rotating=bool(rotate)):
                 tell(line)
             return
-        session = open_session(context)
-        with session.deliverables.held("deploy keys"):
-            current = session.current_state(session.recorded_state())
-            recorded = session.deliverables.read()
-            if not (create or rotate or revoke):
-                output_console().print(api_keys.keys_table(current, recorded))
-                return
-            moment = f"{session.now():%Y%m%d-%H%M%S}"
-            steps = api_keys.key_plan(current, recorded, session.settings, create, rotate, revoke, moment)
-            _show_and_run(session, steps, yes)
-
-
-def _show_and_run(session: Session, steps: Plan, yes: bool) -> None:
-    show_plan(output_console(), steps, title(session), commands=False)
-    if steps and confirmed(yes, "Continue?"):
-        carry_out(session, steps).raise_failures()
+    with changing(context, "keys") as (session, recorded):
+        current = session.current_state(recorded)
+        if not (create or rotate or revoke):
+            output_console().print(api_keys.keys_table(current, recorded))
+            return
+        moment = f"{session.now():%Y%m%d-%H%M%S}"
+        steps = api_keys.key_plan(current, recorded, session.settings, create, rotate, revoke, moment)
+        show_and_run(session, steps, yes)
 
 
 COMMANDS = (compare, promote, abort, keys)

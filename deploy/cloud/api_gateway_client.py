@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import requests
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.apigateway_v1 import ApiGatewayServiceClient
 from google.oauth2.credentials import Credentials as TokenCredentials
 
 from deploy.cloud.gcloud import Gcloud
 from deploy.errors import CommandFailed
+from deploy.failures import advice, failure
 from deploy.settings import DeploySettings
 
 
@@ -85,19 +88,19 @@ class ApiGatewayClient:
 
     def apis(self) -> dict[str, tuple[str, str]]:
         """State and managed service of every API in the project."""
-        with _readable_errors("APIs"):
+        with self._readable_errors("APIs of API Gateway"):
             found = self._client.list_apis(parent=self._global)
             return {last_segment(api.name): (api.state.name, api.managed_service) for api in found}
 
     def configs(self) -> dict[str, str]:
         """State of every config of the `guichet` API."""
-        with _readable_errors("configs"):
+        with self._readable_errors("configs of API Gateway"):
             found = self._client.list_api_configs(parent=f"{self._global}/apis/{self._settings.api}")
             return {last_segment(config.name): config.state.name for config in found}
 
     def gateways(self) -> dict[str, Gateway]:
         """The gateways in the region."""
-        with _readable_errors("gateways"):
+        with self._readable_errors("gateways of API Gateway"):
             found = self._client.list_gateways(parent=self._regional)
             return {
                 last_segment(gateway.name): Gateway(
@@ -112,13 +115,15 @@ class ApiGatewayClient:
     def regions(self) -> list[str]:
         """The regions that offer API Gateway."""
         url = f"{self._config.endpoint('apigateway')}/v1/projects/{self._settings.project}/locations"
-        found = _json(self._session.get(url, timeout=30))
+        with self._readable_errors("regions of API Gateway"):
+            found = _json(self._session.get(url, timeout=30))
         return [name for location in found.get("locations", []) if (name := location["locationId"]) != "global"]
 
     def members(self, policy: tuple[str, str], role: str) -> frozenset[str] | None:
         """The members that have the role in an IAM policy, an API and its path; None if it cannot be read."""
         api, path = policy
-        response = self._session.get(f"{self._config.endpoint(api)}/{path}", timeout=30)
+        with self._readable_errors("members of an IAM policy"):
+            response = self._session.get(f"{self._config.endpoint(api)}/{path}", timeout=30)
         if response.status_code != 200:
             return None
         bindings = response.json().get("bindings", [])
@@ -128,39 +133,44 @@ class ApiGatewayClient:
         """The permissions among `wanted` that the account has in the project."""
         project = self._settings.project
         url = f"{self._config.endpoint('cloudresourcemanager')}/v1/projects/{project}:testIamPermissions"
-        response = self._session.post(url, json={"permissions": list(wanted)}, timeout=30)
-        return set(_json(response).get("permissions", []))
+        with self._readable_errors("permissions of the account"):
+            found = _json(self._session.post(url, json={"permissions": list(wanted)}, timeout=30))
+        return set(found.get("permissions", []))
 
     @cached_property
     def _session(self) -> Any:
         if self._config.anonymous:
-            import requests
-
             return requests.Session()
         return AuthorizedSession(self._credentials)  # type: ignore[no-untyped-call]
 
+    @contextmanager
+    def _readable_errors(self, what: str) -> Iterator[None]:
+        """Raises CommandFailed with the reason and the remedy if Google refuses, or does not respond."""
+        try:
+            yield
+        except (exceptions.GoogleAPIError, requests.RequestException, GoogleAuthError) as err:
+            found = failure(_error_text(err))
+            remedy = advice(found, self._settings.project, ("api-gateway",))
+            raise CommandFailed(f"The {what} cannot be read: {found.message} {remedy}") from err
 
-def _json(response: Any) -> dict[str, Any]:
-    if response.status_code != 200:
-        raise CommandFailed(f"{response.url} returned {response.status_code}: {response.text[:200]}")
+
+def _error_text(err: Exception) -> str:
+    """The error in gcloud's words."""
+    match err:
+        case exceptions.GoogleAPICallError():
+            return f"HTTPError {err.code}: {err.message}"
+        case requests.HTTPError():
+            return f"HTTPError {err.response.status_code}: {err.response.text}"
+        case GoogleAuthError():
+            return f"UNAUTHENTICATED: {err}"
+        case _:
+            return "UNAVAILABLE: Google did not respond"
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    response.raise_for_status()
     found: dict[str, Any] = response.json()
     return found
-
-
-@contextmanager
-def _readable_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except exceptions.GoogleAPICallError as err:
-        remedy = {
-            401: "Sign in with `gcloud auth login`.",
-            403: "Ask an owner for roles/apigateway.viewer, or run `make doctor FIX=1`.",
-        }.get(int(err.code or 0), "Run again later.")
-        raise CommandFailed(f"The {what} of API Gateway cannot be read: {err.message} {remedy}") from err
-    except exceptions.RetryError as err:
-        raise CommandFailed(
-            f"The {what} of API Gateway cannot be read: Google did not respond. Run again later."
-        ) from err
 
 
 def last_segment(name: str) -> str:

@@ -149,10 +149,6 @@ class Commands:
         """Prints nothing: `update-traffic` returns before the new state is visible."""
         return self._gcloud("run", "services", "update-traffic", service, self._region, *options, "--format=none")
 
-    def pin_traffic(self, service: str, shares: Mapping[str, int]) -> Argv:
-        """Sends these percentages of the traffic to these revisions."""
-        return self.send_traffic(service, f"--to-revisions={','.join(f'{name}={n}' for name, n in shares.items())}")
-
     def show_service(self, name: str) -> Argv:
         """Prints the URL, the newest ready revision and the generation."""
         return (*self.describe_service(name), SERVICE_FORMAT)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from deploy.cloud.annotations import ATTEMPT, CONTENT, KEY, MANIFEST, NEXT
@@ -184,13 +185,14 @@ def _by_name(
 
 
 def _secrets(settings: DeploySettings, gcloud: Gcloud, commands: Commands) -> dict[str, tuple[str, ...]]:
-    """The enabled versions of the deployment's two secrets, newest first."""
+    """The enabled versions of the deployment's two secrets, newest first; none if the newest is not enabled."""
     ours = [last_segment(item["name"]) for item in gcloud.json(commands.list_secrets()) or []]
     return {
         name: tuple(
             last_segment(version["name"])
-            for version in gcloud.json(commands.list_versions(name)) or []
-            if version["state"] == ENABLED
+            for version in takewhile(
+                lambda version: version["state"] == ENABLED, gcloud.json(commands.list_versions(name)) or []
+            )
         )
         for name in ours
         if name in (settings.document_secret, settings.key_secret)

@@ -55,7 +55,8 @@ def run_in(folder: Path, environment: Mapping[str, str]) -> Run:
     def run(argv: tuple[str, ...], stdin: str | None = None) -> Output:
         program = shutil.which(argv[0], path=environment.get("PATH"))
         if program is None:
-            raise DeployError(f"{argv[0]} is not installed: see https://cloud.google.com/sdk/docs/install.")
+            install = "https://cloud.google.com/sdk/docs/install"
+            raise DeployError(f"{argv[0]} is not installed: see {install}. `make plan OFFLINE=1` works without it.")
         try:
             done = subprocess.run(
                 [program, *argv[1:]],

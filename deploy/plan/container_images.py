@@ -55,7 +55,7 @@ def images_to_build(names: Collection[str], catalog: Catalog) -> dict[str, Conta
     models = catalog.select(names) if names else list(catalog)
     for model in models:
         if model.name in {*BASES, "directory", "page"}:
-            raise SettingsError(f"{catalog.path}: {model.name}: the name is reserved for an image of ours.")
+            raise SettingsError(f"{catalog.path}: {model.name}: the name is reserved: rename the model.")
     images = [*(model_image(model, catalog) for model in models), directory_image(), page_image()]
     images = [*(base_image(name) for name in BASES), *images]
     return {image.name: image for image in images}

@@ -70,8 +70,8 @@ def destroy_plan(
 def _remarks(created: Iterable[Resource], with_repository: bool, settings: DeploySettings) -> Iterable[str]:
     if any(resource.kind == "image" for resource in created):
         yield "Cloud Build keeps the records and logs of its builds."
-    if not with_repository:
-        yield f"`up` did not create the repository {settings.repository}: it stays, without the images."
+        if not with_repository:
+            yield f"`up` did not create the repository {settings.repository}: it stays, without the images."
 
 
 def _exists(resource: Resource, current: CurrentState, settings: DeploySettings) -> bool:

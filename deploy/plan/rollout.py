@@ -15,6 +15,9 @@ from deploy.plan.steps import Command, Plan, Step, base_url, placeholder, value_
 from deploy.recorded_state import Note, RecordedState
 from deploy.settings import DeploySettings, short_name
 
+# The options that send all traffic to the newest revision and remove the tag.
+TO_NEWEST = ("--to-latest", f"--remove-tags={NEXT}")
+
 
 def stage_plan(desired: DesiredState, current: CurrentState, recorded: RecordedState, settings: DeploySettings) -> Plan:
     """Builds images and deploys changed services with the tag `next` and without traffic, behind the same gateway."""
@@ -48,8 +51,7 @@ def promote_plan(
         builder.know("image", short_name(name), there.image)
         builder.know("revision", name, there.staged or there.revision)
         if name in waiting:
-            options = ("--to-latest", f"--remove-tags={NEXT}")
-            builder.steps.append(traffic_step(there, f"from {there.pinned} to {there.staged}", options, settings))
+            builder.steps.append(traffic_step(there, f"from {there.pinned} to {there.staged}", TO_NEWEST, settings))
     cloud_run_services.document(builder)
     api_gateway.api(builder)
     api_gateway.config(builder)

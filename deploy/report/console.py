@@ -107,7 +107,7 @@ class PlainProgress:
         self._line(f"FAILED {step.what}: {str(error).splitlines()[0]}")
 
     def kept(self, step: Step, error: DeployError) -> None:
-        self._line(f"kept {step.what}: {error}")
+        self._line(str(error))
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False)

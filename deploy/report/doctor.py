@@ -15,37 +15,18 @@ from deploy.cloud.gcloud import Gcloud, GcloudFailed
 from deploy.cloud.resources import Resource
 from deploy.cloud.states import ACTIVE, DOCKER
 from deploy.errors import CommandFailed, DeployError
+from deploy.failures import table
 from deploy.local.ports import why_not_free
 from deploy.plan.prerequisites import regions
 from deploy.plan.steps import Command, Plan, Step
 from deploy.report.script import shell_line
-from deploy.settings import APIS, DeploySettings
+from deploy.settings import APIS, UNKNOWN_PROJECT, DeploySettings
 
 # The first version with `services api-keys create` out of beta; tested with 528.
 OLDEST_GCLOUD = 456
 READY = "All prerequisites are met. You can proceed with the deployment."
 SIGN_IN = "gcloud auth login"
 LOCAL_PORTS = {"GATEWAY_PORT": 8080, "FRONTEND_PORT": 8501}
-# A permission of each kind of command, and the role that includes it.
-PERMISSIONS = {
-    "serviceusage.services.enable": "roles/serviceusage.serviceUsageAdmin",
-    "artifactregistry.repositories.create": "roles/artifactregistry.admin",
-    "cloudbuild.builds.create": "roles/cloudbuild.builds.editor",
-    "storage.buckets.create": "roles/storage.admin",
-    "run.services.setIamPolicy": "roles/run.admin",
-    "iam.serviceAccounts.create": "roles/iam.serviceAccountAdmin",
-    "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
-    "apigateway.gateways.create": "roles/apigateway.admin",
-    "apikeys.keys.create": "roles/serviceusage.apiKeysAdmin",
-    "secretmanager.secrets.create": "roles/secretmanager.admin",
-}
-# What the account that builds run as needs: one of these sets. The first is what FIX=1 grants.
-BUILD_ROLES = (
-    {"roles/cloudbuild.builds.builder"},
-    {"roles/editor"},
-    {"roles/owner"},
-    {"roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer"},
-)
 NO_PUBLIC_SERVICES = "run.managed.requireInvokerIam"
 Verdict = Literal["met", "missing", "unclear"]
 
@@ -78,8 +59,8 @@ class Doctor:
         self._commands = Commands(settings)
 
     def examine(self) -> list[Finding]:
-        """The findings of every check; without an account, only of those that need none."""
-        first = [*self.version(), *self.account()]
+        """The findings of every check; without an account or a project, only of those that need none."""
+        first, until = [*self.version(), *self.account()], "somebody is signed in"
         checks: dict[str, Callable[[], list[Finding]]] = {
             "the project": self.project,
             "billing": self.billing,
@@ -88,8 +69,12 @@ class Doctor:
             "the account that builds run as": self.build_account,
             "who may open the page": self.page_access,
         }
-        if any(finding.remedy == SIGN_IN for finding in first):
-            later = [Finding("unclear", f"checked once somebody is signed in: {name}") for name in checks]
+        signed_in = all(finding.remedy != SIGN_IN for finding in first)
+        if signed_in:
+            project = checks.pop("the project")()
+            first, until = [*first, *project], "the project can be used"
+        if not signed_in or project[0].verdict == "missing":
+            later = [Finding("unclear", f"checked once {until}: {name}") for name in checks]
             return [*first, *later, *self.ports()]
 
         def examined(name: str) -> list[Finding]:
@@ -123,11 +108,16 @@ class Doctor:
     def project(self) -> list[Finding]:
         """The project exists and is accessible."""
         project = self._settings.project
+        if project == UNKNOWN_PROJECT:
+            return [Finding("missing", "no project is set", "gcloud config set project PROJECT_ID")]
         try:
             found = self._gcloud.json(self._commands.describe_project())
-        except CommandFailed:
+        except GcloudFailed as err:
+            if err.error.kind not in ("project", "denied", "absent"):
+                return [Finding("unclear", f"cannot read the project: {err}")]
             absent = f"project {project} does not exist, or this account cannot access it"
-            return [Finding("missing", absent, f"gcloud projects create {project}")]
+            remedy = f"gcloud projects list  # set PROJECT_ID to one of them, or: gcloud projects create {project}"
+            return [Finding("missing", absent, remedy)]
         if found.get("lifecycleState") != ACTIVE:
             return [Finding("missing", f"project {project} is being deleted", f"gcloud projects undelete {project}")]
         return [Finding("met", f"project {project} (number {found['projectNumber']})")]
@@ -201,10 +191,11 @@ class Doctor:
         policy = self._gcloud.json(self._commands.read_roles()) or {}
         member = f"serviceAccount:{email}"
         held = {binding["role"] for binding in policy.get("bindings", []) if member in binding["members"]}
+        enough: list[list[str]] = table()["build roles"]
         # Google grants its own account for builds its role outside of the policy that we may read.
-        if email.endswith("@cloudbuild.gserviceaccount.com") or any(roles <= held for roles in BUILD_ROLES):
+        if email.endswith("@cloudbuild.gserviceaccount.com") or any(held.issuperset(roles) for roles in enough):
             return [Finding("met", f"builds run as {email}, which has the roles for them")]
-        role = min(BUILD_ROLES[0])
+        role = enough[0][0]
         grant = Command(self._commands.grant_role(role, member), creates=(Resource("role", f"{role} of {member}"),))
         return [self._fixable(f"builds run as {email}, which lacks {role}", "build account", grant)]
 
@@ -232,7 +223,8 @@ class Doctor:
 
     def permissions(self) -> list[Finding]:
         """The account has the required permissions."""
-        held = self._api.permissions(tuple(PERMISSIONS))
+        wanted: dict[str, str] = table()["permissions"]
+        held = self._api.permissions(tuple(wanted))
         member = f"user:{self._config.account or 'ACCOUNT'}"
         if member.endswith(".gserviceaccount.com"):
             member = member.replace("user:", "serviceAccount:")
@@ -242,10 +234,10 @@ class Doctor:
                 f"the account lacks {permission}",
                 f"gcloud projects add-iam-policy-binding {self._settings.project} --member={member} --role={role}",
             )
-            for permission, role in PERMISSIONS.items()
+            for permission, role in wanted.items()
             if permission not in held
         ]
-        return missing or [Finding("met", f"the account has the {len(PERMISSIONS)} required permissions")]
+        return missing or [Finding("met", f"the account has the {len(wanted)} required permissions")]
 
     def ports(self) -> list[Finding]:
         """The ports of `make run` are free; a deployment does not need them."""

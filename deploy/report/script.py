@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from deploy.plan.steps import (
     PLACEHOLDER,
@@ -23,91 +24,18 @@ from deploy.plan.steps import (
 )
 from deploy.settings import DeploySettings
 
-HEAD = """\
-#!/usr/bin/env bash
-# The commands of `make deploy` for project {project} in {region}.
-# Run it from the repository's root, on the state that the plan was made for. Unlike `up`, it cannot continue after an
-# interruption, and does not write deliverables.yaml.
-set -euo pipefail
-test -f services/models.yaml || {{ echo "Run this from the repository's root." >&2; exit 1; }}
-export CLOUDSDK_CORE_DISABLE_PROMPTS=1
-mkdir -p {folder}
-"""
-
-WAIT_FOR_BUILD = """
-# wait_for_build BUILD URI: waits for a build and prints its image by tag and digest.
-wait_for_build() {{
-  while :; do
-    case "$(gcloud builds describe "$1" --project={project} --format='value(status)')" in
-      SUCCESS) break ;;
-      PENDING | QUEUED | WORKING) sleep 5 ;;
-      *) echo "Build $1 failed: gcloud builds log $1 --project={project}" >&2; return 1 ;;
-    esac
-  done
-  gcloud builds describe "$1" --project={project} --flatten='results.images[]' \\
-    --format='value(results.images.name,results.images.digest)' |
-    awk -v tag="$2:$1" '$1 == tag {{ print $1 "@" $2 }}'
-}}
-"""
-
-WAIT_UNTIL_ACTIVE = """
-# wait_until_active COMMAND: waits until the command prints ACTIVE.
-wait_until_active() {
-  while :; do
-    case "$("$@")" in
-      ACTIVE) return 0 ;;
-      FAILED) echo "Its creation failed: $*" >&2; return 1 ;;
-      *) sleep 5 ;;
-    esac
-  done
-}
-"""
-
-BASE_URL = """
-# base_url HOST
-base_url() {
-  case "$1" in
-    localhost | localhost:* | 127.0.0.1 | 127.0.0.1:*) echo "http://$1" ;;
-    *) echo "https://$1" ;;
-  esac
-}
-"""
-
-SMOKE_TEST = """
-# smoke_test URL: requests the URL with $KEY until it returns 200, for {patience:.0f} seconds at most.
-smoke_test() {{
-  local status end=$((SECONDS + {patience:.0f}))
-  while :; do
-    status="$(printf 'header = "x-api-key: %s"\\n' "$KEY" |
-      curl --config - --silent --max-time 75 --output /dev/null --write-out '%{{http_code}}' "$1" || true)"
-    [ "$status" != 200 ] || return 0
-    [ "$SECONDS" -lt "$end" ] || {{ echo "GET $1 returned $status." >&2; return 1; }}
-    sleep 2
-  done
-}}
-"""
+# What every script begins with.
+HEAD = Path(__file__).with_name("script.sh")
 
 
 def script(plan: Plan, settings: DeploySettings) -> str:
     """The plan as a script."""
-    actions = [action for step in plan.steps for action in step.actions]
-    builds = [action for action in actions if isinstance(action, BuildImage)]
-    folder = settings.file("x").rpartition("/")[0]
-    parts = [HEAD.format(project=settings.project, region=settings.region, folder=folder)]
-    if builds:
-        parts.append(WAIT_FOR_BUILD.format(project=shlex.quote(settings.project)))
-    if any(isinstance(action, BaseUrl) for action in actions):
-        parts.append(BASE_URL)
-    if any(isinstance(action, WaitUntilReady) for action in actions):
-        parts.append(WAIT_UNTIL_ACTIVE)
-    if any(isinstance(action, SmokeTest) for action in actions):
-        parts.append(SMOKE_TEST.format(patience=settings.patience))
+    builds = [action for step in plan.steps for action in step.actions if isinstance(action, BuildImage)]
     text = "\n".join(line for step in plan.steps for line in _step(step, builds))
-    used = set(PLACEHOLDER.findall(text))
-    known = [f"{name}={shlex.quote(value)}" for name, value in plan.known.items() if name in used]
-    if known:
-        parts.append("\n# Values that are known already.\n" + "\n".join(known) + "\n")
-    return "".join(parts) + text + "\n"
+    values = {"project": settings.project, "patience": f"{settings.patience:.0f}"}
+    values |= {name: value for name, value in plan.known.items() if name in PLACEHOLDER.findall(text)}
+    known = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    return f"{HEAD.read_text(encoding='utf-8')}{known}{text}\n"
 
 
 def shell_line(argv: Iterable[str]) -> str:

@@ -135,7 +135,8 @@ class Catalog:
         try:
             return len(path.read_text(encoding="utf-8-sig").splitlines())
         except (OSError, UnicodeDecodeError) as err:
-            raise CatalogError(f"{self.path}: {model.name}/labels: {path} cannot be read as UTF-8 text") from err
+            wrong = "does not exist" if isinstance(err, FileNotFoundError) else "cannot be read as UTF-8 text"
+            raise CatalogError(f"{self.path}: {model.name}/labels: {path} {wrong}") from err
 
     def library(self, model: Model) -> str | None:
         """The library that the export of this model needs: timm, transformers or none; raises CatalogError."""

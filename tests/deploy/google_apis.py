@@ -26,6 +26,7 @@ VERSIONS = {
     "monitoring-alerts": "v3",
     "orgpolicy": "v2",
     "run": "v1",
+    "run-v2": "v2",
     "secretmanager": "v1",
     "serviceusage": "v1",
     "storage": "v1",
@@ -38,6 +39,9 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
     "object": dict,
 }
+# Values and keys that only the description of a field lists.
+VALUES = re.compile(r'(?:[Mm]ust be|Allowed values are) ("[\w./-]+"(?: and "[\w./-]+")*)')
+KEYS = re.compile(r"Only ('[\w./-]+'(?:,| and|, and)? ?)+keys are supported")
 
 
 @cache
@@ -70,18 +74,26 @@ def _mistakes(schemas: Mapping[str, Any], schema: Mapping[str, Any], value: Any,
     if expected == "any":
         return
     items: Any = value
-    if not isinstance(value, TYPES[expected]) or (isinstance(value, bool) and expected != "boolean"):
+    digits = expected != "integer" or re.fullmatch(r"-?\d+", str(value))
+    if not isinstance(value, TYPES[expected]) or not digits or (isinstance(value, bool) and expected != "boolean"):
         yield f"{place}: should be {expected}, not {value!r}"
     elif "enum" in schema and value not in schema["enum"]:
         yield f"{place}: should be one of {', '.join(schema['enum'])}, not {value!r}"
+    elif (listed := VALUES.search(schema.get("description", ""))) and f'"{value}"' not in listed[1]:
+        yield f"{place}: should be {listed[1]}, not {value!r}"
+    elif schema.get("format") == "google-duration" and not re.fullmatch(r"\d+(\.\d+)?s", items):
+        yield f"{place}: should be a duration, not {value!r}"
     elif expected == "array":
         for number, item in enumerate(items):
             yield from _mistakes(schemas, schema["items"], item, f"{place}[{number}]")
     elif expected == "object":
         fields = schema.get("properties", {})
+        keys = KEYS.search(schema.get("description", ""))
         for key, item in items.items():
             if key in fields:
                 yield from _mistakes(schemas, fields[key], item, f"{place}.{key}")
+            elif keys and f"'{key}'" not in keys[0]:
+                yield f"{place}.{key}: is not a key"
             elif "additionalProperties" in schema:
                 yield from _mistakes(schemas, schema["additionalProperties"], item, f"{place}.{key}")
             else:

@@ -74,9 +74,35 @@ def test_the_local_gateways_file_is_edited_by_the_same_command(tmp_path: Path) -
     name, _, key = shown.partition(": ")
     assert [(one.key, one.consumer) for one in read_keys(path)] == [(key, "shop")]
     assert path.stat().st_mode & 0o777 == 0o600
-    list(change_local_keys(path, "shop", "", rotating=True))
+    change_local_keys(path, "shop", "", rotating=True)
     assert len(read_keys(path)) == 2
-    list(change_local_keys(path, "", name, rotating=False))
+    change_local_keys(path, "", name, rotating=False)
     assert key not in path.read_text(encoding="utf-8")
     with pytest.raises(SettingsError, match="has a key already"):
-        list(change_local_keys(path, "shop", "", rotating=False))
+        change_local_keys(path, "shop", "", rotating=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "add", "revoke", "said"),
+    [
+        pytest.param("none.yaml", "", "", "CREATE=consumer` creates it", id="no file"),
+        pytest.param("none/keys.yaml", "shop", "", "create it, or set LOCAL", id="no folder"),
+        pytest.param("bad.yaml", "shop", "", "Fix the file", id="not a list"),
+        pytest.param("keys.yaml", "A b", "", "lower-case letters", id="a bad name"),
+        pytest.param("keys.yaml", "", "shop/1", "it has me/", id="nothing to revoke"),
+    ],
+)
+def test_a_mistake_about_the_local_file_is_explained(
+    tmp_path: Path, file: str, add: str, revoke: str, said: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text("x", encoding="utf-8")
+    (tmp_path / "keys.yaml").write_text("- {key: abcdefgh12345678, consumer: me}\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=said):
+        change_local_keys(tmp_path / file, add, revoke, rotating=False)
+
+
+def test_a_local_file_without_keys_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    (shown,) = change_local_keys(path, "shop", "", rotating=False)
+    change_local_keys(path, "", shown.partition(":")[0], rotating=False)
+    assert change_local_keys(path, "", "", rotating=False) == [f"{path} has no keys: CREATE=consumer creates one."]

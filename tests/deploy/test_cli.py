@@ -22,6 +22,13 @@ from tests.forked import run_module
 pytestmark = pytest.mark.integration
 
 NEVER = 10**9
+NOBODY_SIGNED_IN = """\
+#!/bin/sh
+case "$1" in
+  version) echo '{"Google Cloud SDK": "528.0.0"}' ;;
+  *) echo '{}' ;;
+esac
+"""
 COMMANDS = ("doctor", "plan", "build", "up", "status", "logs", "rollback", "down", "cost", "local")
 
 
@@ -87,6 +94,16 @@ def test_without_gcloud_the_message_names_it(tmp_path: Path) -> None:
     done = run("plan", PATH=str(tmp_path), PROJECT_ID="my-project")
     assert done.returncode == 1
     assert "gcloud is not installed" in done.stderr
+
+
+def test_without_an_account_the_doctor_lists_what_it_will_check(tmp_path: Path) -> None:
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text(NOBODY_SIGNED_IN, encoding="utf-8")
+    gcloud.chmod(0o755)
+    done = run("doctor", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert done.returncode == 1
+    assert "no account is signed in\n    gcloud auth login" in done.stdout
+    assert "checked once somebody is signed in: the project" in done.stdout
 
 
 def test_cost_works_offline(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,29 @@ def test_the_steps_deploy(environment: dict[str, str], checkout: Path) -> None:
     for command in commands:
         done = run(command, environment, checkout)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_record_is_committed_and_pushed_if_it_changed(tmp_path: Path) -> None:
+    script = next(step["run"] for step in steps() if step.get("name") == "Commit the record")
+
+    def git(*words: str, folder: Path = tmp_path) -> str:
+        name = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main")
+        done = subprocess.run(["git", *name, *words], cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    git("init", "--bare", "remote")
+    git("clone", "remote", "clone")
+    clone = tmp_path / "clone"
+    record = clone / "deliverables.yaml"
+    record.write_text("created: []\n", encoding="utf-8")
+    git("add", ".", folder=clone)
+    git("commit", "--message=First", folder=clone)
+    git("push", "--set-upstream", "origin", "HEAD", folder=clone)
+    record.write_text("created: [secret guichet-key]\n", encoding="utf-8")
+    for _ in range(2):
+        subprocess.run(["bash", "-e", "-c", script], cwd=clone, capture_output=True, check=True)
+    log = git("log", "--format=%s", "main", folder=tmp_path / "remote")
+    assert log.splitlines() == ["Record the deployment", "First"]
 
 
 def test_the_workflow_signs_in_without_a_key() -> None:

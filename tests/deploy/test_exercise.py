@@ -1,4 +1,4 @@
-"""The commands of docs/exercise.md, in order."""
+"""The commands of docs/exercise.md, in order, and those of cloudbuild/README.md."""
 
 from __future__ import annotations
 
@@ -69,6 +69,15 @@ def test_every_command_of_the_exercise_works(environment: dict[str, str], checko
             assert done.stdout.splitlines()[-1] == READY
         if "dry-run" in command:
             assert "gcloud builds submit . --async --config=cloudbuild/image.yaml" in done.stdout
+            done = run(command.removesuffix(" --dry-run"), environment, checkout)  # `make build`
+            assert (done.returncode, done.stdout.count("created image")) == (0, 6), done.stderr
+
+
+def test_every_command_of_the_build_files_is_in_the_exercise_or_among_the_tests_of_images() -> None:
+    text = " ".join((ROOT / "cloudbuild/README.md").read_text(encoding="utf-8").split())
+    found = set(re.findall(r"`(make \w+|python -m [^`]+)`", text))
+    # The first is the next without `--dry-run`; the last needs Docker or buildah: see tests/images.
+    assert found - set(COMMANDS) == {"make build", "python -m deploy images"}
 
 
 def test_every_file_that_the_exercise_names_exists() -> None:

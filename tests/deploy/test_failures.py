@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ class Row:
     kind: str
     reads: str
     retried: bool = False
+    source: str = ""
 
 
 ROWS = [Row(**row) for row in YAML(typ="safe", pure=True).load(Path(__file__).with_name("failure_texts.yaml"))]
@@ -58,6 +60,22 @@ def test_prefixes_and_details_are_removed_from_the_message() -> None:
         "  domain: googleapis.com\n  reason: X\n"
     )
     assert failure(said).message == "a does not have permission: Denied."
+
+
+def test_the_reason_in_the_details_of_a_response_tells_failures_apart() -> None:
+    details = [{"reason": "SERVICE_DISABLED"}]
+    body = {"code": 403, "message": 'The "API"\nis off', "status": "PERMISSION_DENIED", "details": details}
+    found = failure("HTTPError 403: " + json.dumps({"error": body}, indent=2))
+    assert (found.kind, found.message) == ("disabled", 'PERMISSION_DENIED: The "API" is off.')
+
+
+def test_a_response_that_is_no_valid_json_is_shown_without_its_escapes() -> None:
+    said = r"""ERROR: (x) content <b'{"error": {"message": "It\'s \u0027off\u0027\n now"}}'>"""
+    assert failure(said).message == "It's 'off' now."
+
+
+def test_a_long_message_ends_at_a_word() -> None:
+    assert failure("word " * 200).message.endswith("word …")
 
 
 def test_googles_advice_about_propagation_is_removed() -> None:

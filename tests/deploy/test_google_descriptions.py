@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,15 @@ IMAGE = "us-central1-docker.pkg.dev/my-project/hw5-images/x@sha256:" + "0" * 64
 OURS = "guichet/"
 # An annotation of a preview, which the discovery document does not list yet; gcloud's own source does.
 PREVIEW = "run.googleapis.com/iap-enabled"
+# The values of annotations; of the others, a boolean or a number.
+INGRESS = {"INGRESS_TRAFFIC_ALL": "all", "INGRESS_TRAFFIC_INTERNAL_ONLY": "internal"}
+VALUES = {
+    "run.googleapis.com/ingress": {
+        INGRESS[value] for value in enum("run-v2", "GoogleCloudRunV2Service", "ingress") & INGRESS.keys()
+    },
+    "run.googleapis.com/launch-stage": enum("run-v2", "GoogleCloudRunV2Service", "launchStage"),
+}
+QUANTITY = re.compile(r"\d+(\.\d+)?(m|[KMG]i?)?")
 
 
 def manifests() -> dict[str, dict[str, Any]]:
@@ -51,14 +60,22 @@ def manifests() -> dict[str, dict[str, Any]]:
 
 
 def manifest_mistakes(manifest: dict[str, Any]) -> list[str]:
-    """Wrong fields, and annotations of Google's that it does not list for this kind of resource."""
+    """Wrong fields and values, and annotations of Google's that it does not list for this kind of resource."""
     known = document("run")["schemas"]["ObjectMeta"]["properties"]["annotations"]["description"]
     listed = dict(re.findall(r"\* `([\w./-]+)`: ([\w, ]+)", known))
     found = mistakes("run", "Service", manifest)
-    for kind, meta in (("Service", manifest["metadata"]), ("Revision", manifest["spec"]["template"]["metadata"])):
-        for name in meta.get("annotations", {}):
-            if not name.startswith(OURS) and name != PREVIEW and kind not in listed.get(name, ""):
+    template = manifest.get("spec", {}).get("template", {})
+    for kind, resource in (("Service", manifest), ("Revision", template)):
+        for name, value in resource.get("metadata", {}).get("annotations", {}).items():
+            if name.startswith(OURS):
+                continue
+            if name != PREVIEW and kind not in listed.get(name, ""):
                 found.append(f"{name} is not an annotation of a {kind}")
+            if not (value in VALUES[name] if name in VALUES else re.fullmatch(r"true|false|\d+", value)):
+                found.append(f"{name} cannot be {value!r}")
+    for container in template.get("spec", {}).get("containers", []):
+        limits = container.get("resources", {}).get("limits", {})
+        found += [f"{name} cannot be {value!r}" for name, value in limits.items() if not QUANTITY.fullmatch(value)]
     return found
 
 
@@ -131,65 +148,83 @@ def test_the_client_libraries_have_the_same_states() -> None:
     assert states.DOCKER in enum("artifactregistry", "Repository", "format")
 
 
-def renamed(key: str, other: str) -> Callable[[dict[str, Any]], None]:
-    """A mutation: a field, wherever it is, gets another name."""
-
-    def change(node: Any) -> None:
-        for child in list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []:
-            change(child)
-        if isinstance(node, dict) and key in node:
-            node[other] = node.pop(key)
-
-    return change
+Mutant = tuple[str, dict[str, Any]]
 
 
-def set_to(value: Any, *place: Any) -> Callable[[dict[str, Any]], None]:
-    """A mutation: another value at a place."""
+def misspelt(resource: dict[str, Any]) -> Iterator[Mutant]:
+    """Copies of the resource, each with one misspelt field, and its place."""
+    for place in places(resource):
+        if not FREE.search("/".join(map(str, place))):
+            mutant = copy.deepcopy(resource)
+            node = parent(mutant, place)
+            node[f"{place[-1]}x"] = node.pop(place[-1])
+            yield "/".join(map(str, place)), mutant
 
-    def change(node: Any) -> None:
-        for part in place[:-1]:
-            node = node[part]
-        node[place[-1]] = value
 
-    return change
+def places(node: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where the fields are."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in items:
+        if isinstance(node, dict):
+            yield (*above, key)
+        yield from places(child, (*above, key))
 
 
-@pytest.mark.parametrize(
-    "mutation",
-    [
-        pytest.param(renamed("containerConcurrency", "containerConcurency"), id="a field of the revision"),
-        pytest.param(renamed("secretName", "secret_name"), id="a field of a volume"),
-        pytest.param(renamed("httpGet", "httpget"), id="a field of the probe"),
-        pytest.param(renamed("latestRevision", "latest"), id="a field of the traffic"),
-        pytest.param(renamed("autoscaling.knative.dev/minScale", "autoscaling.knative.dev/min"), id="an annotation"),
-        pytest.param(renamed("run.googleapis.com/ingress", "run.googleapis.com/ingres"), id="one of the service"),
-        pytest.param(set_to("80", "spec", "template", "spec", "containerConcurrency", "x"), id="a type"),
-        pytest.param(set_to("yes", "spec", "traffic", 0, "latestRevision"), id="a boolean"),
-    ],
+def parent(node: Any, place: tuple[str | int, ...]) -> Any:
+    """What contains a place."""
+    for part in place[:-1]:
+        node = node[part]
+    return node
+
+
+# Names that are ours: annotations, labels and substitutions.
+FREE = re.compile(r"annotations/guichet/|labels/|substitutions/")
+# The places of values of which Google lists all that are possible, or their form.
+ENUMS = (
+    "apiVersion",
+    "kind",
+    "metadata/annotations/run.googleapis.com/ingress",
+    "metadata/annotations/run.googleapis.com/launch-stage",
+    "metadata/annotations/run.googleapis.com/iap-enabled",
+    "spec/template/metadata/annotations/autoscaling.knative.dev/maxScale",
+    "spec/template/metadata/annotations/run.googleapis.com/startup-cpu-boost",
+    "spec/template/spec/containers/0/ports/0/name",
+    "spec/template/spec/containers/0/resources/limits/cpu",
+    "spec/template/spec/containers/0/resources/limits/memory",
+    "spec/traffic/0/latestRevision",
+    "spec/template/spec/containerConcurrency",
 )
-def test_a_misspelt_manifest_is_found(mutation: Callable[[dict[str, Any]], None]) -> None:
-    manifest = copy.deepcopy(manifests()["directory"])
-    assert not manifest_mistakes(manifest)
-    try:
-        mutation(manifest)
-    except TypeError:
-        manifest["spec"]["template"]["spec"]["containerConcurrency"] = {"x": "80"}
+
+
+@pytest.mark.parametrize("name", manifests())
+def test_every_misspelt_field_of_a_manifest_is_found(name: str) -> None:
+    mutants = dict(misspelt(manifests()[name]))
+    assert len(mutants) > 40
+    assert [place for place, mutant in mutants.items() if not manifest_mistakes(mutant)] == []
+
+
+@pytest.mark.parametrize("place", ENUMS)
+def test_every_misspelt_value_of_a_manifest_is_found(place: str) -> None:
+    manifest = manifests()["page, iap"]
+    (where,) = (found for found in places(manifest) if "/".join(map(str, found)) == place)
+    node = parent(manifest, where)
+    node[where[-1]] = f"{node[where[-1]]}x"
     assert manifest_mistakes(manifest)
 
 
+@pytest.mark.parametrize("path", build_files(), ids=lambda path: path.name)
+def test_every_misspelt_field_of_a_build_file_is_found(path: Path) -> None:
+    mutants = dict(misspelt(read(path)))
+    assert len(mutants) > 10
+    assert [place for place, mutant in mutants.items() if not mistakes("cloudbuild", "Build", mutant)] == []
+
+
 @pytest.mark.parametrize(
-    "mutation",
-    [
-        pytest.param(renamed("allowFailure", "allowFailures"), id="a field of a step"),
-        pytest.param(renamed("timeout", "timeOut"), id="a field of the build"),
-        pytest.param(set_to({"logging": "CLOUD_LOGGING"}, "options"), id="an enum"),
-    ],
+    "changes", [{"options": {"logging": "CLOUD_LOGGING"}}, {"timeout": "20m"}, {"timeout": "1800"}], ids=str
 )
 @pytest.mark.parametrize("path", build_files(), ids=lambda path: path.name)
-def test_a_misspelt_build_file_is_found(path: Path, mutation: Callable[[dict[str, Any]], None]) -> None:
-    build = read(path)
-    mutation(build)
-    assert mistakes("cloudbuild", "Build", build)
+def test_a_misspelt_value_of_a_build_file_is_found(path: Path, changes: dict[str, Any]) -> None:
+    assert mistakes("cloudbuild", "Build", read(path) | changes)
 
 
 @pytest.mark.parametrize(

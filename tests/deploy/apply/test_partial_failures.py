@@ -83,6 +83,13 @@ def test_the_account_that_builds_run_as_is_named_and_not_the_callers_roles(deplo
     assert "Ask an owner" not in said
 
 
+def test_a_build_that_may_not_push_names_the_account_it_ran_as(deployment: Deployment) -> None:
+    denied = 'denied: Permission "artifactregistry.repositories.uploadArtifacts" denied on resource "x"'
+    deployment.cloud.faults = [Fault("POST", "/builds$", operation=denied)]
+    with pytest.raises(DeployError, match=r"The account that builds run as may not push images\. `make doctor FIX=1`"):
+        deployment.up()
+
+
 def test_a_config_that_is_being_activated_is_waited_for_and_never_deleted(deployment: Deployment) -> None:
     deployment.cloud.activating = 3
     deployment.up()

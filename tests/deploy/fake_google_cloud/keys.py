@@ -96,6 +96,8 @@ def access(cloud: Cloud, request: Request, own: str, number: str) -> Response:
     name = f"projects/{PROJECT}/secrets/{own}"
     newest = str(len(cloud.children(name, "versions")))
     found = cloud.need(f"{name}/versions/{newest if number == 'latest' else number}", "Secret Version not found.")
+    off = found["state"] != "ENABLED"
+    refuse_if(off, 400, f"Secret Version [{found['name']}] is in {found['state']} state.", "FAILED_PRECONDITION")
     return {"name": found["name"], "payload": {"data": found["_content"]}}
 
 

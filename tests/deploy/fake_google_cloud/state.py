@@ -179,7 +179,8 @@ class Cloud:
             "_verb": verb,
         }
         self.operations[name] = found
-        if not self.slow:
+        # What fails does so later; gcloud does not read the error of an operation that has ended at once.
+        if not self.slow and not error:
             self.settle(found)
         return found
 

@@ -225,6 +225,14 @@ def test_a_deleted_key_is_replaced(deployment: Deployment) -> None:
     assert not deployment.plan()
 
 
+def test_a_secret_whose_newest_version_cannot_be_read_gets_another(deployment: Deployment) -> None:
+    deployment.first_up()
+    deployment.cloud.resources[f"projects/{PROJECT}/secrets/guichet-key/versions/1"]["state"] = "DISABLED"
+    assert steps_of(deployment.plan())[0] == f"create key {KEY} in secret guichet-key"
+    deployment.up()
+    assert not deployment.plan()
+
+
 def test_every_permission_that_the_plan_grants_is_in_the_readme(deployment: Deployment) -> None:
     """Least privilege: no account has a role in the project."""
     granted = {

@@ -14,7 +14,7 @@ from deploy.cloud.gcloud import Gcloud, Output, Run
 from deploy.report import doctor as doctor_module
 from deploy.report.doctor import Doctor, Finding, fixes
 from tests.deploy.deployment_fixture import Deployment
-from tests.deploy.fake_google_cloud.state import NUMBER, OVERRIDDEN, PROJECT, Cloud
+from tests.deploy.fake_google_cloud.state import NUMBER, OVERRIDDEN, PROJECT, Cloud, Fault
 
 pytestmark = pytest.mark.integration
 
@@ -95,7 +95,7 @@ def test_fix_creates_and_records_what_is_missing(deployment: Deployment) -> None
         pytest.param(
             {"gcloud projects describe": Output(1, "", "ERROR: (x) does not have permission")},
             f"project {PROJECT} does not exist, or this account cannot access it",
-            f"gcloud projects create {PROJECT}",
+            f"gcloud projects list  # set PROJECT_ID to one of them, or: gcloud projects create {PROJECT}",
             id="no project",
         ),
         pytest.param(
@@ -130,6 +130,39 @@ def test_without_an_account_only_the_account_is_missing(deployment: Deployment) 
     later = [finding.what for finding in findings if finding.verdict == "unclear"]
     assert "checked once somebody is signed in: billing" in later
     assert len(later) >= 6
+
+
+def test_nothing_is_asked_about_a_project_that_cannot_be_used(deployment: Deployment) -> None:
+    denied = Output(1, "", "ERROR: (x) PERMISSION_DENIED: Permission denied on resource project x.")
+    findings = examine(deployment, {"gcloud projects describe": denied})
+    assert [finding.what for finding in findings if finding.verdict == "unclear"][:2] == [
+        "checked once the project can be used: billing",
+        "checked once the project can be used: the APIs, the repository and the gateway's region",
+    ]
+
+
+def test_a_project_that_cannot_be_described_is_checked_nevertheless(deployment: Deployment) -> None:
+    off = Output(
+        1, "", "ERROR: (x) Cloud Resource Manager API has not been used in project 1 before or it is disabled."
+    )
+    findings = examine(deployment, {"gcloud projects describe": off})
+    assert any(finding.what.startswith("cannot read the project: ") for finding in findings)
+    assert any(finding.what.startswith("APIs are not enabled") for finding in findings)
+
+
+def test_no_response_of_google_is_shown_as_json(deployment: Deployment) -> None:
+    deployment.cloud.faults = [Fault("POST", ":testIamPermissions$", status=403, message="The caller may not.")]
+    (said,) = [finding.what for finding in examine(deployment) if "the account's permissions" in finding.what]
+    assert said.startswith(
+        "cannot check the account's permissions: The permissions of the account cannot be read: PERMISSION_DENIED:"
+        " The caller may not. Ask an owner"
+    )
+    assert "{" not in said
+
+
+def test_an_unreachable_api_is_reported_in_a_sentence(deployment: Deployment) -> None:
+    deployment.cloud.faults = [Fault("POST", ":testIamPermissions$", drop=True)]
+    assert any("Google did not respond. Google is overloaded" in finding.what for finding in examine(deployment))
 
 
 def test_a_region_without_api_gateway_is_reported_with_those_that_have_it(deployment: Deployment) -> None:

@@ -170,6 +170,8 @@ def test_a_link_out_of_the_catalogs_folder_is_not_followed(tmp_path: Path) -> No
         pytest.param(lambda path: path.symlink_to(path.name), "is a link out of", id="a-link-to-itself"),
         pytest.param(lambda path: path.symlink_to("/dev/zero"), "is a link out of", id="a-device"),
         pytest.param(lambda path: path.write_bytes(bytes(9 << 20)), "is larger than 8 MiB", id="too-large"),
+        pytest.param(lambda path: path.write_bytes(b"\xff"), "cannot be read as UTF-8 text", id="not-utf-8"),
+        pytest.param(lambda path: None, "does not exist", id="absent"),
     ],
 )
 def test_labels_that_are_no_file_of_labels_are_refused(
