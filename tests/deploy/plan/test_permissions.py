@@ -58,7 +58,7 @@ def _resource(command: Command) -> str:
 
 
 def _member_and_role(command: Command) -> tuple[str, str]:
-    options: dict[str, Any] = dict(
+    options: dict[str, str] = dict(
         word[2:].split("=", 1) for word in command.argv if word.startswith("--") and "=" in word
     )
     return options["member"].removeprefix("serviceAccount:").partition("@")[0], options["role"]
