@@ -99,12 +99,12 @@ def _proved(
     """The receipt with what was measured through the serving path; calibrates the artifact if the entry says so."""
     if reference := catalog.reference(model):
         step("comparing with the reference")
-        found = require_reference(network, folder, receipt, reference, str(model.reference))
+        found = require_reference(network, folder, receipt, reference, str(model.reference), step)
         receipt = replace(receipt, reference=found)
     elif network.transform:
         library = catalog.config(model).library
         step(f"comparing with {library}")
-        found = compared_with_library(network, network.transform, folder, receipt, library)
+        found = compared_with_library(network, network.transform, folder, receipt, library, step)
         receipt = replace(receipt, reference=found)
     if model.evaluation:
         step("evaluating")

@@ -27,12 +27,15 @@ SIZE = Preprocess(resize=(360, 480), crop=(360, 480), interpolation="bilinear", 
 
 
 def compared_with_library(
-    network: Network, transform: Transform, folder: Path, receipt: Receipt, library: str
+    network: Network, transform: Transform, folder: Path, receipt: Receipt, library: str, step: Callable[[str], None]
 ) -> dict[str, Any]:
-    """The measured differences on generated images, for the receipt; raises Disagreement with the likeliest cause."""
+    """The measured differences on generated images, for the receipt; raises Disagreement with the likeliest cause.
+
+    `step` is called with the name of a step that can take minutes.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         reference = library_reference(network, transform, image_files(Path(temporary)))
-        return require_reference(network, folder, receipt, reference, f"{library} itself")
+        return require_reference(network, folder, receipt, reference, f"{library} itself", step)
 
 
 def library_reference(network: Network, transform: Transform, images: list[Path]) -> Reference:

@@ -29,12 +29,18 @@ DIAGNOSED = 12
 
 
 def require_reference(
-    network: Network, folder: Path, receipt: Receipt, reference: Reference, source: str
+    network: Network,
+    folder: Path,
+    receipt: Receipt,
+    reference: Reference,
+    source: str,
+    step: Callable[[str], None],
 ) -> dict[str, Any]:
     """The measured differences, for the receipt. `source` names the reference in messages.
 
     The scores are compared as served, and in single precision, where less may differ. Raises Disagreement with the
-    likeliest cause if either differs by more than its bound.
+    likeliest cause if either differs by more than its bound. `step` is called with the name of a step that can take
+    minutes.
     """
     served = ServedScores(folder, receipt)
     paths = [image.path for image in reference.images]
@@ -49,6 +55,7 @@ def require_reference(
     for name, (actual, allowed) in compared.items():
         found = difference(expected, actual)
         if not found.within(allowed):
+            step("looking for the cause of a difference, which can take minutes")
             # The images that differ most tell most.
             worst = np.sort(np.argsort(-np.abs(expected - actual).max(axis=1))[:DIAGNOSED])
             outputs = _outputs(network, [paths[number] for number in worst])

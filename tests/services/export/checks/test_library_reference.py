@@ -90,6 +90,7 @@ def test_preprocessing_that_was_read_wrongly_is_refused_and_named(export_once: E
     network = built_network(catalog, catalog["own"], folder / "model")
     assert network.transform
     wrong = replace(network.preprocess, resize=(network.preprocess.height, network.preprocess.width))
+    steps: list[str] = []
     with pytest.raises(Disagreement, match=r"differ from those in timm itself .*: crop instead of squash: write"):
         compared_with_library(
             replace(network, preprocess=wrong),
@@ -97,4 +98,6 @@ def test_preprocessing_that_was_read_wrongly_is_refused_and_named(export_once: E
             folder / "out/own",
             replace(receipt, preprocess=wrong),
             "timm",
+            steps.append,
         )
+    assert steps == ["looking for the cause of a difference, which can take minutes"]
