@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,12 +40,8 @@ def open_session(
     signal.signal(signal.SIGTERM, interrupt)
     if offline:
         return Session.offline(os.environ, default_project, **context.obj, MODELS=models)
-    console = error_console()
-
-    def tell(text: str) -> None:
-        console.print(text, markup=False)
-
-    return Session.open(os.environ, tell, default_project, **context.obj, MODELS=models)
+    notice = partial(error_console().print, markup=False)
+    return Session.open(os.environ, notice, default_project, **context.obj, MODELS=models)
 
 
 def title(session: Session) -> str:

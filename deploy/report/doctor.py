@@ -60,22 +60,25 @@ class Doctor:
 
     def examine(self) -> list[Finding]:
         """The findings of every check; without an account or a project, only of those that need none."""
-        first, until = [*self.version(), *self.account()], "somebody is signed in"
+        first = [*self.version(), *self.account()]
         checks: dict[str, Callable[[], list[Finding]]] = {
-            "the project": self.project,
             "billing": self.billing,
             "the APIs, the repository and the gateway's region": self.services,
             "the account's permissions": self.permissions,
             "the account that builds run as": self.build_account,
             "who may open the page": self.page_access,
         }
-        signed_in = all(finding.remedy != SIGN_IN for finding in first)
-        if signed_in:
-            project = checks.pop("the project")()
-            first, until = [*first, *project], "the project can be used"
-        if not signed_in or project[0].verdict == "missing":
-            later = [Finding("unclear", f"checked once {until}: {name}") for name in checks]
+
+        def without(names: Iterable[str], until: str) -> list[Finding]:
+            later = [Finding("unclear", f"checked once {until}: {name}") for name in names]
             return [*first, *later, *self.ports()]
+
+        if any(finding.remedy == SIGN_IN for finding in first):
+            return without(["the project", *checks], "somebody is signed in")
+        project = self.project()
+        first += project
+        if project[0].verdict == "missing":
+            return without(checks, "the project can be used")
 
         def examined(name: str) -> list[Finding]:
             try:
