@@ -81,13 +81,21 @@ def photos() -> list[Photo]:
     return found
 
 
+def export(*arguments: str, seconds: float) -> str:
+    """Run `python -m services.export ARGUMENT…`; what it printed."""
+    command = [sys.executable, "-m", "services.export", *arguments]
+    run = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stderr
+
+
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the default models' artifacts; exports the missing ones."""
     with FileLock(tmp_path_factory.getbasetemp().parent / "export.lock"):
-        command = [sys.executable, "-m", "services.export", f"--output={ARTIFACTS}", *DEFAULT_MODELS]
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-        assert run.returncode == 0, run.stderr
+        export(f"--output={ARTIFACTS}", *DEFAULT_MODELS, seconds=600)
     return ARTIFACTS
 
 
@@ -103,18 +111,8 @@ def own_models(tmp_path_factory: pytest.TempPathFactory, photos: list[Photo]) ->
         if not output.is_file():
             folder.mkdir(exist_ok=True)
             catalog_of_all(folder, photos[0].data)
-            command = [sys.executable, "-m", "services.export", "--all", f"--catalog={catalog}"]
-            run = subprocess.run(
-                [*command, f"--output={folder / 'out'}"],
-                cwd=ROOT,
-                env=environment(),
-                capture_output=True,
-                text=True,
-                timeout=110,
-                check=False,
-            )
-            assert run.returncode == 0, run.stderr
-            output.write_text(run.stderr)
+            said = export("--all", f"--catalog={catalog}", f"--output={folder / 'out'}", seconds=110)
+            output.write_text(said)
     return catalog
 
 

@@ -7,11 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.harness.process import ROOT
 from tests.deploy.deployment_fixture import DEFAULTS, ENTRY
+from tests.deploy.fake_google_cloud.server import serving
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
 
 APIS = (
@@ -20,6 +23,15 @@ APIS = (
 )
 PARTS = ("cloudbuild", "deploy", "frontend", "gateway", "services")
 COMMAND_SECONDS = 300
+
+
+@contextmanager
+def empty_project(tls: Path) -> Iterator[Cloud]:
+    """A fake cloud of its own; an unknown request fails the test."""
+    cloud = Cloud()
+    with serving(cloud, tls):
+        yield cloud
+    assert not cloud.unknown
 
 
 def gcloud_environment(cloud: Cloud, tls: Path, config: Path) -> dict[str, str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.deliverables import Deliverables
-from tests.deploy.fake_google_cloud.server import serving
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
-from tests.deploy.real_gcloud import Checkout, gcloud_environment
+from tests.deploy.real_gcloud import Checkout, empty_project, gcloud_environment
 
 pytestmark = [
     pytest.mark.integration,
@@ -23,10 +22,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def project(tls: Path) -> Iterator[Cloud]:
     """An empty project."""
-    cloud = Cloud()
-    with serving(cloud, tls):
+    with empty_project(tls) as cloud:
         yield cloud
-    assert not cloud.unknown
 
 
 @pytest.fixture(scope="module")

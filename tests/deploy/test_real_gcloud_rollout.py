@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from deploy.deliverables import Deliverables
-from tests.deploy.fake_google_cloud.server import serving
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
-from tests.deploy.real_gcloud import Checkout, gcloud_environment
+from tests.deploy.real_gcloud import Checkout, empty_project, gcloud_environment
 from tests.deploy.report.test_compare import images, model
 
 pytestmark = [
@@ -33,10 +32,8 @@ SERVICE = "guichet-alpha"
 @pytest.fixture
 def project(tls: Path) -> Iterator[Cloud]:
     """An empty project."""
-    cloud = Cloud()
-    with serving(cloud, tls):
+    with empty_project(tls) as cloud:
         yield cloud
-    assert not cloud.unknown
 
 
 @pytest.fixture

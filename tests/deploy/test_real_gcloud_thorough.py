@@ -18,7 +18,7 @@ from tests.deploy.fake_gcloud import FakeGcloud
 from tests.deploy.fake_google_cloud.server import serving
 from tests.deploy.fake_google_cloud.state import PROJECT, Cloud
 from tests.deploy.fault_injection import INJECTED_FAULTS, InjectedFault, WriteRequest, all_struck
-from tests.deploy.real_gcloud import Checkout, gcloud_environment
+from tests.deploy.real_gcloud import Checkout, empty_project, gcloud_environment
 
 pytestmark = [
     pytest.mark.integration,
@@ -56,10 +56,8 @@ def text(found: dict[str, Any]) -> str:
 @pytest.fixture
 def project(tls: Path) -> Iterator[Cloud]:
     """An empty project."""
-    cloud = Cloud()
-    with serving(cloud, tls):
+    with empty_project(tls) as cloud:
         yield cloud
-    assert not cloud.unknown
 
 
 def test_the_life_of_a_deployment(project: Cloud, tls: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
