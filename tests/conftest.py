@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import re
 import signal
@@ -59,6 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     events.clear()
+    # OpenVINO's converter, in a test before, may have left it at ERROR.
+    logging.root.setLevel(logging.WARNING)
 
 
 @pytest.hookimpl(wrapper=True)
