@@ -115,7 +115,9 @@ def page(
     opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     opened.goto(f"{own.page}/?top={PAGE_LABELS}&models={','.join(MODELS)}")
     expect(opened.locator(".g-welcome")).to_be_visible()
-    opened.locator("input[data-at=files]").set_input_files([photos[0].path])
+    place = opened.locator("input[data-at=files]")
+    expect(place).to_be_visible()  # as a visitor would
+    place.set_input_files([photos[0].path])
     expect(opened.locator(".g-verdict")).to_have_count(len(MODELS))
     yield opened, errors
     context.close()

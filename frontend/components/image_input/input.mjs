@@ -35,10 +35,9 @@ class ImageInput {
       target.addEventListener(event, handler, { signal: this.controller.signal });
 
     for (const name of ["files", "folder", "shot"]) {
-      on(this.at(name), "change", (event) => {
-        this.take([...event.target.files]);
-        event.target.value = "";
-      });
+      const field = this.at(name);
+      on(field, "change", () => this.takeChosen(field));
+      this.takeChosen(field); // before this script ran
     }
     // A phone's own camera takes better photos than a video does.
     const phone = matchMedia("(pointer: coarse)").matches;
@@ -270,6 +269,12 @@ class ImageInput {
   }
 
   // ---- sending
+
+  takeChosen(field) {
+    if (!field.files.length) return;
+    this.take([...field.files]);
+    field.value = "";
+  }
 
   take(files) {
     // One drop after the other: a second one waits until the first has been sent.

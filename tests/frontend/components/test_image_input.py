@@ -55,6 +55,27 @@ def test_a_dropped_image_is_classified(visitor: Visitor, gateway: StubGateway, p
     assert best_labels(page) == expected_labels(gateway, photos[2].data)
 
 
+def test_a_file_chosen_before_the_inputs_script_ran_is_classified(
+    visitor: Visitor, gateway: StubGateway, photos: list[Photo]
+) -> None:
+    page = visitor()
+    page.add_init_script(
+        """{
+            const listen = EventTarget.prototype.addEventListener;
+            EventTarget.prototype.addEventListener = function (event, ...rest) {
+                if (event === "change" && this.dataset?.at === "files") {
+                    const data = new DataTransfer();
+                    data.items.add(new File([new Uint8Array(BYTES)], "early.jpg", { type: "image/jpeg" }));
+                    this.files = data.files;
+                }
+                return listen.call(this, event, ...rest);
+            };
+        }""".replace("BYTES", str(list(photos[3].data)))
+    )
+    page.reload()
+    assert best_labels(page) == expected_labels(gateway, photos[3].data)
+
+
 @pytest.mark.parametrize("way", ["paste", "drop", "button"])
 def test_a_url_can_be_pasted_and_dropped(visitor: Visitor, gateway: StubGateway, way: str) -> None:
     url = f"{IMAGE_SITE}cat.jpg?{way}"
