@@ -37,7 +37,7 @@ class ImageInput {
     for (const name of ["files", "folder", "shot"]) {
       const field = this.at(name);
       on(field, "change", () => this.takeChosen(field));
-      this.takeChosen(field); // before this script ran
+      if (field.files.length) this.takeChosen(field); // before this script ran
     }
     // A phone's own camera takes better photos than a video does.
     const phone = matchMedia("(pointer: coarse)").matches;
@@ -271,7 +271,6 @@ class ImageInput {
   // ---- sending
 
   takeChosen(field) {
-    if (!field.files.length) return;
     this.take([...field.files]);
     field.value = "";
   }
