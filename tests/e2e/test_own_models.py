@@ -17,7 +17,7 @@ from benchmarks.harness.browser import DESK, PHONE, chromium_browser
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import ROOT, end_process
 from frontend.locales.texts import Texts
-from tests.browsers import PATIENCE_MS, needs_chromium
+from tests.browsers import PATIENCE_MS, give_files, needs_chromium
 from tests.e2e.conftest import Product, started_product, wait_until_ready
 from tests.services.export.own_models import MODELS
 from tests.strict_schema import schema_errors
@@ -115,9 +115,7 @@ def page(
     opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     opened.goto(f"{own.page}/?top={PAGE_LABELS}&models={','.join(MODELS)}")
     expect(opened.locator(".g-welcome")).to_be_visible()
-    place = opened.locator("input[data-at=files]")
-    expect(place).to_be_visible()  # as a visitor would
-    place.set_input_files([photos[0].path])
+    give_files(opened, photos[0].path)
     expect(opened.locator(".g-verdict")).to_have_count(len(MODELS))
     yield opened, errors
     context.close()

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from benchmarks.harness.browser import DESK, chromium_browser
 from benchmarks.harness.photos import Photo
 from frontend.locales.texts import Texts
-from tests.browsers import PATIENCE_MS, needs_chromium
+from tests.browsers import PATIENCE_MS, give_files, needs_chromium
 from tests.e2e.conftest import Product
 
 pytestmark = [pytest.mark.integration, needs_chromium]
@@ -36,14 +35,8 @@ def page(chromium: Browser, product: Product) -> Iterator[Page]:
     context.close()
 
 
-def give(page: Page, *photos: Path) -> None:
-    place = page.locator("input[data-at=files]")
-    expect(place).to_be_visible()  # as a visitor would
-    place.set_input_files(photos)
-
-
 def test_an_upload_is_classified_by_three_models(page: Page, product: Product, photos: list[Photo]) -> None:
-    give(page, photos[0].path)
+    give_files(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(3)
     for model in product.models:
         best = product.predict(model, photos[0].data).json()[0]
@@ -54,7 +47,7 @@ def test_an_upload_is_classified_by_three_models(page: Page, product: Product, p
 
 
 def test_twenty_images_by_three_models_fill_the_table(page: Page, photos: list[Photo]) -> None:
-    give(page, *(photo.path for photo in photos))
+    give_files(page, *(photo.path for photo in photos))
     expect(page.get_by_text("60 of 60 predictions")).to_be_visible(timeout=60_000)
     expect(page.locator("[data-at=body] td.done")).to_have_count(60)
     with page.expect_download() as saved:
@@ -70,7 +63,7 @@ def test_a_blocked_url_is_refused(page: Page) -> None:
 
 
 def test_the_curl_command_works_when_pasted(page: Page, product: Product, photos: list[Photo]) -> None:
-    give(page, photos[0].path)
+    give_files(page, photos[0].path)
     expect(page.locator(".g-verdict")).to_have_count(3)
     page.get_by_role("button", name="Details and code").first.click()
     page.get_by_role("tab", name="Use from code").click()

@@ -132,13 +132,6 @@ def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Itera
     assert errors == [], "the browser's console is clean"
 
 
-def give_files(page: Page, *paths: Path, at: str = "files") -> None:
-    """Choose these files in the image input once it is visible."""
-    place = page.locator(f"input[data-at={at}]")
-    expect(place).to_be_visible()
-    place.set_input_files(paths)
-
-
 def card(page: Page, model: str) -> Locator:
     return page.locator(f".st-key-card-{model}")
 

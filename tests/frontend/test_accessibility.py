@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from benchmarks.harness.browser import DESK, PHONE
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import StubGateway, response
-from tests.browsers import needs_chromium
-from tests.frontend.conftest import Visitor, give_files
+from tests.browsers import give_files, needs_chromium
+from tests.frontend.conftest import Visitor
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, expect
 
 from benchmarks.harness.browser import DESK
 from benchmarks.harness.photos import Photo
-from tests.browsers import PATIENCE_MS, needs_chromium
-from tests.frontend.conftest import Served, best_labels, expected_labels, give_files, served_page
+from tests.browsers import PATIENCE_MS, give_files, needs_chromium
+from tests.frontend.conftest import Served, best_labels, expected_labels, served_page
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 

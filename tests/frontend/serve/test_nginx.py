@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from benchmarks.harness.browser import DESK
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import end_process, free_port, wait_for
-from tests.browsers import needs_chromium
-from tests.frontend.conftest import Served, best_labels, expected_labels, give_files, served_page
+from tests.browsers import give_files, needs_chromium
+from tests.frontend.conftest import Served, best_labels, expected_labels, served_page
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = [

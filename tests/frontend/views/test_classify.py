@@ -15,8 +15,8 @@ from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import wait_for
 from benchmarks.harness.stub_gateway import StubGateway, problem, response
 from frontend.locales.texts import Texts
-from tests.browsers import needs_chromium
-from tests.frontend.conftest import IMAGE_SITE, Served, Visitor, best_labels, card, expected_labels, give_files
+from tests.browsers import give_files, needs_chromium
+from tests.frontend.conftest import IMAGE_SITE, Served, Visitor, best_labels, card, expected_labels
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 TEXTS = Texts("en")

@@ -15,8 +15,8 @@ from benchmarks.harness.process import wait_for
 from benchmarks.harness.stub_gateway import StubGateway
 from frontend.locales.texts import Texts
 from frontend.settings import SAMPLES
-from tests.browsers import needs_chromium
-from tests.frontend.conftest import Served, best_labels, expected_labels, give_files, served_page
+from tests.browsers import give_files, needs_chromium
+from tests.frontend.conftest import Served, best_labels, expected_labels, served_page
 from tests.frontend.cuttable_proxy import CuttableProxy, cuttable_proxy
 
 pytestmark = [pytest.mark.integration, needs_chromium]

@@ -14,8 +14,8 @@ from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import wait_for
 from frontend.api.readiness import SHORTEST_COLD_START
 from frontend.locales.texts import Texts
-from tests.browsers import needs_chromium
-from tests.frontend.conftest import Served, Visitor, give_files, served_page, visitors
+from tests.browsers import give_files, needs_chromium
+from tests.frontend.conftest import Served, Visitor, served_page, visitors
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 TEXTS = Texts("en")

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import StubGateway
-from tests.browsers import needs_chromium
-from tests.frontend.conftest import Visitor, best_labels, expected_labels, give_files
+from tests.browsers import give_files, needs_chromium
+from tests.frontend.conftest import Visitor, best_labels, expected_labels
 
 pytestmark = [pytest.mark.integration, needs_chromium]
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
