@@ -51,11 +51,9 @@ def _show_progress(counts: Summary, visitor: VisitorState, options: ViewOptions)
         st.progress(share, texts("progress", done=finished, total=counts.total))
         if counts.pending:
             st.button(texts("cancel"), key="cancel", icon=":material/stop:", on_click=visitor.jobs.cancel)
-        elif (counts.cancelled or counts.retryable) and st.button(
-            texts("resume" if counts.cancelled else "retry"), key="resume", icon=":material/play_arrow:"
-        ):
-            visitor.jobs.retry()
-            st.rerun()
+        elif counts.cancelled or counts.retryable:
+            label = texts("resume" if counts.cancelled else "retry")
+            st.button(label, key="resume", icon=":material/play_arrow:", on_click=visitor.jobs.retry)
 
 
 def _show_summary(counts: Summary, options: ViewOptions) -> None:

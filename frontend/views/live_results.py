@@ -82,8 +82,8 @@ def _show_several(visitor: VisitorState, options: ViewOptions) -> None:
         if visitor.opened and not opened:
             st.rerun()  # with the dialog
         show_batch(visitor, options)
-        if pending and not _pending(visitor, options):
-            st.rerun()  # without the polling
+        if bool(pending) != bool(_pending(visitor, options)):
+            st.rerun()  # with the polling or without it
         # Wait after drawing: Streamlit flushes every 10 ms, and the next run discards what was not flushed. If nothing
         # is pending, a late poll must wait too, or it would draw the same table again and again.
         if next(long_polls, True):
