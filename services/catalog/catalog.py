@@ -92,10 +92,12 @@ class Catalog:
         return [(field, self.inside(model, field, path)) for field, path in found]
 
     def inside(self, model: Model, field: str, path: Path) -> Path:
-        """The path; raises CatalogError if it is a link out of the catalog's folder, or a pipe or the like."""
+        """The path; raises CatalogError for pipes and the like, and links to nothing or out of the catalog's folder."""
+        if path.is_symlink() and not path.exists():
+            raise CatalogError(f"{self.path}: {model.name}/{field}: {path.name} is a link to nothing")
         try:
             inside = path.resolve().is_relative_to(self.folder.resolve())
-        # A link to itself.
+        # A folder in the path links to itself.
         except (OSError, RuntimeError):
             inside = False
         if not inside:

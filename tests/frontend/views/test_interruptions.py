@@ -99,6 +99,9 @@ def test_a_restart_in_the_middle_of_twenty_images_sends_them_again(
     gateway.models["efficientnet-lite1"].gate = respond
     give_files(page, *(photo.path for photo in photos))
     wait_for(lambda: len(gateway.predicts) > 30, 20, "half of the images were sent")
+    # Streamlit's code for these elements, which the browser loads when it first needs them.
+    expect(page.get_by_text("of 60 predictions")).to_be_visible()
+    expect(page.get_by_test_id("stMetric").first).to_be_visible()
     served_here.stop()
     gateway.predicts.clear()
     served_here.process = served_here.start()
@@ -115,6 +118,7 @@ def test_a_restart_keeps_the_sample(page: Page, served_here: Served, gateway: St
     said(page, "interrupted")
     assert best_labels(page) == labels
     expect(page.locator("[data-at=caption]")).to_have_text("coffee.jpg")
+    wait_for(lambda: set(gateway.predicts.values()) == {2}, 20, "the sample was sent again")
 
 
 # Longer than Streamlit keeps a session, and the page a visit.
