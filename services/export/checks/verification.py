@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from services.classifier.engine import Engine, properties_of
-from services.classifier.predictions import SCORES
+from services.classifier.predictions import SCORES, Scores
 from services.classifier.settings import available_cpus
 from services.export.checks.sample_images import SampleImages
 from services.export.convert import torch_logits
@@ -56,10 +56,22 @@ class Agreement:
 
 def measured_agreement(network: Network, model_xml: Path, images: SampleImages, precision: str = "fp16") -> Agreement:
     """Run both networks on every image."""
+    return agreement_of(network, images, *scores_of_both(network, model_xml, images, precision))
+
+
+def scores_of_both(
+    network: Network, model_xml: Path, images: SampleImages, precision: str = "fp16"
+) -> tuple[Scores, Scores]:
+    """The scores, float32 [images, labels], from torch and from the converted model."""
     engine = Engine(model_xml, streams=available_cpus(), properties=properties_of(precision))
     scores = SCORES[network.scores]
     expected = np.stack([scores(torch_logits(network, pixels)) for pixels in images.pixels])
     actual = np.stack([scores(engine.logits(pixels)) for pixels in images.pixels])
+    return expected, actual
+
+
+def agreement_of(network: Network, images: SampleImages, expected: Scores, actual: Scores) -> Agreement:
+    """The agreement of torch's scores with the converted model's."""
     best = actual.argmax(axis=1)
     torch_score_of_best = expected[np.arange(len(best)), best]
     tie = TIE * np.abs(expected).max(axis=1).clip(min=1)
