@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,20 @@ def network(tmp_path: Path, weights: Path) -> Network:
 
     catalog = load_catalog(catalog_file(tmp_path, local_file(weights)))
     return built_network(catalog, catalog["own"], weights)
+
+
+@pytest.fixture
+def tiny_network(network: Network) -> Network:
+    """The network with a module that is converted in less time, and whose scores are no ties."""
+    import torch
+
+    from tests.services.export.tiny_network import TinyNetwork, random_weights
+
+    module = TinyNetwork()
+    module.load_state_dict(random_weights(3))
+    with torch.no_grad():
+        module.get_submodule("4").get_parameter("weight").mul_(50)
+    return replace(network, module=module.eval())
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,12 @@ def test_the_same_network_gives_the_same_files(tmp_path: Path, network: Network)
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
-def test_mean_and_std_in_the_graph_are_the_entrys(tmp_path: Path, network: Network) -> None:
-    save(openvino_model(network, "own"), tmp_path)
+def test_mean_and_std_in_the_graph_are_the_entrys(tmp_path: Path, tiny_network: Network) -> None:
+    save(openvino_model(tiny_network, "own"), tmp_path)
     pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     image = (torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255 - 0.5) / 0.5
     with torch.inference_mode():
-        expected = network.module(image)[0].numpy()
+        expected = tiny_network.module(image)[0].numpy()
     engine = Engine(tmp_path / "model.xml", streams=1, properties={"INFERENCE_PRECISION_HINT": "f32"})
     # The weights are stored in half precision.
     np.testing.assert_allclose(engine.logits(pixels), expected, atol=0.02 * np.abs(expected).max())

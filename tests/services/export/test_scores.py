@@ -12,17 +12,13 @@ from services.export.convert import openvino_model
 from services.export.errors import NetworkError
 from services.export.scores import require_logits
 from services.export.sources.network import Network
-from tests.services.export.tiny_network import TinyNetwork, random_weights
 
 pytestmark = pytest.mark.integration  # converts networks, which takes seconds
 
 
 @pytest.fixture
-def network(network: Network) -> Network:
-    """With a module that is converted in less time."""
-    module = TinyNetwork()
-    module.load_state_dict(random_weights(3))
-    return replace(network, module=module.eval())
+def network(tiny_network: Network) -> Network:
+    return tiny_network
 
 
 def check(network: Network, scores: ScoreFunction, last: torch.nn.Module | None = None) -> None:

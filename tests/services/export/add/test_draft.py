@@ -27,10 +27,10 @@ def test_single_precision_is_drafted_where_half_precision_does_not_suffice(netwo
     ],
 )
 def test_half_precision_suffices_where_it_changes_no_score(
-    network: Network, factor: float, added: float, suffices: bool
+    tiny_network: Network, factor: float, added: float, suffices: bool
 ) -> None:
     with torch.no_grad():
-        network.module.get_submodule("fc").get_parameter("weight").mul_(factor).add_(added)
-    found = measured_half_precision(network, "own")
+        tiny_network.module.get_submodule("4").get_parameter("weight").mul_(factor).add_(added)
+    found = measured_half_precision(tiny_network, "own")
     assert found.suffices is suffices
     assert (found.difference < 0.01) is suffices

@@ -19,10 +19,15 @@ from services.export.sources.network import Network
 pytestmark = pytest.mark.integration  # converts networks, which takes seconds
 
 
+@pytest.fixture
+def network(tiny_network: Network) -> Network:
+    return tiny_network
+
+
 def test_a_converted_model_with_other_predictions_is_refused(tmp_path: Path, network: Network) -> None:
     save(openvino_model(network, "own"), tmp_path)
     with torch.no_grad():
-        network.module.get_submodule("fc").get_parameter("weight").neg_()
+        network.module.get_submodule("4").get_parameter("weight").neg_()
     agreement = measured_agreement(network, tmp_path / "model.xml", generated_images(network.preprocess))
     with pytest.raises(Disagreement, match=r"own: as fp16 it agrees with torch on .*% of 24 images; at least 98% are"):
         require_agreement("own", "fp16", agreement)
