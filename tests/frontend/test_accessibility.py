@@ -72,6 +72,8 @@ def test_every_view_is_accessible_and_fits(
     found: list[str] = []
 
     def look(where: str) -> None:
+        # Streamlit's own sign of a run that takes long, which fades in and out.
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
         # Popovers and dialogs fade in; the waiting bars, which never end, are switched off by reduced motion.
         page.evaluate("() => Promise.allSettled(document.getAnimations().map((each) => each.finished))")
         found.extend(violations(page, where) + sideways(page, where) + small_targets(page, where))
