@@ -31,16 +31,6 @@ FOLDER = Path(__file__).parents[1]
 DOCUMENTS = [FOLDER / "all_features.yaml", *FOLDER.glob("examples/*/document.yaml"), *FOLDER.glob("verdicts/*.yaml")]
 
 
-def convertible(path: Path) -> bool:
-    try:
-        converted(path.read_text())
-    except (ConversionError, UnsupportedDocument):
-        return False
-    return True
-
-
-CONVERTIBLE = [path for path in DOCUMENTS if convertible(path)]
-
 COMMENTED = """\
 # The API of the shop
 swagger: "2.0"
@@ -88,23 +78,25 @@ def of(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("path", CONVERTIBLE, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_a_converted_document_serves_the_same_and_is_valid_openapi_3(path: Path) -> None:
-    result = parse_document(converted(path.read_text())[0]).data
-    assert read_api(result) == read_api(read_document(path).data)
-    errors = [error.message for error in OpenAPIV30SpecValidator(without_dangling_references(result)).iter_errors()]
-    # OpenAPI 3.0 does not know wildcards: the names of their variables contain `=**`.
-    assert [message for message in errors if "Path parameter" not in message] == []
+def test_converted_documents_serve_the_same_and_are_valid_openapi_3() -> None:
+    count = 0
+    for path in DOCUMENTS:
+        try:
+            result = parse_document(converted(path.read_text())[0]).data
+        except (ConversionError, UnsupportedDocument):
+            continue
+        count += 1
+        assert read_api(result) == read_api(read_document(path).data), path
+        errors = [error.message for error in OpenAPIV30SpecValidator(without_dangling_references(result)).iter_errors()]
+        # OpenAPI 3.0 does not know wildcards: the names of their variables contain `=**`.
+        assert [message for message in errors if "Path parameter" not in message] == [], path
+    assert count > 20
 
 
 def without_dangling_references(document: dict[str, Any]) -> dict[str, Any]:
     """A document to which Google's tolerance of missing definitions does not matter."""
     text = json.dumps(document)
     return document if "ListShelvesResponse" not in text else json.loads(text.replace("$ref", "x-ref"))
-
-
-def test_enough_documents_can_be_converted() -> None:
-    assert len(CONVERTIBLE) > 20
 
 
 def test_every_comment_is_kept_near_its_place() -> None:

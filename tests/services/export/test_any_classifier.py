@@ -9,20 +9,18 @@ import pytest
 from benchmarks.any_classifier import compared, image_files
 from tests.services.export.test_main import run_export
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
-THOROUGH = pytest.mark.thorough
+# Each takes half a minute; test_hub.py, test_exporter.py and test_library_model.py have quick tests of the kind.
+pytestmark = [pytest.mark.integration, pytest.mark.thorough, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        pytest.param("timm", "ghostnet_100", id="timm-that-needs-single-precision", marks=THOROUGH),
-        pytest.param(
-            "transformers", "efficientnet", id="transformers-with-a-pooling-that-openvino-refuses", marks=THOROUGH
-        ),
+        pytest.param("timm", "ghostnet_100", id="timm-that-needs-single-precision"),
+        pytest.param("transformers", "efficientnet", id="transformers-with-a-pooling-that-openvino-refuses"),
         pytest.param("transformers", "mobilevit", id="transformers-with-bgr"),
-        pytest.param("onnx", "resnet10t", id="onnx", marks=THOROUGH),
-        pytest.param("checkpoint", "resnet10t", id="checkpoint-of-a-trainer", marks=THOROUGH),
+        pytest.param("onnx", "resnet10t", id="onnx"),
+        pytest.param("checkpoint", "resnet10t", id="checkpoint-of-a-trainer"),
     ],
 )
 def test_the_served_scores_are_those_of_the_native_pipeline(tmp_path: Path, kind: str, name: str) -> None:
