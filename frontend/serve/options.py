@@ -45,9 +45,9 @@ def streamlit_options(settings: Settings) -> dict[str, Any]:
         "server.maxUploadSize": 1,  # the image input does not use Streamlit's uploads
         "server.maxMessageSize": 2 * MAX_MESSAGE,
         "server.maxWidgetStateSize": MAX_MESSAGE,
-        # Send every message whole. Streamlit would refer to earlier ones, and a page whose browser has dropped
-        # one stops ("Cached ForwardMsg MISS").
-        "global.minCachedMessageSize": float(2**40),
+        # Runs of the script for which a browser keeps messages that Streamlit may refer to. A slow browser is several
+        # runs behind, and a reference to a message that it has dropped stops the page ("Cached ForwardMsg MISS").
+        "global.maxCachedMessageAge": 50,
         "server.fileWatcherType": "none",
         # Seconds; the page itself closes the session of a visit that ended, which must not have expired by then.
         "server.disconnectedSessionTTL": int(2 * KEPT_FOR),
