@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from benchmarks.harness.photos import Photo
-from tests.e2e.conftest import Api
+from tests.e2e.conftest import EVERY_GATEWAY, Api
 from tests.e2e.one_global_model import create_app
 
 pytestmark = pytest.mark.integration
@@ -58,6 +58,7 @@ def test_with_one_global_model_a_visitor_gets_predictions_of_another_visitors_mo
         assert predict(client, photo) == alone[OTHER][number] != alone[ONE][number]  # the first visitor's image
 
 
+@EVERY_GATEWAY
 def test_with_one_service_per_model_each_visitor_gets_their_own_model(
     product: Api, alone: dict[str, Predictions], photos: list[Photo]
 ) -> None:

@@ -30,11 +30,11 @@ def test_two_callers_with_two_models_never_get_each_others_predictions(product: 
 
     def caller(model: str) -> list[tuple[str, int, object]]:
         with requests.Session() as session:
-            return [(model, i % 4, product.predict(model, photos[i % 4].data, session).json()) for i in range(100)]
+            return [(model, i % 4, product.predict(model, photos[i % 4].data, session).json()) for i in range(200)]
 
     with ThreadPoolExecutor(2) as pool:
         responses = [response for responses in pool.map(caller, models) for response in responses]
-    assert len(responses) == 200
+    assert len(responses) == 400
     for model, photo, predictions in responses:
         assert predictions == alone[model, photo]
     assert alone[models[0], 0] != alone[models[1], 0]
