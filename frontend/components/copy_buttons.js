@@ -13,8 +13,10 @@ export default function ({ parentElement, data }) {
     button.title = title ?? "";
     button.onclick = async () => {
       const done = await copy(text ?? location.href, button);
-      at("copied").textContent = done ? copied : failed;
-      setTimeout(() => (at("copied").textContent = ""), SHOWN_MS);
+      const note = at("copied");
+      note.textContent = done ? copied : failed;
+      clearTimeout(note.timer);
+      note.timer = setTimeout(() => (note.textContent = ""), SHOWN_MS);
     };
   });
 }

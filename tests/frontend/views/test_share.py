@@ -35,6 +35,21 @@ def test_the_result_is_copied_as_text_and_as_json(visitor: Visitor, gateway: Stu
     assert list(image["models"]) == list(gateway.models)
 
 
+def test_the_note_of_a_second_copy_stays_as_long_as_that_of_the_first(visitor: Visitor, photos: list[Photo]) -> None:
+    page = visitor(permissions=CLIPBOARD)
+    give_files(page, photos[0].path)
+    best_labels(page)
+    page.clock.install()
+    note = page.get_by_text("Copied")
+    copied(page, "Copy text")
+    page.clock.fast_forward(2000)
+    copied(page, "Copy JSON")
+    page.clock.fast_forward(2000)
+    expect(note).to_be_visible()
+    page.clock.fast_forward(2000)
+    expect(note).to_have_count(0)
+
+
 def test_without_the_clipboard_s_interface_the_result_is_copied_too(visitor: Visitor, photos: list[Photo]) -> None:
     page = visitor(permissions=CLIPBOARD)
     give_files(page, photos[0].path)
