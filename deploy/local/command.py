@@ -88,7 +88,7 @@ def _run(
         # Logs, keys and documents are this user's only; the processes inherit this.
         os.umask(0o077)
         folder = RunFolder((state / str(gateway_port)).resolve())
-        ports = free_ports(len(models) + 1)
+        ports = free_ports(len(models) + 1, besides=(gateway_port, frontend_port))
         started = _prepared(catalog, models, ports, folder, artifacts.resolve(), gateway_port, frontend_port, api_key)
         display = ProgressDisplay(console)
         supervisor = Supervisor(started, folder, display.show)
