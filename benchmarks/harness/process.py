@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import http.client
+import itertools
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -30,6 +32,8 @@ STOP_SECONDS: Final = 12
 POLL_SECONDS: Final = 0.002
 LOG_LINES: Final = 12
 PRODUCT_VARIABLES: Final = re.compile(r"GUICHET_|MODEL_|FAKE_|PORT$|HOST$|API_")
+# Below those from which systems take the ports of outgoing connections, in an order of each process's own.
+PORTS: Final = itertools.cycle(random.sample(range(11_000, 32_000), 21_000))
 PR_SET_CHILD_SUBREAPER: Final = 36  # from Linux's prctl.h
 
 
@@ -66,12 +70,13 @@ class Response:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different unused ports of this machine."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
+    """Unused ports of this machine, none twice, so that a process that starts later cannot have got the same one."""
+    found: list[int] = []
+    while len(found) < count:
+        port = next(PORTS)
+        with contextlib.suppress(OSError), socket.create_server((HOST, port)):
+            found.append(port)
+    return found
 
 
 def free_port() -> int:
