@@ -5,13 +5,14 @@ Cases 35, 36 and 41 of the hostile inputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from benchmarks.harness.photos import Photo
 from tests.running import Service
-from tests.services.raw_http import Reference, head, require_log_lines, require_no_internals, send_raw
+from tests.services.raw_http import Received, Reference, head, require_log_lines, require_no_internals, send_raw
 
 pytestmark = pytest.mark.integration
 
@@ -123,11 +124,20 @@ def reference(lite0: Service, photos: list[Photo]) -> Iterator[Reference]:
     require_log_lines(lite0)
 
 
+@pytest.fixture(scope="module")
+def received_for(lite0: Service, reference: Reference) -> Mapping[bytes, Received]:
+    """By message. All are sent at once, because the service waits for half a second before it closes a connection."""
+    messages = [*MALFORMED.values(), *MALFORMED_CHUNKS.values(), *(message for _, message in TOO_MUCH.values())]
+    with ThreadPoolExecutor(len(messages)) as pool:
+        received = pool.map(lambda message: send_raw(lite0, message + SECOND), messages)
+        return dict(zip(messages, received, strict=True))
+
+
 @pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_request_is_refused_and_the_connection_closed(
-    lite0: Service, reference: Reference, message: bytes
+    received_for: Mapping[bytes, Received], message: bytes
 ) -> None:
-    received = send_raw(lite0, message + SECOND)
+    received = received_for[message]
     assert received.closed
     assert received.statuses == [400]
     assert received.responses[0].code == "request_malformed"
@@ -137,9 +147,9 @@ def test_a_malformed_request_is_refused_and_the_connection_closed(
 
 @pytest.mark.parametrize("message", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS)
 def test_a_body_in_malformed_chunks_is_refused_and_the_connection_closed(
-    lite0: Service, reference: Reference, message: bytes
+    received_for: Mapping[bytes, Received], message: bytes
 ) -> None:
-    received = send_raw(lite0, message + SECOND)
+    received = received_for[message]
     assert received.closed
     assert received.statuses == [400]
     assert received.responses[0].code == "body_malformed"
@@ -148,9 +158,9 @@ def test_a_body_in_malformed_chunks_is_refused_and_the_connection_closed(
 
 @pytest.mark.parametrize(("status", "message"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_a_head_over_a_limit_gets_a_specific_status(
-    lite0: Service, reference: Reference, status: int, message: bytes
+    received_for: Mapping[bytes, Received], status: int, message: bytes
 ) -> None:
-    received = send_raw(lite0, message + SECOND)
+    received = received_for[message]
     assert received.closed
     assert received.statuses == [status]
     assert received.responses[0].json["status"] == status
