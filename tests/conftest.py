@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
@@ -19,6 +20,9 @@ from filelock import FileLock
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import ROOT, end_process, environment, free_port, wait_for
 from tests.running import ARTIFACTS, DEFAULT_MODELS, START_SECONDS, Service, StartService, ready_or_dead
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A shell ignores SIGINT in the jobs that it starts in the background, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,8 +57,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: at the end of the run, no worker waits for another's long file."""
-    folders = [TESTS / name for name in ("services/export", "e2e", "frontend", "services", "deploy")]
-    items.sort(key=lambda item: next((n for n, one in enumerate(folders) if one in item.path.parents), len(folders)))
+    folders = [f"{TESTS}/{name}/" for name in ("services/export", "e2e", "frontend", "services", "deploy")]
+
+    def place(item: pytest.Item) -> int:
+        path = str(item.path)  # Path.parents would take half a second for all of them
+        return next((number for number, folder in enumerate(folders) if path.startswith(folder)), len(folders))
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,6 +71,24 @@ def pytest_runtest_setup() -> None:
     events.clear()
     # OpenVINO's converter, in a test before, may have left it at ERROR.
     logging.root.setLevel(logging.WARNING)
+
+
+browsers = contextlib.ExitStack()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Browser:
+    """One browser for all modules of a worker that follow one another."""
+    from benchmarks.harness.browser import chromium_browser
+
+    return browsers.enter_context(chromium_browser())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Close the browser if the next test uses none: while Playwright runs, its thread can run no other event loop."""
+    if "chromium" not in getattr(nextitem, "fixturenames", ()):
+        browsers.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from benchmarks.harness.browser import DESK, PHONE, chromium_browser
+from benchmarks.harness.browser import DESK, PHONE
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.process import ROOT, end_process
 from frontend.locales.texts import Texts
@@ -95,12 +95,6 @@ def test_the_printed_curl_line_sends_the_models_sample(own: Product, photos: lis
     assert prediction["label"] == "ripe"
     assert 0 < prediction["score"] < 1
     assert [prediction] == own.predict("ripe", photos[0].data).json()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module", params=[DESK, PHONE], ids=["desk", "phone"])

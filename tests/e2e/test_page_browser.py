@@ -8,19 +8,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.harness.browser import DESK, chromium_browser
+from benchmarks.harness.browser import DESK
 from benchmarks.harness.photos import Photo
 from frontend.locales.texts import Texts
 from tests.browsers import PATIENCE_MS, give_files, needs_chromium
 from tests.e2e.conftest import Product
 
 pytestmark = [pytest.mark.integration, needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chromium_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

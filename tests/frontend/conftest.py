@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from benchmarks.harness.browser import DESK, chromium_browser
+from benchmarks.harness.browser import DESK
 from benchmarks.harness.process import ROOT, end_process, environment, free_port, responds, wait_for
 from benchmarks.harness.stub_gateway import StubGateway, stub_gateway
 from frontend.settings import SAMPLES
@@ -74,13 +74,6 @@ def gateway(served: Served) -> StubGateway:
     """The page's gateway, reset."""
     served.gateway.reset()
     return served.gateway
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Closed after each module: while Playwright runs, no test on its thread can run an event loop."""
-    with chromium_browser() as browser:
-        yield browser
 
 
 class Visitor(Protocol):

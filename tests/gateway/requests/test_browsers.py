@@ -8,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Browser, Error, Page
 
-from benchmarks.harness.browser import chromium_browser
 from benchmarks.harness.process import free_port
 from tests.browsers import needs_chromium
 from tests.gateway.echo_backend import Echo
@@ -133,11 +132,10 @@ class BlankPage(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(chromium: Browser) -> Iterator[Page]:
     """A page of another origin than the gateway."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), BlankPage) as server, chromium_browser() as browser:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BlankPage) as server, chromium.new_page() as page:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         yield page
         server.shutdown()
