@@ -15,13 +15,19 @@ from services.catalog import CatalogError, load_catalog
 from services.catalog.yaml_file import YamlFileError, read_yaml
 from tests.hostile_documents import HOSTILE_DOCUMENTS
 
-# Reads each file given, and prints the seconds it took, the megabytes the process needed more, and the message.
+# Reads each file given, and prints how many times as long it took as the catalog of this repository, the megabytes that
+# the process needed more, and the message.
 READ = """
 import resource, sys, time
 from pathlib import Path
 from services.catalog import CatalogError, load_catalog
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-load_catalog()
+def seconds():
+    began = time.process_time()
+    load_catalog()
+    return time.process_time() - began
+seconds()
+unit = min(seconds() for _ in range(5))
 for path in map(Path, sys.argv[1:]):
     before, began = peak(), time.process_time()
     try:
@@ -29,7 +35,7 @@ for path in map(Path, sys.argv[1:]):
         message = "accepted"
     except CatalogError as err:
         message = str(err)
-    print(round(time.process_time() - began, 3), round(peak() - before), message, flush=True)
+    print(round((time.process_time() - began) / unit, 1), round(peak() - before), message, flush=True)
 """
 
 
@@ -50,11 +56,11 @@ def test_every_hostile_document_is_refused_in_one_sentence_quickly_and_in_little
     lines = run.stdout.splitlines()
     assert len(lines) == len(paths), lines
     for path, line in zip(paths, lines, strict=True):
-        seconds, megabytes, message = line.split(" ", 2)
+        times, megabytes, message = line.split(" ", 2)
         assert message.startswith(f"{path}:"), line
         assert len(message) < 400, line
         # Many values are not hostile, only many.
-        assert float(seconds) < (1 if path.stem == "many-values" else 0.1), line
+        assert float(times) < (300 if path.stem == "many-values" else 10), line
         assert int(megabytes) < 100, line
 
 
