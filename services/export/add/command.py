@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from services.export.add.draft import (
     labels_beside,
     model_name,
 )
+from services.export.command import export_models
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
 from services.export.sources.weights import fetched_weights
@@ -72,7 +72,7 @@ def add(
     for copy in copies:
         console.print(f"{name}: copied to {copy}", markup=False)
     console.print(f"{name}: added to {catalog_path}:\n{text}", markup=False)
-    if _export(name, catalog_path, output):
+    if not _exported(name, catalog_path, output):
         console.print(
             f"Correct the entry in {catalog_path}, then run `.venv/bin/python -m services.export {name}`.", markup=False
         )
@@ -123,7 +123,11 @@ def _architecture(text: str) -> Any:
     return {"callable": text} if ":" in text else text or None
 
 
-def _export(name: str, catalog_path: Path, output: Path) -> int:
-    """Export the new model, in a process that has not loaded it yet; the exit code."""
-    command = [sys.executable, "-m", "services.export", name, f"--catalog={catalog_path}", f"--output={output}"]
-    return subprocess.run(command, check=False).returncode
+def _exported(name: str, catalog_path: Path, output: Path) -> bool:
+    """Whether the new model was exported; prints a sentence if not."""
+    try:
+        catalog = load_catalog(catalog_path)
+    except CatalogError as err:
+        console.print(str(err), style="red", markup=False)
+        return False
+    return export_models(catalog, [catalog[name]], output)
