@@ -137,26 +137,8 @@ def test_resume_works_although_the_next_click_follows_at_once(
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("[data-at=body] td.cancelled").first).to_be_visible()
     gate.set()
-    # The button's message leaves together with that of the next click, and before it: left alone, Streamlit may send
-    # the two in either order, and ignores a button's that comes after another page's.
-    page.get_by_role("button", name="Resume").evaluate("""(button) => {
-      const status = [...document.querySelectorAll("a")].find((each) => each.textContent.includes("Status"));
-      const send = WebSocket.prototype.send;
-      let held;
-      WebSocket.prototype.send = function (message) {
-        if (new TextDecoder().decode(message).includes("-resume")) {
-          held = message;
-          setTimeout(() => status.click());
-        } else {
-          if (held) {
-            WebSocket.prototype.send = send;
-            this.send(held);
-          }
-          send.call(this, message);
-        }
-      };
-      button.click();
-    }""")
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("link", name="Status").click()
     wait_for(lambda: len(gateway.predicts) == 24, 30, "all predictions to be requested")
 
 
