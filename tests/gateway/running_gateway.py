@@ -19,7 +19,7 @@ from tests.gateway.echo_backend import Echo
 from tests.gateway.http_client import Headers, Response, send
 from tests.gateway.jwt_issuer import JwtIssuer
 
-START_SECONDS = 20
+START_SECONDS = 60
 KEYS = [
     {"key": "good", "consumer": "1111"},
     {"key": "second", "consumer": "2222"},

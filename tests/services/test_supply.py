@@ -146,7 +146,11 @@ def test_a_service_connects_only_to_urls_from_requests_and_writes_no_file(
     (tmp_path / "sitecustomize.py").write_text(WATCH.format(file=str(seen), events=" ".join(EVENTS.split())))
     with site(says(response(photos[0].data))) as served:
         service = start_service(
-            MODEL_NAME=NAME, GUICHET_URL_LOOPBACK="on", PYTHONPATH=str(tmp_path), PYTHONDONTWRITEBYTECODE="1"
+            MODEL_NAME=NAME,
+            GUICHET_URL_LOOPBACK="on",
+            PYTHONPATH=str(tmp_path),
+            PYTHONDONTWRITEBYTECODE="1",
+            COVERAGE_PROCESS_CONFIG="",  # with `make coverage`, it would write a file
         )
         predict = f"{service.url}/predict"
         assert requests.post(predict, data=photos[0].data, timeout=10).status_code == 200

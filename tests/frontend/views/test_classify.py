@@ -125,23 +125,6 @@ def test_many_images_can_be_cancelled_resumed_sorted_filtered_and_saved(
     best_labels(page)
 
 
-def test_resume_works_although_the_next_click_follows_at_once(
-    visitor: Visitor, gateway: StubGateway, photos: list[Photo]
-) -> None:
-    gate = threading.Event()
-    for behaviour in gateway.models.values():
-        behaviour.gate = gate
-    page = visitor(ALL)
-    give_files(page, *(photo.path for photo in photos[:8]))
-    expect(page.locator("[data-at=body] tr")).to_have_count(8)
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("[data-at=body] td.cancelled").first).to_be_visible()
-    gate.set()
-    page.get_by_role("button", name="Resume").click()
-    page.get_by_role("link", name="Status").click()
-    wait_for(lambda: len(gateway.predicts) == 24, 30, "all predictions to be requested")
-
-
 def test_a_model_that_is_down_says_so_and_hides_no_other(
     visitor: Visitor, gateway: StubGateway, photos: list[Photo]
 ) -> None:
