@@ -51,9 +51,6 @@ def streamlit_options(settings: Settings) -> dict[str, Any]:
         "server.fileWatcherType": "none",
         # Seconds; the page itself closes the session of a visit that ended, which must not have expired by then.
         "server.disconnectedSessionTTL": int(2 * KEPT_FOR),
-        # Else a click that waits for the run before it is dropped if another one follows: Streamlit would start a new
-        # thread for that one, and forget what waits for the old.
-        "runner.fastReruns": False,
         # A full collection after each run takes longer than the run.
         "runner.postScriptGC": False,
         "runner.magicEnabled": False,
