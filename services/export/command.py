@@ -50,7 +50,7 @@ def export(
         catalog = load_catalog(catalog_path)
         models = list(catalog) if everything else catalog.select(names) if names else catalog.default
     except CatalogError as err:
-        _print_error(console, str(err))
+        print_error(str(err))
         raise typer.Exit(1) from err
     if precision not in (None, "fp16", "fp32", "int8"):
         raise typer.BadParameter("should be fp16, fp32 or int8", param_hint="--precision")
@@ -72,7 +72,7 @@ def export_models(
         try:
             key = CacheKey.of(catalog, model, wanted, photos)
         except CatalogError as err:
-            _print_error(console, str(err))
+            print_error(str(err))
             failed = True
             continue
         if is_current(output / model.name, key):
@@ -102,7 +102,7 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
             progress.update(task, description=f"{model.name}: {text}", completed=0, total=None)
 
         def note(text: str) -> None:
-            progress.console.print(f"{model.name}: {text}", markup=False)
+            console.print(f"{model.name}: {text}", markup=False)
 
         def downloaded(done: int, size: int | None) -> None:
             progress.update(task, completed=done, total=size)
@@ -123,14 +123,14 @@ def _exported(catalog: Catalog, model: Model, key: CacheKey, output: Path) -> Re
 
             return export_model(catalog, model, weights, key, output, step, note)
         except (CatalogError, ExportError) as err:
-            _print_error(progress.console, str(err))
+            print_error(str(err))
         except OSError as err:
-            _print_error(progress.console, f"{model.name}: {output} cannot be written: {err.strerror}")
+            print_error(f"{model.name}: {output} cannot be written: {err.strerror}")
     return None
 
 
-def _print_error(to: Console, message: str) -> None:
-    to.print(message, style="red", markup=False)
+def print_error(message: str) -> None:
+    console.print(message, style="red", markup=False)
 
 
 def _summary(receipt: Receipt) -> str:

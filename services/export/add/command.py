@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from services.catalog import DEFAULT_PATH, CatalogError, load_catalog
 from services.export.add.catalog_editor import Draft, add_entry, entry_text
@@ -22,12 +21,10 @@ from services.export.add.draft import (
     labels_beside,
     model_name,
 )
-from services.export.command import export_models
+from services.export.command import console, export_models, print_error
 from services.export.errors import ExportError
 from services.export.requirements import install, library, requirements
 from services.export.sources.weights import fetched_weights
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def add(
@@ -67,7 +64,7 @@ def add(
         add_entry(catalog_path, name, entry)
     except (CatalogError, ExportError) as err:
         _remove(copies)
-        console.print(str(err), style="red", markup=False)
+        print_error(str(err))
         raise typer.Exit(1) from err
     for copy in copies:
         console.print(f"{name}: copied to {copy}", markup=False)
@@ -128,6 +125,6 @@ def _exported(name: str, catalog_path: Path, output: Path) -> bool:
     try:
         catalog = load_catalog(catalog_path)
     except CatalogError as err:
-        console.print(str(err), style="red", markup=False)
+        print_error(str(err))
         return False
     return export_models(catalog, [catalog[name]], output)
