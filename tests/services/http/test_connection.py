@@ -36,7 +36,6 @@ pytestmark = pytest.mark.integration
 
 # More than the service has slots and threads.
 MANY = 40
-MANY_OF_EACH = 20
 LIMITS = {"head_seconds": 2, "body_seconds": 2, "send_seconds": 2, "idle_seconds": 2}
 STALLS = {
     "half-a-head": (408, "request_timeout", b"POST /predict HTTP/1.1\r\nHo"),
@@ -68,9 +67,9 @@ def require_responsive(service: Service) -> None:
 
 
 @contextlib.contextmanager
-def many_connections(service: Service, sent: bytes, number: int = MANY) -> Iterator[list[socket.socket]]:
+def many_connections(service: Service, sent: bytes) -> Iterator[list[socket.socket]]:
     with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(connection(service, 20)) for _ in range(number)]
+        opened = [stack.enter_context(connection(service, 20)) for _ in range(MANY)]
         for sock in opened:
             sock.sendall(sent)
         yield opened
@@ -78,10 +77,7 @@ def many_connections(service: Service, sent: bytes, number: int = MANY) -> Itera
 
 def test_stalled_requests_get_408_and_delay_no_other(impatient: Service) -> None:
     with contextlib.ExitStack() as stack:
-        opened = {
-            kind: stack.enter_context(many_connections(impatient, sent, MANY_OF_EACH))
-            for kind, (_, _, sent) in STALLS.items()
-        }
+        opened = {kind: stack.enter_context(many_connections(impatient, sent)) for kind, (_, _, sent) in STALLS.items()}
         require_responsive(impatient)
         # The other requests got their responses first.
         assert select.select(list(itertools.chain(*opened.values())), [], [], 0)[0] == []
