@@ -16,6 +16,7 @@ pytestmark = pytest.mark.integration
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "product",
     ["started_by_make_run", pytest.param("rendered_for_kubernetes", marks=pytest.mark.thorough)],
@@ -30,7 +31,7 @@ def test_schemathesis_finds_nothing(product: Api, tmp_path: Path) -> None:
         f"--header=x-api-key: {product.key}",
         *("--phases=examples,coverage,fuzzing", "--max-examples=20", "--seed=1", "--no-color"),
     ]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=230, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     document = requests.get(f"{product.gateway}/v1/openapi.json", timeout=10).json()
     # All but the one that the document itself came from.

@@ -47,7 +47,7 @@ def local(start_service: StartService, tmp_path_factory: pytest.TempPathFactory)
         service = start_service(
             MODEL_NAME="efficientnet-lite0",
             GUICHET_URL_LOOPBACK="on",
-            GUICHET_URL_SECONDS="1",
+            GUICHET_URL_SECONDS="3",
             GUICHET_CONCURRENCY="4",
             HOME=str(home),
             NO_PROXY="",
