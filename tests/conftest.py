@@ -78,10 +78,13 @@ browsers = contextlib.ExitStack()
 
 @pytest.fixture(scope="module")
 def chromium() -> Browser:
-    """One browser for all modules of a worker that follow one another."""
+    """One browser for all modules of a worker that follow one another.
+
+    All pages of a context share a process, and thereby what the browser has compiled of the page's scripts.
+    """
     from benchmarks.harness.browser import chromium_browser
 
-    return browsers.enter_context(chromium_browser())
+    return browsers.enter_context(chromium_browser("--renderer-process-limit=1"))
 
 
 @pytest.hookimpl(trylast=True)

@@ -34,11 +34,11 @@ class _Shared:
 
 
 @contextmanager
-def chromium_browser() -> Iterator[Browser]:
-    """The shared browser; the last user closes it."""
+def chromium_browser(*arguments: str) -> Iterator[Browser]:
+    """The shared browser; the last user closes it. It gets the `arguments` of its first user besides ARGUMENTS."""
     if not _Shared.users:
         _Shared.playwright = sync_playwright().start()
-        _Shared.browser = _Shared.playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        _Shared.browser = _Shared.playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
     _Shared.users += 1
     try:
         yield _Shared.browser

@@ -77,19 +77,23 @@ def gateway(served: Served) -> StubGateway:
 
 
 class Visitor(Protocol):
-    """Opens the page: `visitor("?top=3")`, or with options of a new browser context: `visitor(locale="fr-FR")`."""
+    """Opens the page: `visitor("?top=3")`, or with options of a new browser context: `visitor(locale="fr-FR")`.
 
-    def __call__(self, query: str = "", **options: Any) -> Page: ...
+    With `image_site`, the page can load images from IMAGE_SITE. Playwright then turns its cache off.
+    """
+
+    def __call__(self, query: str = "", *, image_site: bool = False, **options: Any) -> Page: ...
 
 
-# Image URLs that the browser can load: it gets a sample from there.
+# With `image_site`, every URL below this one is a sample.
 IMAGE_SITE = "https://images.example/"
+PERMISSIONS = ["camera", "clipboard-read", "clipboard-write"]
 
 
 @pytest.fixture(scope="module")
 def browser_context(chromium: Browser) -> Iterator[BrowserContext]:
     """A context that tests share, so that the browser caches the page's files."""
-    context = chromium.new_context(viewport=DESK, locale="en-GB", permissions=["camera"])
+    context = chromium.new_context(viewport=DESK, locale="en-GB", permissions=PERMISSIONS)
     yield context
     context.close()
 
@@ -104,9 +108,11 @@ def visitor(
 def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Iterator[Visitor]:
     """Fails the test if a page it opened logged an error in the browser's console."""
     errors: list[str] = []
+    if not shared.pages:
+        shared.new_page().goto(f"{served.url}/_stcore/health")  # keeps the process that all pages of the site share
     with ExitStack() as opened:
 
-        def visit(query: str = "", **options: Any) -> Page:
+        def visit(query: str = "", *, image_site: bool = False, **options: Any) -> Page:
             context = shared
             if options:
                 settings: Mapping[str, Any] = {"viewport": DESK, "locale": "en-GB", **options}
@@ -117,7 +123,8 @@ def visitors(chromium: Browser, shared: BrowserContext, served: Served) -> Itera
             page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-            page.route(f"{IMAGE_SITE}**", lambda route: route.fulfill(path=SAMPLES / "chelsea.jpg"))
+            if image_site:
+                page.route(f"{IMAGE_SITE}**", lambda route: route.fulfill(path=SAMPLES / "chelsea.jpg"))
             page.goto(f"{served.url}/{query}")
             return page
 

@@ -79,7 +79,7 @@ def test_a_file_chosen_before_the_inputs_script_ran_is_classified(
 @pytest.mark.parametrize("way", ["paste", "drop", "button"])
 def test_a_url_can_be_pasted_and_dropped(visitor: Visitor, gateway: StubGateway, way: str) -> None:
     url = f"{IMAGE_SITE}cat.jpg?{way}"
-    page = visitor(permissions=["clipboard-read", "clipboard-write"])
+    page = visitor(image_site=True)
     expect(page.get_by_role("button", name="Camera")).to_be_visible()
     if way == "button":
         page.evaluate("url => navigator.clipboard.writeText(url)", url)

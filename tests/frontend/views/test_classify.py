@@ -38,7 +38,7 @@ def test_an_upload_is_classified_by_three_models(visitor: Visitor, gateway: Stub
 
 def test_a_url_goes_to_the_services_and_into_the_link(visitor: Visitor, gateway: StubGateway) -> None:
     url = f"{IMAGE_SITE}cat.jpg?size=2"
-    page = visitor()
+    page = visitor(image_site=True)
     page.get_by_label("Or an image URL").fill(url)
     page.get_by_label("Or an image URL").press("Enter")
     labels = best_labels(page)
@@ -47,7 +47,7 @@ def test_a_url_goes_to_the_services_and_into_the_link(visitor: Visitor, gateway:
     expect(page.locator(".g-verdict")).to_have_count(2)
     page.wait_for_url(re.compile(r"models=efficientnet-lite0%2Cefficientnet-lite1&|&models=[^&]*lite1$"))
 
-    other = visitor(page.url[page.url.index("?") :], color_scheme="light")
+    other = visitor(page.url[page.url.index("?") :], image_site=True, color_scheme="light")
     expect(other.locator(".g-verdict")).to_have_count(2)
     assert other.locator(".g-verdict").all_inner_texts() == labels[:2]
     expect(other.get_by_label("Or an image URL")).to_have_value(url)

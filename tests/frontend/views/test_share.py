@@ -12,10 +12,9 @@ from playwright.sync_api import Page, expect
 from benchmarks.harness.photos import Photo
 from benchmarks.harness.stub_gateway import StubGateway
 from tests.browsers import give_files, needs_chromium
-from tests.frontend.conftest import Visitor, best_labels, expected_labels
+from tests.frontend.conftest import PERMISSIONS, Visitor, best_labels, expected_labels
 
 pytestmark = [pytest.mark.integration, needs_chromium]
-CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
 def copied(page: Page, button: str) -> str:
@@ -25,7 +24,7 @@ def copied(page: Page, button: str) -> str:
 
 
 def test_the_result_is_copied_as_text_and_as_json(visitor: Visitor, gateway: StubGateway, photos: list[Photo]) -> None:
-    page = visitor(permissions=CLIPBOARD)
+    page = visitor()
     give_files(page, photos[0].path)
     labels = best_labels(page)
     text = copied(page, "Copy text").splitlines()
@@ -36,7 +35,7 @@ def test_the_result_is_copied_as_text_and_as_json(visitor: Visitor, gateway: Stu
 
 
 def test_the_note_of_a_second_copy_stays_as_long_as_that_of_the_first(visitor: Visitor, photos: list[Photo]) -> None:
-    page = visitor(permissions=CLIPBOARD)
+    page = visitor(permissions=PERMISSIONS)  # a context of its own, because the clock is the context's
     give_files(page, photos[0].path)
     best_labels(page)
     page.clock.install()
@@ -51,7 +50,7 @@ def test_the_note_of_a_second_copy_stays_as_long_as_that_of_the_first(visitor: V
 
 
 def test_without_the_clipboard_s_interface_the_result_is_copied_too(visitor: Visitor, photos: list[Photo]) -> None:
-    page = visitor(permissions=CLIPBOARD)
+    page = visitor()
     give_files(page, photos[0].path)
     best_labels(page)
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined, configurable: true })")
@@ -62,7 +61,7 @@ def test_without_the_clipboard_s_interface_the_result_is_copied_too(visitor: Vis
 
 
 def test_a_copied_link_opens_the_same_sample_models_and_options(visitor: Visitor) -> None:
-    page = visitor(permissions=CLIPBOARD)
+    page = visitor()
     page.get_by_role("button", name="A cup of coffee").click()
     labels = best_labels(page)
     page.wait_for_url(re.compile("sample=coffee"))
