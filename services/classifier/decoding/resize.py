@@ -78,7 +78,10 @@ def resized(pixels: Pixels, box: Box, size: tuple[int, int], preprocess: Preproc
         columns = _interpolated(pixels, box[0], box[2], size[0], 1, preprocess.interpolation)
         both = _interpolated(columns, box[1], box[3], size[1], 0, preprocess.interpolation)
         return both.round().clip(0, 255).astype(np.uint8)
-    if preprocess.interpolation not in FILTERS:
+    # fast_image_resize may read outside of an image that bicubic enlarges. It copies the columns and rows between those
+    # that the first and the last pixel of the result need, without those of weight 0. Their neighbours may need more.
+    enlarges = across < size[0] or down < size[1]
+    if preprocess.interpolation not in FILTERS or (enlarges and preprocess.interpolation == "bicubic"):
         image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
         corners = (box[0], box[1], box[0] + box[2], box[1] + box[3])
         image = image.resize(size, Image.Resampling[preprocess.interpolation.upper()], corners)

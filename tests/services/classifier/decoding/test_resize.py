@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -121,6 +121,33 @@ def test_resizing_in_bands_gives_the_same_pixels(kind: Kind, images: list[Image.
 
         whole = network_input(channels, place, kind.preprocess)
         require_equal(network_input_in_bands(rows, image.size, place, kind.preprocess, 4000), whole, kind.preprocess)
+
+
+# The sizes, and how they are resized and cropped: the centre of the result's first pixel is that of a pixel.
+ENLARGED = [
+    ((500, 212), 297, 260),
+    ((212, 500), 297, 260),
+    ((156, 127), 297, 260),
+    ((380, 109), 256, 224),
+    ((394, 226), 256, 224),
+    ((387, 145), 274, 240),
+    ((366, 190), 232, 224),
+]
+
+
+@pytest.mark.parametrize("channels", ["rgb", "gray"])
+@pytest.mark.parametrize(("size", "resize", "crop"), ENLARGED)
+def test_an_enlarged_image_has_the_pixels_that_pillow_gives_it(
+    size: tuple[int, int], resize: int, crop: int, channels: Literal["rgb", "gray"], images: list[Image.Image]
+) -> None:
+    preprocess = Preprocess(resize, crop, "bicubic", (0.0,), (1.0,), channels=channels)
+    image = images[0].convert("L" if channels == "gray" else "RGB").resize(size)
+    place = placement(*size, 1, preprocess)
+    x, y = size[0] / place.width, size[1] / place.height
+    box = (place.left * x, place.top * y, (place.left + crop) * x, (place.top + crop) * y)
+    expected = np.asarray(image.resize((crop, crop), Image.Resampling.BICUBIC, box)).reshape(crop, crop, -1)
+    pixels = np.asarray(image).reshape(*image.size[::-1], -1)
+    assert np.array_equal(network_input(pixels, place, preprocess), expected)
 
 
 TIMM: list[dict[str, Any]] = [
