@@ -88,6 +88,15 @@ def test_an_image_that_kills_its_worker_is_refused_and_the_next_is_predicted(
         assert pool.predict(photos[0].data, FIVE).body == expected
 
 
+def test_an_image_that_kills_its_worker_is_logged_with_its_size(
+    pool: OpenedPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ImageCorrupt):
+        pool.predict(b"segfault", FIVE)
+    (record,) = caplog.records
+    assert (record.levelname, vars(record)["bytes"]) == ("WARNING", len(b"segfault"))
+
+
 @pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.thorough)])
 def test_many_workers_in_a_row_predict_the_same(
     pool: OpenedPool, alone: Pipeline, photos: list[Photo], count: int
