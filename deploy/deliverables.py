@@ -20,7 +20,7 @@ from deploy.cloud.resources import Resource
 from deploy.errors import RecordError
 from deploy.recorded_state import KEPT_RELEASES, Note, RecordedState, Release
 from deploy.settings import DeploySettings
-from services.catalog.yaml_file import INVALID_VALUE, YamlFileError, read_yaml
+from services.catalog.yaml_file import INVALID_VALUE, YamlFileError, parsed, read_text
 
 # Ten releases of a hundred models have 20,000.
 MAX_VALUES = 50_000
@@ -40,7 +40,7 @@ class Deliverables:
         """The content of the file, empty if it does not exist; raises RecordError naming the field that is invalid."""
         try:
             with self._mutex:
-                recorded = RecordedState.model_validate(_checked(self.path) or {} if self._data is None else self._data)
+                recorded = RecordedState.model_validate(self._load()[1] or {} if self._data is None else self._data)
         except ValidationError as err:
             first = err.errors(include_url=False)[0]
             place = "/".join(str(part) for part in first["loc"])
@@ -66,7 +66,7 @@ class Deliverables:
             raise RecordError(f"{lock_path} cannot be locked: {err.strerror}") from err
         try:
             lock_path.write_text(f"`{command}` (process {os.getpid()})", encoding="utf-8")
-            self._data = _with_comments(self.path)
+            self._data = self._load_with_comments()
             yield
         finally:
             self._data = None
@@ -162,32 +162,28 @@ class Deliverables:
             fresh.replace(self.path)
             self._written = upto
 
+    def _load(self) -> tuple[str, dict[Any, Any] | None]:
+        """The file's text and plain values, which are None if it is empty or does not exist; raises RecordError."""
+        try:
+            text = read_text(self.path) if self.path.exists() else ""
+            values = parsed(text, self.path, MAX_VALUES)
+        except YamlFileError as err:
+            raise RecordError(f"{err}: {REPAIR}") from err
+        if not isinstance(values, dict | None):
+            raise RecordError(f"{self.path}: should be a mapping, like the committed file.")
+        return text, values
 
-def _checked(path: Path) -> dict[Any, Any] | None:
-    """The file's plain values; None if it does not exist or is empty. Raises RecordError."""
-    try:
-        values = read_yaml(path, MAX_VALUES) if path.exists() else None
-    except YamlFileError as err:
-        raise RecordError(f"{err}: {REPAIR}") from err
-    return None if values is None else _mapping(values, path)
-
-
-def _with_comments(path: Path) -> CommentedMap:
-    """The file's values with their comments, to be changed and written again; raises RecordError."""
-    if _checked(path) is None:
-        return CommentedMap(_commented(RecordedState().model_dump()))
-    try:
-        # Without limits, which it has just been found to be within.
-        data: CommentedMap = _mapping(_yaml().load(path), path)
-    except (YAMLError, *INVALID_VALUE) as err:
-        raise RecordError(f"{path}: is not valid YAML: {REPAIR}") from err
-    return data
-
-
-def _mapping(data: Any, path: Path) -> Any:
-    if not isinstance(data, dict):
-        raise RecordError(f"{path}: should be a mapping, like the committed file.")
-    return data
+    def _load_with_comments(self) -> CommentedMap:
+        """The file's values with their comments, to be changed and written again; raises RecordError."""
+        text, values = self._load()
+        if values is None:
+            return CommentedMap(_commented(RecordedState().model_dump()))
+        try:
+            # Without limits, which it has just been found to be within.
+            data: CommentedMap = _yaml().load(text)
+        except (YAMLError, *INVALID_VALUE) as err:
+            raise RecordError(f"{self.path}: is not valid YAML: {REPAIR}") from err
+        return data
 
 
 def _yaml() -> YAML:
