@@ -161,7 +161,7 @@ class Pool:
         except (InvalidReply, DecoderMissing, _NotSent) as err:
             if breach := str(err):
                 log.error("a worker sent an invalid reply", extra={"breach": breach})
-            else:
+            elif isinstance(err, InvalidReply):
                 log.warning("a worker died or hung while it had an image", extra={"bytes": len(image)})
             worker.retire()
             worker = self._replaced(worker)
